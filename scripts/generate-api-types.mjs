@@ -93,13 +93,14 @@ for (const row of rows) {
   const typeName = typeFiles.get([group, version, row.kind].join('/'));
   if (!typeName) continue;
   const [pkg, pkgVersion, kind] = typeName.split('.');
-  const file = `../api/types/${pkg}.${pkgVersion}.gen.ts`;
-  const taken = constants.some((c) => c.kind === kind);
-  const alias = taken ? `${pkg}_${kind}` : kind;
-  if (!typeImports.has(file)) typeImports.set(file, []);
-  typeImports.get(file).push(taken ? `${kind} as ${alias}` : kind);
-  const constant = pluralOf(row.kind, row.name);
-  constants.push({ kind, text: `export const ${taken ? `${pkg[0].toUpperCase()}${pkg.slice(1)}${constant}` : constant}: ResourceType<${alias}> = { group: '${group}', version: '${version}', kind: '${row.kind}', resource: '${row.name}', namespaced: ${row.namespaced} };` });
+  const module = `${pkg}_${pkgVersion}`;
+  typeImports.set(module, `../api/types/${pkg}.${pkgVersion}.gen.ts`);
+  let constant = pluralOf(row.kind, row.name);
+  if (constants.some((c) => c.constant === constant)) constant = pkg[0].toUpperCase() + pkg.slice(1) + constant;
+  constants.push({
+    constant,
+    text: `export const ${constant}: ResourceType<${module}.${kind}> = { group: '${group}', version: '${version}', kind: '${row.kind}', resource: '${row.name}', namespaced: ${row.namespaced} };`,
+  });
 }
 /** `Pod` + `pods` is `Pods`; `NetworkPolicy` + `networkpolicies` is `NetworkPolicies`. */
 function pluralOf(kind, resource) {
@@ -109,5 +110,5 @@ function pluralOf(kind, resource) {
 }
 let constantsFile = header;
 constantsFile += "import type { ResourceType } from './client.ts';\n";
-for (const [file, names] of [...typeImports].sort()) constantsFile += `import type { ${names.sort().join(', ')} } from '${file}';\n`;
+for (const [module, file] of [...typeImports].sort()) constantsFile += `import type * as ${module} from '${file}';\n`;
 writeFileSync(new URL('src/client/resource-types.gen.ts', root), `${constantsFile}\n${constants.map((c) => c.text).join('\n')}\n`);
