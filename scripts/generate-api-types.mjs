@@ -112,3 +112,8 @@ let constantsFile = header;
 constantsFile += "import type { ResourceType } from './client.ts';\n";
 for (const [module, file] of [...typeImports].sort()) constantsFile += `import type * as ${module} from '${file}';\n`;
 writeFileSync(new URL('src/client/resource-types.gen.ts', root), `${constantsFile}\n${constants.map((c) => c.text).join('\n')}\n`);
+
+// src/api/facts/types.gen.ts: the same facts as text, one type per line, so that a type is parsed when first asked for.
+const lines = Object.entries(types).map(([name, definition]) => `${name} ${JSON.stringify(definition)}`);
+if (lines.some((line) => /[`\\]|\$\{/.test(line))) throw new Error('a type fact needs escaping');
+writeFileSync(new URL('src/api/facts/types.gen.ts', root), `${header}export const typeFacts = \`\n${lines.join('\n')}\n\`;\n`);

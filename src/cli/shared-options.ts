@@ -1,0 +1,68 @@
+import { resolve } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import { type ClusterOptions, DISABLEABLE, defaultDataDir } from '../cluster/options.ts';
+
+/** Options as commander hands them over, of `up` and `server`. */
+export interface ControlPlaneFlags {
+  readonly dataDir: string;
+  readonly kubeconfig?: string;
+  readonly apiPort: number;
+  readonly bindAddress: string;
+  readonly datastore: 'memory' | 'lmdb' | 'etcd';
+  readonly etcdEndpoints?: readonly string[];
+  readonly disable: readonly string[];
+  readonly plugins?: string;
+  readonly timings?: string;
+}
+
+export const dataDirOption = (command: Command) =>
+  command.option('--data-dir <dir>', 'where keys, datastore and containers live', (dir) => resolve(dir), defaultDataDir());
+
+export function controlPlaneOptions(command: Command): Command {
+  return dataDirOption(command)
+    .option('--kubeconfig <file>', 'where to write the kubeconfig (default: kubeconfig in the data directory)', (file) => resolve(file))
+    .option('--merge-kubeconfig', 'also add a context "k8ts" to your own kubeconfig')
+    .option('--api-port <port>', 'port of the API server; 0 takes a free one', parsePort, 6443)
+    .option('--bind-address <address>', 'address the API server listens on', '0.0.0.0')
+    .option('--datastore <name>', 'memory (forgets at stop), lmdb (in the data directory) or etcd', oneOf('memory', 'lmdb', 'etcd'), 'lmdb')
+    .option('--etcd-endpoints <url,...>', 'of an etcd, for --datastore etcd', parseList)
+    .option('--disable <name,...>', `parts that do not start: ${DISABLEABLE.join(', ')}`, parseList, [])
+    .option('--plugins <dir>', 'load the plugins of this directory', (dir) => resolve(dir))
+    .option('--timings <file>', 'write the boot timeline as JSON', (file) => resolve(file));
+}
+
+export function clusterOptions(flags: ControlPlaneFlags): ClusterOptions {
+  return {
+    dataDir: flags.dataDir,
+    apiPort: flags.apiPort,
+    bindAddress: flags.bindAddress,
+    datastore: flags.datastore,
+    disable: flags.disable,
+    ...(flags.etcdEndpoints ? { etcdEndpoints: flags.etcdEndpoints } : {}),
+    ...(flags.plugins ? { plugins: flags.plugins } : {}),
+  };
+}
+
+export const outputOption = (command: Command) => command.option('-o, --output <format>', 'json', oneOf('json'));
+
+export function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65535) throw new InvalidArgumentError('a port is a number from 0 to 65535.');
+  return port;
+}
+
+export function parseCount(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
+  return Number(text);
+}
+
+export function parseList(text: string): string[] {
+  return text.split(',').map((item) => item.trim()).filter(Boolean);
+}
+
+export function oneOf(...allowed: string[]) {
+  return (text: string) => {
+    if (!allowed.includes(text)) throw new InvalidArgumentError(`expected one of: ${allowed.join(', ')}.`);
+    return text;
+  };
+}

@@ -1,0 +1,128 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { CodedError } from '../apimachinery/coded-error.ts';
+import type { Logger } from '../apimachinery/logger.ts';
+import type { Timeline } from './graph/component.ts';
+
+/** What a user may choose about a cluster. Everything has a default. */
+export interface ClusterOptions {
+  /** `simulated` runs pods through their life cycle without processes; `containerd` runs real containers and needs Linux and root. */
+  readonly runtime?: 'simulated' | 'containerd';
+  /** `memory` forgets everything at stop; `lmdb` keeps it in the data directory; `etcd` keeps it in an etcd (`etcdEndpoints`). */
+  readonly datastore?: 'memory' | 'lmdb' | 'etcd';
+  readonly etcdEndpoints?: readonly string[];
+  /** Where keys, datastore and containers live. Without it nothing is written to disk (memory and simulated only). */
+  readonly dataDir?: string;
+  /** Of the API server; 0 takes a free one. */
+  readonly apiPort?: number;
+  /** Address the API server listens on; loopback when embedded, all addresses for `k8ts up`. */
+  readonly bindAddress?: string;
+  readonly nodes?: number;
+  /** Add-ons and optional components that do not start, by name. */
+  readonly disable?: readonly string[];
+  readonly ingressPorts?: { readonly http: number; readonly https: number };
+  readonly dashboardPort?: number;
+  /** An existing CRI socket, in place of a containerd of the cluster's own. */
+  readonly containerRuntimeEndpoint?: string;
+  /** A directory of plugins. */
+  readonly plugins?: string;
+  readonly serviceCIDR?: string;
+  readonly clusterCIDR?: string;
+  readonly clusterDomain?: string;
+  readonly logger?: Logger;
+  /** Called after every change of a component's state. */
+  onTimeline?(timeline: Timeline): void;
+}
+
+/** Options with every default filled in. */
+export interface ClusterConfig {
+  readonly runtime: 'simulated' | 'containerd';
+  readonly datastore: 'memory' | 'lmdb' | 'etcd';
+  readonly etcdEndpoints: readonly string[];
+  readonly dataDir: string | undefined;
+  readonly apiPort: number;
+  readonly bindAddress: string;
+  readonly nodes: number;
+  readonly disable: ReadonlySet<string>;
+  readonly ingressPorts: { readonly http: number; readonly https: number };
+  readonly dashboardPort: number;
+  readonly containerRuntimeEndpoint: string | undefined;
+  readonly plugins: string | undefined;
+  readonly serviceCIDR: string;
+  readonly clusterCIDR: string;
+  readonly clusterDomain: string;
+  /** First address of the service range: the `kubernetes` Service. */
+  readonly kubernetesServiceIP: string;
+  /** Tenth address of the service range: cluster DNS. */
+  readonly clusterDNS: string;
+}
+
+/** What `--disable` takes. */
+export const DISABLEABLE = ['kube-proxy', 'dns', 'ingress', 'dashboard', 'local-path', 'metrics-server', 'plugins'] as const;
+
+/** Fills defaults in and refuses what can't work, with CodedError. */
+export function resolveOptions(options: ClusterOptions): ClusterConfig {
+  const runtime = options.runtime ?? 'simulated';
+  const datastore = options.datastore ?? (options.dataDir ? 'lmdb' : 'memory');
+  const disable = new Set(options.disable ?? []);
+  for (const name of disable) {
+    if (!(DISABLEABLE as readonly string[]).includes(name)) {
+      throw invalidOption(`there is no component "${name}" to disable`, `Choose among: ${DISABLEABLE.join(', ')}.`);
+    }
+  }
+  if (datastore === 'lmdb' && !options.dataDir) throw invalidOption('datastore lmdb needs a data directory', 'Set dataDir, or choose datastore memory.');
+  if (datastore === 'etcd' && !options.etcdEndpoints?.length) throw invalidOption('datastore etcd needs endpoints', 'Name at least one etcd endpoint.');
+  if (runtime === 'containerd' && !options.dataDir) throw invalidOption('runtime containerd needs a data directory', 'Set dataDir.');
+  const nodes = options.nodes ?? 1;
+  if (!Number.isInteger(nodes) || nodes < 0 || nodes > 5000) throw invalidOption(`nodes must be a whole number from 0 to 5000, not ${nodes}`, 'Choose another number.');
+  const serviceCIDR = options.serviceCIDR ?? '10.96.0.0/16';
+  return {
+    runtime,
+    datastore,
+    etcdEndpoints: options.etcdEndpoints ?? [],
+    dataDir: options.dataDir,
+    apiPort: checkPort('apiPort', options.apiPort ?? 0),
+    bindAddress: options.bindAddress ?? '127.0.0.1',
+    nodes,
+    disable,
+    ingressPorts: {
+      http: checkPort('ingress HTTP port', options.ingressPorts?.http ?? 80),
+      https: checkPort('ingress HTTPS port', options.ingressPorts?.https ?? 443),
+    },
+    dashboardPort: checkPort('dashboardPort', options.dashboardPort ?? 0),
+    containerRuntimeEndpoint: options.containerRuntimeEndpoint,
+    plugins: options.plugins,
+    serviceCIDR,
+    clusterCIDR: options.clusterCIDR ?? '10.244.0.0/16',
+    clusterDomain: options.clusterDomain ?? 'cluster.local',
+    kubernetesServiceIP: addressInRange(serviceCIDR, 1),
+    clusterDNS: addressInRange(serviceCIDR, 10),
+  };
+}
+
+/** `/var/lib/k8ts` for root, a folder of the user's own otherwise. */
+export function defaultDataDir(): string {
+  if (process.getuid?.() === 0) return '/var/lib/k8ts';
+  return join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'k8ts');
+}
+
+/** The address `offset` places after the base of an IPv4 range. */
+function addressInRange(cidr: string, offset: number): string {
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(cidr);
+  const bytes = match?.slice(1, 5).map(Number) ?? [];
+  const prefix = Number(match?.[5]);
+  if (!match || bytes.some((byte) => byte > 255) || prefix < 12 || prefix > 28) {
+    throw invalidOption(`service range "${cidr}" is not an IPv4 range with a prefix from /12 to /28`, 'Write it as 10.96.0.0/16.');
+  }
+  const base = bytes.reduce((sum, byte) => sum * 256 + byte, 0) + offset;
+  return [24, 16, 8, 0].map((shift) => Math.floor(base / 2 ** shift) % 256).join('.');
+}
+
+function checkPort(name: string, port: number): number {
+  if (!Number.isInteger(port) || port < 0 || port > 65535) throw invalidOption(`${name} must be a port number, not ${port}`, 'Choose a number from 0 to 65535; 0 takes a free one.');
+  return port;
+}
+
+function invalidOption(message: string, remedy: string): CodedError {
+  return new CodedError('INVALID_OPTION', message, remedy);
+}
