@@ -52,6 +52,8 @@ export interface KindDefinition<T = any> {
   prepareForUpdate?(object: Draft<T>, old: T): void;
   /** Semantic validation of a new object; types and required fields have been checked. */
   validate?(object: T): FieldError[];
+  /** What only a creation refuses; runs after `validate`. */
+  validateCreate?(object: T): FieldError[];
   /** Immutability and transitions; `validate` runs too, before it. */
   validateUpdate?(object: T, old: T): FieldError[];
   /** For the `Warning` header. */
@@ -78,7 +80,12 @@ export interface KindDefinition<T = any> {
   readonly indexedFields?: readonly string[];
 }
 
-export type NameFormat = 'dns1123Subdomain' | 'dns1123Label' | 'dns1035Label' | 'path' | { validate(name: string, prefix: boolean): string[] };
+export type NameFormat =
+  | 'dns1123Subdomain'
+  | 'dns1123Label'
+  | 'dns1035Label'
+  | 'path'
+  | { validate(name: string, prefix: boolean): string[] };
 
 export interface SubresourceDefinition {
   readonly name: string;

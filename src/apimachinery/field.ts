@@ -66,18 +66,23 @@ export function showValue(value: unknown): string {
   return JSON.stringify(value);
 }
 
-export const required = (path: FieldPath, detail = '') => new FieldError('FieldValueRequired', path, join('Required value', detail));
+export const required = (path: FieldPath, detail = '') =>
+  new FieldError('FieldValueRequired', path, join('Required value', detail));
 export const invalidValue = (path: FieldPath, value: unknown, detail: string) =>
   new FieldError('FieldValueInvalid', path, join(`Invalid value: ${showValue(value)}`, detail));
 export const notSupported = (path: FieldPath, value: unknown, supported: readonly string[]) =>
   new FieldError(
     'FieldValueNotSupported',
     path,
-    join(`Unsupported value: ${showValue(value)}`, supported.length ? `supported values: ${supported.map((v) => JSON.stringify(v)).join(', ')}` : ''),
+    join(
+      `Unsupported value: ${showValue(value)}`,
+      supported.length ? `supported values: ${supported.map((v) => JSON.stringify(v)).join(', ')}` : '',
+    ),
   );
 export const duplicate = (path: FieldPath, value: unknown) =>
   new FieldError('FieldValueDuplicate', path, `Duplicate value: ${showValue(value)}`);
-export const forbiddenField = (path: FieldPath, detail: string) => new FieldError('FieldValueForbidden', path, join('Forbidden', detail));
+export const forbiddenField = (path: FieldPath, detail: string) =>
+  new FieldError('FieldValueForbidden', path, join('Forbidden', detail));
 export const tooLong = (path: FieldPath, max: number) =>
   new FieldError('FieldValueTooLong', path, `Too long: may not be more than ${max} bytes`);
 export const tooMany = (path: FieldPath, actual: number, max: number) =>

@@ -21,7 +21,10 @@ export interface KubeList<T = UnstructuredObject> {
 }
 
 /** What a caller hands to `create`: an object whose metadata the server completes. */
-export type NewObject<T> = Omit<T, 'metadata' | 'status'> & { readonly metadata: Partial<ObjectMeta>; readonly status?: unknown };
+export type NewObject<T> = Omit<T, 'metadata' | 'status'> & {
+  readonly metadata: Partial<ObjectMeta>;
+  readonly status?: unknown;
+};
 
 export interface GroupVersionKind {
   readonly group: string;
@@ -70,7 +73,9 @@ export function objectKey(object: { readonly metadata: Pick<ObjectMeta, 'name' |
 
 export function splitObjectKey(key: string): { namespace: string | undefined; name: string } {
   const slash = key.indexOf('/');
-  return slash < 0 ? { namespace: undefined, name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+  return slash < 0
+    ? { namespace: undefined, name: key }
+    : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
 
 /** The owner reference with `controller: true`, if there is one. */

@@ -33,10 +33,20 @@ const details = (gr: GroupResource, name: string | undefined, extra?: Partial<St
 });
 
 export const notFound = (gr: GroupResource, name: string) =>
-  new StatusError({ code: 404, reason: 'NotFound', message: `${qualified(gr)} "${name}" not found`, details: details(gr, name) });
+  new StatusError({
+    code: 404,
+    reason: 'NotFound',
+    message: `${qualified(gr)} "${name}" not found`,
+    details: details(gr, name),
+  });
 
 export const alreadyExists = (gr: GroupResource, name: string) =>
-  new StatusError({ code: 409, reason: 'AlreadyExists', message: `${qualified(gr)} "${name}" already exists`, details: details(gr, name) });
+  new StatusError({
+    code: 409,
+    reason: 'AlreadyExists',
+    message: `${qualified(gr)} "${name}" already exists`,
+    details: details(gr, name),
+  });
 
 export const conflict = (gr: GroupResource, name: string, why: string, causes?: readonly StatusCause[]) =>
   new StatusError({
@@ -65,7 +75,8 @@ export function invalid(gk: { group: string; kind: string }, name: string, error
 
 export const badRequest = (message: string) => new StatusError({ code: 400, reason: 'BadRequest', message });
 
-export const unauthorized = (message = 'Unauthorized') => new StatusError({ code: 401, reason: 'Unauthorized', message });
+export const unauthorized = (message = 'Unauthorized') =>
+  new StatusError({ code: 401, reason: 'Unauthorized', message });
 
 export const forbidden = (gr: GroupResource, name: string | undefined, why: string) =>
   new StatusError({
@@ -98,7 +109,10 @@ export const tooLargeResourceVersion = (requested: number, current: number) =>
     code: 504,
     reason: 'Timeout',
     message: `Too large resource version: ${requested}, current: ${current}`,
-    details: { causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }], retryAfterSeconds: 1 },
+    details: {
+      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+      retryAfterSeconds: 1,
+    },
   });
 
 export const entityTooLarge = (limitBytes: number) =>

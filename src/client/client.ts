@@ -72,9 +72,19 @@ export interface ResourceClient<T extends KubeObject> {
   delete(name: ObjectName, options?: DeleteOptions): Promise<void>;
   deleteCollection(listOptions: ListOptions, options?: DeleteOptions): Promise<void>;
   /** POST to a subresource: `eviction`, `binding`, `token`, `approval` by PUT is `replaceSubresource`. */
-  createSubresource<R = UnstructuredObject>(name: ObjectName, subresource: string, body: unknown, options?: WriteOptions): Promise<R>;
+  createSubresource<R = UnstructuredObject>(
+    name: ObjectName,
+    subresource: string,
+    body: unknown,
+    options?: WriteOptions,
+  ): Promise<R>;
   getSubresource<R = UnstructuredObject>(name: ObjectName, subresource: string): Promise<R>;
-  replaceSubresource<R = UnstructuredObject>(name: ObjectName, subresource: string, body: unknown, options?: WriteOptions): Promise<R>;
+  replaceSubresource<R = UnstructuredObject>(
+    name: ObjectName,
+    subresource: string,
+    body: unknown,
+    options?: WriteOptions,
+  ): Promise<R>;
 }
 
 export interface Client {
@@ -82,5 +92,7 @@ export interface Client {
   for<T extends KubeObject>(type: ResourceType<T>): ResourceClient<T>;
   /** Any path: discovery, `/version`, subresources without a method of their own. */
   request<T = unknown>(request: ApiRequest): Promise<ApiResponse<T>>;
+  /** A watch of any path, e.g. with an `accept` header of its own. */
+  watch(request: ApiRequest, onEvents: (events: readonly WatchEvent[]) => void): WatchStream;
   close(): Promise<void>;
 }

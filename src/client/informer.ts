@@ -28,12 +28,18 @@ export interface InformerHandler<T> {
   onDelete?(object: T): void;
 }
 
+/** What an informer is restricted to. */
+export interface InformerSelector {
+  readonly namespace?: string;
+  readonly fieldSelector?: string;
+  readonly labelSelector?: string;
+}
+
 /** One informer per resource and selector, shared by all consumers in the process. */
 export interface InformerFactory {
-  informer<T extends KubeObject>(
-    type: ResourceType<T>,
-    options?: { namespace?: string; fieldSelector?: string; labelSelector?: string },
-  ): Informer<T>;
+  informer<T extends KubeObject>(type: ResourceType<T>, options?: InformerSelector): Informer<T>;
+  /** The informer of the whole resource if someone asked for one already. */
+  existing<T extends KubeObject>(type: ResourceType<T>): Informer<T> | undefined;
   /** Starts informers requested so far and those requested later. */
   start(): void;
   whenSynced(signal?: AbortSignal): Promise<void>;

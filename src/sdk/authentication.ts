@@ -1,13 +1,15 @@
 import type { UserInfo } from './user.ts';
 
 export interface AuthenticationRequest {
-  /** Lower-case header names. */
+  /** Lower-case header names; a header sent more than once is an array of its values. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** From `Authorization: Bearer`, or the WebSocket subprotocol. */
   readonly bearerToken?: string;
   /** The client's certificate if it presented one that the client CA verified, DER. */
   readonly clientCertificate?: Uint8Array;
   readonly remoteAddress?: string;
+  /** Of the request, without query: anonymous access is limited to some paths. */
+  readonly path?: string;
   /** What a token must be meant for; empty means the API server's own audiences. */
   readonly audiences?: readonly string[];
   readonly signal?: AbortSignal;
@@ -24,5 +26,7 @@ export interface AuthenticationResult {
  */
 export interface Authenticator {
   readonly name: string;
-  authenticate(request: AuthenticationRequest): AuthenticationResult | undefined | Promise<AuthenticationResult | undefined>;
+  authenticate(
+    request: AuthenticationRequest,
+  ): AuthenticationResult | undefined | Promise<AuthenticationResult | undefined>;
 }

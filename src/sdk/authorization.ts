@@ -39,5 +39,8 @@ export interface Authorizer {
   readonly name: string;
   authorize(attributes: AuthorizationAttributes): AuthorizationDecision | Promise<AuthorizationDecision>;
   /** For SelfSubjectRulesReview; an authorizer that can't list its rules leaves it out and the review says `incomplete`. */
-  rulesFor?(user: UserInfo, namespace: string): { resource: readonly ResourceRule[]; nonResource: readonly NonResourceRule[] };
+  rulesFor?(
+    user: UserInfo,
+    namespace: string,
+  ): { resource: readonly ResourceRule[]; nonResource: readonly NonResourceRule[] };
 }

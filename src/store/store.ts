@@ -1,6 +1,7 @@
 /**
  * The datastore contract: etcd's semantics, whatever the backend.
- * One global revision, counted from 1, grows by one per committed transaction that writes. Keys are ordered by their
+ * One global revision (1 when empty) grows by one per committed transaction that writes; deleting what is not there is no
+ * write. A transaction names a key at most once. Keys are ordered by their
  * bytes (UTF-16 strings of ASCII here). A write is durable (as far as the backend can be) when its promise resolves.
  */
 export interface Store {
@@ -114,6 +115,14 @@ export class FutureRevisionError extends Error {
 
   constructor(revision: number) {
     super(`mvcc: required revision ${revision} is a future revision`);
+  }
+}
+
+export class LeaseNotFoundError extends Error {
+  override readonly name = 'LeaseNotFoundError';
+
+  constructor(id: string) {
+    super(`requested lease ${id} not found`);
   }
 }
 

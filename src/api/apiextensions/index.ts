@@ -1,0 +1,3 @@
+import type { KindDefinition } from '../kind.ts';
+
+export const kinds: readonly KindDefinition[] = [];

@@ -1,0 +1,84 @@
+import { type FieldError, FieldPath, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
+import { defineKind } from '../define.ts';
+import { nonNegative, optionalOneOf } from '../field-checks.ts';
+import type {
+  HorizontalPodAutoscaler,
+  HorizontalPodAutoscalerSpec,
+  HPAScalingRules,
+} from '../types/autoscaling.v2.gen.ts';
+import { defaultAutoscaler } from './defaults.ts';
+import { autoscalerColumns } from './metric-columns.ts';
+import { validateMetrics, validateObjectReference } from './metrics.ts';
+
+const spec = FieldPath.of('spec');
+const status = FieldPath.of('status');
+const maxPeriodSeconds = 1800;
+const maxWindowSeconds = 3600;
+
+export const horizontalPodAutoscaler = defineKind<HorizontalPodAutoscaler>({
+  group: 'autoscaling',
+  version: 'v2',
+  kind: 'HorizontalPodAutoscaler',
+  default: defaultAutoscaler,
+  validate: (object) => validateAutoscaler(object),
+  subresources: {
+    status: {
+      validateUpdate: ({ status: current }) => [
+        ...nonNegative(status.child('currentReplicas'), current?.currentReplicas),
+        ...nonNegative(status.child('desiredReplicas'), current?.desiredReplicas),
+      ],
+    },
+  },
+  columns: autoscalerColumns<HorizontalPodAutoscaler>((object) => object),
+});
+
+export function validateAutoscaler({ spec: given }: HorizontalPodAutoscaler): FieldError[] {
+  const { minReplicas, maxReplicas = 0, scaleTargetRef, metrics, behavior } = given ?? ({} as Partial<HorizontalPodAutoscalerSpec>);
+  const errors: FieldError[] = [];
+  if (minReplicas !== undefined && minReplicas < 1)
+    errors.push(invalidValue(spec.child('minReplicas'), minReplicas, 'must be greater than or equal to 1'));
+  if (maxReplicas < 1) errors.push(invalidValue(spec.child('maxReplicas'), maxReplicas, 'must be greater than 0'));
+  if (minReplicas !== undefined && maxReplicas < minReplicas)
+    errors.push(
+      invalidValue(spec.child('maxReplicas'), maxReplicas, 'must be greater than or equal to `minReplicas`'),
+    );
+  return [
+    ...errors,
+    ...validateObjectReference(spec.child('scaleTargetRef'), scaleTargetRef),
+    ...validateMetrics(spec.child('metrics'), metrics ?? [], minReplicas),
+    ...validateRules(spec.child('behavior', 'scaleUp'), behavior?.scaleUp),
+    ...validateRules(spec.child('behavior', 'scaleDown'), behavior?.scaleDown),
+  ];
+}
+
+function validateRules(path: FieldPath, rules: HPAScalingRules | undefined): FieldError[] {
+  if (!rules) return [];
+  const errors: FieldError[] = [];
+  const { stabilizationWindowSeconds: window, selectPolicy, policies = [] } = rules;
+  if (window !== undefined && window < 0)
+    errors.push(
+      invalidValue(path.child('stabilizationWindowSeconds'), window, 'must be greater than or equal to zero'),
+    );
+  if (window !== undefined && window > maxWindowSeconds)
+    errors.push(
+      invalidValue(
+        path.child('stabilizationWindowSeconds'),
+        window,
+        `must be less than or equal to ${maxWindowSeconds}`,
+      ),
+    );
+  errors.push(...optionalOneOf(path.child('selectPolicy'), selectPolicy, ['Disabled', 'Max', 'Min']));
+  if (policies.length === 0) errors.push(required(path.child('policies'), 'must specify at least one Policy'));
+  policies.forEach(({ type, value, periodSeconds }, index) => {
+    const at = path.child('policies').index(index);
+    if (type !== 'Pods' && type !== 'Percent') errors.push(notSupported(at.child('type'), type, ['Percent', 'Pods']));
+    if (value <= 0) errors.push(invalidValue(at.child('value'), value, 'must be greater than zero'));
+    if (periodSeconds <= 0)
+      errors.push(invalidValue(at.child('periodSeconds'), periodSeconds, 'must be greater than zero'));
+    if (periodSeconds > maxPeriodSeconds)
+      errors.push(
+        invalidValue(at.child('periodSeconds'), periodSeconds, `must be less than or equal to ${maxPeriodSeconds}`),
+      );
+  });
+  return errors;
+}

@@ -1,0 +1,127 @@
+import { type FieldError, FieldPath, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
+import type { Draft } from '../../apimachinery/json.ts';
+import {
+  ageColumn,
+  ageSince,
+  column,
+  containerColumns,
+  formatLabelSelector,
+  nameColumn,
+  orNone,
+} from '../columns.ts';
+import { defaultPodTemplateSpec } from '../core/pod-spec/index.ts';
+import { defineKind } from '../define.ts';
+import { nonNegative, requiredOneOf } from '../field-checks.ts';
+import type { CronJob, CronJobSpec } from '../types/batch.v1.gen.ts';
+import { parseCronSchedule } from './cron-schedule.ts';
+import { defaultFailurePolicy, validateJobSpec } from './job-spec.ts';
+import { timeZoneProblem } from './time-zone.ts';
+
+const spec = FieldPath.of('spec');
+
+/** The controller appends `-$TIMESTAMP` (11 characters) to make a Job's name, which must fit 63. */
+const maxNameLength = 52;
+
+export const cronJob = defineKind<CronJob>({
+  group: 'batch',
+  version: 'v1',
+  kind: 'CronJob',
+  generation: 'spec',
+  default: setDefaults,
+  validate: (object) => validateSpec(object.spec),
+  validateCreate: ({ metadata: { name } }) =>
+    name.length > maxNameLength
+      ? [invalidValue(FieldPath.of('metadata', 'name'), name, `must be no more than ${maxNameLength} characters`)]
+      : [],
+  subresources: { status: {} },
+  columns: [
+    nameColumn,
+    column('Schedule', ({ spec }) => spec.schedule, { description: 'When jobs are made, in Cron format' }),
+    column('Timezone', ({ spec }) => orNone(spec.timeZone), { description: 'Time zone of the schedule' }),
+    column('Suspend', ({ spec }) => (spec.suspend === undefined ? '<unset>' : spec.suspend ? 'True' : 'False'), {
+      type: 'boolean',
+      description: 'Whether no more jobs are made',
+    }),
+    column('Active', ({ status }) => status?.active?.length ?? 0, {
+      type: 'integer',
+      description: 'Jobs that are running',
+    }),
+    column('Last Schedule', ({ status }, now) =>
+      status?.lastScheduleTime ? ageSince(status.lastScheduleTime, now) : '<none>', {
+      description: 'Time since a job was last made',
+    }),
+    ageColumn,
+    ...containerColumns<CronJob>((object) => object.spec.jobTemplate.spec?.template.spec?.containers),
+    column('Selector', ({ spec }) => formatLabelSelector(spec.jobTemplate.spec?.selector), {
+      wide: true,
+      description: 'Label selector of the pods',
+    }),
+  ],
+});
+
+function setDefaults({ spec }: Draft<CronJob>): void {
+  if (!spec) return;
+  spec.concurrencyPolicy ||= 'Allow';
+  spec.suspend ??= false;
+  spec.successfulJobsHistoryLimit ??= 3;
+  spec.failedJobsHistoryLimit ??= 1;
+  const job = spec.jobTemplate?.spec;
+  if (!job) return;
+  defaultFailurePolicy(job);
+  if (job.template) defaultPodTemplateSpec(job.template);
+}
+
+function validateSpec(cronJob: CronJobSpec | undefined): FieldError[] {
+  const given = cronJob ?? ({} as Partial<CronJobSpec>);
+  const { schedule, timeZone, jobTemplate } = given;
+  const errors = schedule ? validateSchedule(schedule) : [required(spec.child('schedule'))];
+  errors.push(...nonNegative(spec.child('startingDeadlineSeconds'), given.startingDeadlineSeconds));
+  if (timeZone !== undefined) errors.push(...validateTimeZone(timeZone));
+  errors.push(
+    ...requiredOneOf(spec.child('concurrencyPolicy'), given.concurrencyPolicy, ['Allow', 'Forbid', 'Replace']),
+    ...validateJobTemplate(jobTemplate),
+    ...nonNegative(spec.child('successfulJobsHistoryLimit'), given.successfulJobsHistoryLimit),
+    ...nonNegative(spec.child('failedJobsHistoryLimit'), given.failedJobsHistoryLimit),
+  );
+  return errors;
+}
+
+function validateSchedule(schedule: string): FieldError[] {
+  const path = spec.child('schedule');
+  const errors: FieldError[] = [];
+  try {
+    parseCronSchedule(schedule);
+  } catch (error) {
+    errors.push(invalidValue(path, schedule, (error as Error).message));
+  }
+  if (schedule.includes('TZ'))
+    errors.push(
+      invalidValue(path, schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'),
+    );
+  return errors;
+}
+
+function validateTimeZone(timeZone: string): FieldError[] {
+  const path = spec.child('timeZone');
+  if (timeZone === '') return [invalidValue(path, timeZone, 'timeZone must be nil or non-empty string')];
+  if (timeZone.toLowerCase() === 'local')
+    return [
+      invalidValue(
+        path,
+        timeZone,
+        'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones',
+      ),
+    ];
+  const problem = timeZoneProblem(timeZone);
+  return problem ? [invalidValue(path, timeZone, problem)] : [];
+}
+
+function validateJobTemplate(template: CronJobSpec['jobTemplate'] | undefined): FieldError[] {
+  const path = spec.child('jobTemplate', 'spec');
+  const job = template?.spec;
+  if (!job) return [required(path.child('template'))];
+  const errors = validateJobSpec(path, job);
+  if (job.selector) errors.push(invalidValue(path.child('selector'), job.selector, '`selector` will be auto-generated'));
+  if (job.manualSelector) errors.push(notSupported(path.child('manualSelector'), true, ['nil', 'false']));
+  return errors;
+}

@@ -1,0 +1,215 @@
+import { humanDuration } from '../../apimachinery/age.ts';
+import { type FieldError, FieldPath, invalidValue, required } from '../../apimachinery/field.ts';
+import { type Draft, draft } from '../../apimachinery/json.ts';
+import { labelSelectorMatcher, validateLabelSelector } from '../../apimachinery/labels.ts';
+import { isDns1123Label } from '../../apimachinery/names.ts';
+import { validateSelectorMatchesTemplate } from '../apps/pod-template.ts';
+import { ageColumn, column, containerColumns, formatLabelSelector, nameColumn } from '../columns.ts';
+import { defaultPodTemplateSpec } from '../core/pod-spec/index.ts';
+import { defineKind } from '../define.ts';
+import { immutable, semanticEqual } from '../field-checks.ts';
+import type { Job } from '../types/batch.v1.gen.ts';
+import type { PodSpec } from '../types/core.v1.gen.ts';
+import { defaultFailurePolicy, validateJobSpec } from './job-spec.ts';
+import { hasJobCondition, validateJobStatusUpdate } from './job-status.ts';
+
+const spec = FieldPath.of('spec');
+const metadata = FieldPath.of('metadata');
+
+/** Labels that tie a Job's pods to it; those without a prefix are kept for older tools. */
+export const jobLabels = {
+  name: 'batch.kubernetes.io/job-name',
+  controllerUid: 'batch.kubernetes.io/controller-uid',
+  legacyName: 'job-name',
+  legacyControllerUid: 'controller-uid',
+} as const;
+
+const maxInt32 = 2 ** 31 - 1;
+
+export const job = defineKind<Job>({
+  group: 'batch',
+  version: 'v1',
+  kind: 'Job',
+  generation: 'spec',
+  default: setDefaults,
+  prepareForCreate: generateSelector,
+  validate: validateJob,
+  validateUpdate: validateJobUpdate,
+  subresources: { status: { validateUpdate: validateJobStatusUpdate } },
+  columns: [
+    nameColumn,
+    column('Status', jobState, { description: 'State of the job' }),
+    column('Completions', completions, { description: 'Pods that succeeded, out of those wanted' }),
+    column('Duration', jobDuration, { description: 'Time the job has taken' }),
+    ageColumn,
+    ...containerColumns<Job>((object) => object.spec.template.spec?.containers),
+    column('Selector', ({ spec }) => formatLabelSelector(spec.selector), {
+      wide: true,
+      description: 'Label selector of the pods',
+    }),
+  ],
+  selectableFields: { 'status.successful': (object) => String(object.status?.succeeded ?? 0) },
+});
+
+function setDefaults({ metadata, spec }: Draft<Job>): void {
+  if (!spec) return;
+  if (spec.completions === undefined && spec.parallelism === undefined) spec.completions = 1;
+  spec.parallelism ??= 1;
+  spec.backoffLimit ??= spec.backoffLimitPerIndex === undefined ? 6 : maxInt32;
+  const labels = spec.template?.metadata?.labels;
+  if (labels && metadata && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels };
+  spec.completionMode ??= 'NonIndexed';
+  spec.suspend ??= false;
+  spec.podReplacementPolicy ??= spec.podFailurePolicy ? 'Failed' : 'TerminatingOrFailed';
+  spec.manualSelector ??= false;
+  defaultFailurePolicy(spec);
+  if (spec.template) defaultPodTemplateSpec(spec.template);
+}
+
+/**
+ * The selector and the pod labels of a Job come from its uid and name, which must be known by now. What the user gave
+ * stays; validation refuses it where it contradicts.
+ */
+function generateSelector({ metadata, spec }: Draft<Job>): void {
+  if (!spec?.template || spec.manualSelector) return;
+  const { name, uid } = metadata as { name: string; uid?: string };
+  spec.template.metadata = {
+    ...spec.template.metadata,
+    labels: {
+      [jobLabels.legacyName]: name,
+      [jobLabels.name]: name,
+      [jobLabels.legacyControllerUid]: uid ?? '',
+      [jobLabels.controllerUid]: uid ?? '',
+      ...spec.template.metadata?.labels,
+    },
+  } as typeof spec.template.metadata;
+  spec.selector = {
+    ...spec.selector,
+    matchLabels: { [jobLabels.controllerUid]: uid ?? '', ...spec.selector?.matchLabels },
+  };
+}
+
+function validateJob(job: Job): FieldError[] {
+  if (!job.spec) return [required(spec)];
+  const errors = [...validateGeneratedSelector(job), ...validateJobSpec(spec, job.spec)];
+  if (!job.spec.selector) errors.push(required(spec.child('selector')));
+  else errors.push(...validateLabelSelector(job.spec.selector, spec.child('selector')));
+  if (job.spec.template)
+    errors.push(...validateSelectorMatchesTemplate(spec.child('template'), job.spec.template, job.spec.selector));
+  const wanted = job.spec.completions ?? 0;
+  if (job.spec.completionMode === 'Indexed' && wanted > 0) {
+    // The longest host name that a pod of this job will get.
+    const hostname = `${job.metadata.name}-${wanted - 1}`;
+    if (isDns1123Label(hostname).length > 0)
+      errors.push(
+        invalidValue(
+          metadata.child('name'),
+          job.metadata.name,
+          `will not able to create pod with invalid DNS label: ${hostname}`,
+        ),
+      );
+  }
+  return errors;
+}
+
+function validateGeneratedSelector(job: Job): FieldError[] {
+  const { selector, manualSelector, template } = job.spec;
+  if (manualSelector || !selector) return [];
+  const { name } = job.metadata;
+  const uid = job.metadata.uid ?? '';
+  const errors = uid === '' ? [required(metadata.child('uid'))] : [];
+  const expected: Readonly<Record<string, string>> = {
+    [jobLabels.legacyControllerUid]: uid,
+    [jobLabels.legacyName]: name,
+    [jobLabels.controllerUid]: uid,
+    [jobLabels.name]: name,
+  };
+  const labels: Readonly<Record<string, string>> = template?.metadata?.labels ?? {};
+  for (const [key, value] of Object.entries(expected)) {
+    const path = spec.child('template', 'metadata', 'labels').key(key);
+    if (labels[key] === undefined) errors.push(required(path, `must be '${value}'`));
+    else if (labels[key] !== value) errors.push(invalidValue(path, labels, `must be '${value}'`));
+  }
+  if (validateLabelSelector(selector, spec).length === 0 && !labelSelectorMatcher(selector).matches(expected))
+    errors.push(invalidValue(spec.child('selector'), selector, '`selector` not auto-generated'));
+  return errors;
+}
+
+function validateJobUpdate(job: Job, old: Job): FieldError[] {
+  const now = job.spec;
+  const was = old.spec;
+  const unchanged = (field: keyof Job['spec']) => immutable(spec.child(field), now[field], was[field]);
+  return [
+    ...validateCompletionsUpdate(job, old),
+    ...unchanged('selector'),
+    ...immutable(spec.child('template'), now.template, templateAllowingScheduling(job, old)),
+    ...unchanged('completionMode'),
+    ...unchanged('podFailurePolicy'),
+    ...unchanged('backoffLimitPerIndex'),
+    ...unchanged('managedBy'),
+    ...unchanged('successPolicy'),
+  ];
+}
+
+function validateCompletionsUpdate(job: Job, old: Job): FieldError[] {
+  const { completions, parallelism, completionMode } = job.spec;
+  const path = spec.child('completions');
+  if (completionMode !== 'Indexed') return immutable(path, completions, old.spec.completions);
+  if (completions === undefined || completions === old.spec.completions || completions === parallelism) return [];
+  return [invalidValue(path, completions, 'can only be modified in tandem with spec.parallelism')];
+}
+
+/** The old template, with what a suspended job may still change taken from the new one. */
+function templateAllowingScheduling(job: Job, old: Job): Job['spec']['template'] {
+  const allowed = old.spec.suspend && (!old.status?.startTime || hasJobCondition(old, 'Suspended'));
+  if (!allowed || !job.spec.template.spec || !old.spec.template.spec) return old.spec.template;
+  const template = draft(old.spec.template);
+  const now = draft(job.spec.template);
+  const pod = template.spec as Draft<PodSpec>;
+  const newPod = now.spec as Draft<PodSpec>;
+  const replace = <T extends object, K extends keyof T>(target: T, source: T, key: K) => {
+    if (source[key] === undefined) delete target[key];
+    else target[key] = source[key];
+  };
+  if (template.metadata || now.metadata) {
+    const labels = now.metadata?.labels;
+    const annotations = now.metadata?.annotations;
+    template.metadata = {
+      ...template.metadata,
+      ...(labels ? { labels } : {}),
+      ...(annotations ? { annotations } : {}),
+    } as typeof template.metadata;
+    if (!labels) delete template.metadata?.labels;
+    if (!annotations) delete template.metadata?.annotations;
+  }
+  for (const key of ['nodeSelector', 'tolerations', 'schedulingGates'] as const) replace(pod, newPod, key);
+  pod.affinity = { ...pod.affinity, ...(newPod.affinity ? { nodeAffinity: newPod.affinity.nodeAffinity } : {}) };
+  if (!newPod.affinity?.nodeAffinity) delete pod.affinity.nodeAffinity;
+  if (!newPod.affinity && Object.keys(pod.affinity).length === 0) delete pod.affinity;
+  for (const list of ['containers', 'initContainers'] as const)
+    pod[list]?.forEach((container, index) => {
+      const newContainer = newPod[list]?.[index];
+      if (newContainer?.name === container.name) replace(container, newContainer, 'resources');
+    });
+  return semanticEqual(template, now) ? job.spec.template : template;
+}
+
+function jobState(job: Job): string {
+  if (hasJobCondition(job, 'Complete')) return 'Complete';
+  if (hasJobCondition(job, 'Failed')) return 'Failed';
+  if (job.metadata.deletionTimestamp) return 'Terminating';
+  for (const type of ['Suspended', 'FailureTarget', 'SuccessCriteriaMet']) if (hasJobCondition(job, type)) return type;
+  return 'Running';
+}
+
+function completions({ spec, status }: Job): string {
+  const succeeded = status?.succeeded ?? 0;
+  if (spec.completions !== undefined) return `${succeeded}/${spec.completions}`;
+  const parallelism = spec.parallelism ?? 0;
+  return parallelism > 1 ? `${succeeded}/1 of ${parallelism}` : `${succeeded}/1`;
+}
+
+function jobDuration({ status }: Job, now: number): string {
+  if (!status?.startTime) return '';
+  return humanDuration((status.completionTime ? Date.parse(status.completionTime) : now) - Date.parse(status.startTime));
+}

@@ -1,0 +1,194 @@
+import {
+  duplicate,
+  type FieldError,
+  FieldPath,
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+} from '../../apimachinery/field.ts';
+import { humanDuration } from '../../apimachinery/age.ts';
+import { type Draft, draft } from '../../apimachinery/json.ts';
+import { ageColumn, column, nameColumn, orNone } from '../columns.ts';
+import { defineKind } from '../define.ts';
+import { optionalOneOf, requiredOneOf, semanticEqual } from '../field-checks.ts';
+import type { CertificateSigningRequest } from '../types/certificates.v1.gen.ts';
+import { certificateChainProblem, checkCertificationRequest } from './certification-request.ts';
+import { validateSignerName } from './signer-name.ts';
+
+const spec = FieldPath.of('spec');
+const conditionsPath = FieldPath.of('status', 'conditions');
+const certificatePath = FieldPath.of('status', 'certificate');
+
+const usages = [
+  ...['any', 'cert sign', 'client auth', 'code signing', 'content commitment', 'crl sign', 'data encipherment'],
+  ...['decipher only', 'digital signature', 'email protection', 'encipher only', 'ipsec end system', 'ipsec tunnel'],
+  ...['ipsec user', 'key agreement', 'key encipherment', 'microsoft sgc', 'netscape sgc', 'ocsp signing', 's/mime'],
+  ...['server auth', 'signing', 'timestamping'],
+];
+
+const approvals = ['Approved', 'Denied'];
+
+export const certificateSigningRequest = defineKind<CertificateSigningRequest>({
+  group: 'certificates.k8s.io',
+  version: 'v1',
+  kind: 'CertificateSigningRequest',
+  nameFormat: 'path',
+  // Who asks is not the client's to say: the API server fills these in from the request, after this.
+  prepareForCreate: ({ spec }) => {
+    if (!spec) return;
+    for (const field of ['username', 'uid', 'groups', 'extra'] as const) delete spec[field];
+  },
+  // The request itself never changes.
+  prepareForUpdate: (object, old) => {
+    object.spec = draft(old.spec);
+  },
+  validate: (object) => [...validateSpec(object), ...validateConditions(object)],
+  validateUpdate: (object, old) => validateKeptConditions(object, old),
+  subresources: {
+    status: {
+      prepareForUpdate: (object, old) => {
+        const now = object.status ?? {};
+        // Approval has its own subresource: its conditions stay as they were.
+        const approval = (old.status?.conditions ?? []).filter(({ type }) => approvals.includes(type));
+        const rest = (now.conditions ?? []).filter(({ type }) => !approvals.includes(type));
+        object.spec = draft(old.spec);
+        object.status = { ...now, conditions: [...(draft(approval) as typeof rest), ...rest] };
+        if (object.status.conditions?.length === 0) delete object.status.conditions;
+        stampConditions(object, old);
+      },
+      validateUpdate: (object, old) => [
+        ...validateConditions(object),
+        ...validateKeptConditions(object, old),
+        ...validateCertificate(object, old),
+      ],
+    },
+  },
+  columns: [
+    nameColumn,
+    ageColumn,
+    column('SignerName', ({ spec }) => orNone(spec.signerName), { description: 'Signer that is asked' }),
+    column('Requestor', ({ spec }) => spec.username ?? '', { description: 'User who asks' }),
+    column(
+      'RequestedDuration',
+      ({ spec }) => (spec.expirationSeconds === undefined ? '<none>' : humanDuration(spec.expirationSeconds * 1000)),
+      { description: 'How long the certificate should hold' },
+    ),
+    column('Condition', requestState, { description: 'What became of the request' }),
+  ],
+  selectableFields: { 'spec.signerName': ({ spec }) => spec?.signerName ?? '' },
+});
+
+/** A write to `/approval`: only the conditions change. */
+export function prepareApproval(
+  object: Draft<CertificateSigningRequest>,
+  old: CertificateSigningRequest,
+  now = new Date(),
+): void {
+  const conditions = object.status?.conditions;
+  object.spec = draft(old.spec);
+  object.status = { ...draft(old.status ?? {}), ...(conditions ? { conditions } : {}) };
+  if (!conditions) delete object.status.conditions;
+  stampConditions(object, old, now);
+}
+
+export function validateApproval(object: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
+  return [...validateConditions(object), ...validateKeptConditions(object, old)];
+}
+
+/** Times of new and changed conditions, where the client left them out. */
+function stampConditions(
+  object: Draft<CertificateSigningRequest>,
+  old: CertificateSigningRequest,
+  now = new Date(),
+): void {
+  const time = now.toISOString().replace(/\.\d+Z$/, 'Z');
+  for (const condition of object.status?.conditions ?? []) {
+    condition.lastUpdateTime ??= time;
+    if (condition.lastTransitionTime) continue;
+    const before = old.status?.conditions?.find(
+      ({ type, status, lastTransitionTime }) =>
+        type === condition.type && status === condition.status && lastTransitionTime,
+    );
+    condition.lastTransitionTime = before?.lastTransitionTime ?? time;
+  }
+}
+
+function validateSpec({ spec: request }: CertificateSigningRequest): FieldError[] {
+  const { request: encoded = '', usages: asked = [], signerName, expirationSeconds } = request ?? {};
+  const errors: FieldError[] = [];
+  try {
+    checkCertificationRequest(Buffer.from(encoded, 'base64').toString());
+  } catch (error) {
+    errors.push(invalidValue(spec.child('request'), encoded, (error as Error).message));
+  }
+  if (asked.length === 0) errors.push(required(spec.child('usages')));
+  asked.forEach((usage, index) => {
+    errors.push(...optionalOneOf(spec.child('usages').index(index), usage, usages));
+  });
+  asked.forEach((usage, index) => {
+    if (asked.indexOf(usage) < index) errors.push(duplicate(spec.child('usages').index(index), usage));
+  });
+  if (signerName === 'kubernetes.io/legacy-unknown')
+    errors.push(
+      invalidValue(
+        spec.child('signerName'),
+        signerName,
+        'the legacy signerName is not allowed via this API version',
+      ),
+    );
+  else errors.push(...validateSignerName(spec.child('signerName'), signerName));
+  if (expirationSeconds !== undefined && expirationSeconds < 600)
+    errors.push(
+      invalidValue(
+        spec.child('expirationSeconds'),
+        expirationSeconds,
+        'may not specify a duration less than 600 seconds (10 minutes)',
+      ),
+    );
+  return errors;
+}
+
+function validateConditions({ status }: CertificateSigningRequest): FieldError[] {
+  const errors: FieldError[] = [];
+  const seen = new Set<string>();
+  (status?.conditions ?? []).forEach(({ type = '', status: value }, index) => {
+    const path = conditionsPath.index(index);
+    if (type === '') errors.push(required(path.child('type')));
+    const onlyTrue = [...approvals, 'Failed'].includes(type);
+    if (onlyTrue && value && value !== 'True') errors.push(notSupported(path.child('status'), value, ['True']));
+    else errors.push(...requiredOneOf(path.child('status'), value, ['False', 'True', 'Unknown']));
+    const opposite = type === 'Approved' ? 'Denied' : type === 'Denied' ? 'Approved' : undefined;
+    if (opposite && seen.has(opposite))
+      errors.push(invalidValue(conditionsPath, type, 'Approved and Denied conditions are mutually exclusive'));
+    if (seen.has(type)) errors.push(duplicate(path.child('type'), type));
+    seen.add(type);
+  });
+  return errors;
+}
+
+/** Approved, Denied and Failed are final. */
+function validateKeptConditions(object: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
+  const count = (request: CertificateSigningRequest, wanted: string) =>
+    (request.status?.conditions ?? []).filter(({ type }) => type === wanted).length;
+  return [...approvals, 'Failed'].flatMap((type) =>
+    count(object, type) < count(old, type)
+      ? [forbiddenField(conditionsPath, `updates may not remove a condition of type ${JSON.stringify(type)}`)]
+      : [],
+  );
+}
+
+function validateCertificate(object: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
+  const certificate = object.status?.certificate ?? '';
+  const before = old.status?.certificate ?? '';
+  if (semanticEqual(certificate, before)) return [];
+  if (before !== '') return [forbiddenField(certificatePath, 'updates may not modify existing certificate content')];
+  const problem = certificateChainProblem(Buffer.from(certificate, 'base64').toString());
+  return problem ? [invalidValue(certificatePath, '<certificate data>', problem)] : [];
+}
+
+function requestState({ status }: CertificateSigningRequest): string {
+  const has = (wanted: string) => (status?.conditions ?? []).some(({ type }) => type === wanted);
+  const decision = has('Denied') ? 'Denied' : has('Approved') ? 'Approved' : 'Pending';
+  return decision + (has('Failed') ? ',Failed' : '') + (status?.certificate ? ',Issued' : '');
+}

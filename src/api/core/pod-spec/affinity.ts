@@ -1,0 +1,146 @@
+import {
+  type FieldError,
+  type FieldPath,
+  forbiddenField,
+  invalidValue,
+  required,
+} from '../../../apimachinery/field.ts';
+import { validateLabelName, validateLabelSelector } from '../../../apimachinery/labels.ts';
+import { isDns1123Label, isDns1123Subdomain } from '../../../apimachinery/names.ts';
+import type {
+  Affinity,
+  NodeSelector,
+  NodeSelectorRequirement,
+  NodeSelectorTerm,
+  PodAffinity,
+  PodAffinityTerm,
+} from '../../types/core.v1.gen.ts';
+
+export function validateAffinity(affinity: Affinity | undefined, path: FieldPath): FieldError[] {
+  if (!affinity) return [];
+  const errors: FieldError[] = [];
+  const { nodeAffinity } = affinity;
+  if (nodeAffinity) {
+    const at = path.child('nodeAffinity');
+    const needed = nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution;
+    if (needed)
+      errors.push(...validateNodeSelector(needed, at.child('requiredDuringSchedulingIgnoredDuringExecution')));
+    (nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution ?? []).forEach((term, index) => {
+      const termPath = at.child('preferredDuringSchedulingIgnoredDuringExecution').index(index);
+      errors.push(...validateWeight(term.weight, termPath.child('weight')));
+      errors.push(...validateNodeSelectorTerm(term.preference ?? {}, termPath.child('preference')));
+    });
+  }
+  if (affinity.podAffinity) errors.push(...validatePodAffinity(affinity.podAffinity, path.child('podAffinity')));
+  if (affinity.podAntiAffinity)
+    errors.push(...validatePodAffinity(affinity.podAntiAffinity, path.child('podAntiAffinity')));
+  return errors;
+}
+
+const validateWeight = (weight: number, path: FieldPath) =>
+  weight < 1 || weight > 100 ? [invalidValue(path, weight, 'must be in the range 1-100')] : [];
+
+export function validateNodeSelector(selector: NodeSelector, path: FieldPath): FieldError[] {
+  const at = path.child('nodeSelectorTerms');
+  const terms = selector.nodeSelectorTerms ?? [];
+  if (terms.length === 0) return [required(at, 'must have at least one node selector term')];
+  return terms.flatMap((term, index) => validateNodeSelectorTerm(term, at.index(index)));
+}
+
+export function validateNodeSelectorTerm(term: NodeSelectorTerm, path: FieldPath): FieldError[] {
+  return [
+    ...(term.matchExpressions ?? []).flatMap((requirement, index) =>
+      validateNodeLabelRequirement(requirement, path.child('matchExpressions').index(index)),
+    ),
+    ...(term.matchFields ?? []).flatMap((requirement, index) =>
+      validateNodeFieldRequirement(requirement, path.child('matchFields').index(index)),
+    ),
+  ];
+}
+
+function validateNodeLabelRequirement(requirement: NodeSelectorRequirement, path: FieldPath): FieldError[] {
+  const { key, operator, values = [] } = requirement;
+  const errors: FieldError[] = [];
+  const at = path.child('values');
+  switch (operator) {
+    case 'In':
+    case 'NotIn':
+      if (values.length === 0) errors.push(required(at, "must be specified when `operator` is 'In' or 'NotIn'"));
+      break;
+    case 'Exists':
+    case 'DoesNotExist':
+      if (values.length > 0)
+        errors.push(forbiddenField(at, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+      break;
+    case 'Gt':
+    case 'Lt':
+      if (values.length !== 1)
+        errors.push(required(at, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
+      break;
+    default:
+      errors.push(invalidValue(path.child('operator'), operator ?? '', 'not a valid selector operator'));
+  }
+  return [...errors, ...validateLabelName(key ?? '', path.child('key'))];
+}
+
+function validateNodeFieldRequirement(requirement: NodeSelectorRequirement, path: FieldPath): FieldError[] {
+  const { key, operator, values = [] } = requirement;
+  const errors: FieldError[] = [];
+  if (operator !== 'In' && operator !== 'NotIn')
+    errors.push(invalidValue(path.child('operator'), operator ?? '', 'not a valid selector operator'));
+  else if (values.length !== 1)
+    errors.push(
+      required(
+        path.child('values'),
+        "must be only one value when `operator` is 'In' or 'NotIn' for node field selector",
+      ),
+    );
+  if (key !== 'metadata.name')
+    return [...errors, invalidValue(path.child('key'), key ?? '', 'not a valid field selector key')];
+  values.forEach((value, index) => {
+    for (const message of isDns1123Subdomain(value))
+      errors.push(invalidValue(path.child('values').index(index), value, message));
+  });
+  return errors;
+}
+
+function validatePodAffinity(affinity: PodAffinity, path: FieldPath): FieldError[] {
+  return [
+    ...(affinity.requiredDuringSchedulingIgnoredDuringExecution ?? []).flatMap((term, index) =>
+      validatePodAffinityTerm(term, path.child('requiredDuringSchedulingIgnoredDuringExecution').index(index)),
+    ),
+    ...(affinity.preferredDuringSchedulingIgnoredDuringExecution ?? []).flatMap((term, index) => {
+      const at = path.child('preferredDuringSchedulingIgnoredDuringExecution').index(index);
+      return [
+        ...validateWeight(term.weight, at.child('weight')),
+        ...validatePodAffinityTerm(term.podAffinityTerm ?? {}, at.child('podAffinityTerm')),
+      ];
+    }),
+  ];
+}
+
+function validatePodAffinityTerm(term: Partial<PodAffinityTerm>, path: FieldPath): FieldError[] {
+  const errors = [
+    ...validateLabelSelector(term.labelSelector, path.child('labelSelector')),
+    ...validateLabelSelector(term.namespaceSelector, path.child('namespaceSelector')),
+  ];
+  for (const namespace of term.namespaces ?? [])
+    for (const message of isDns1123Label(namespace))
+      errors.push(invalidValue(path.child('namespace'), namespace, message));
+  if (!term.topologyKey) errors.push(required(path.child('topologyKey'), 'can not be empty'));
+  errors.push(...validateLabelName(term.topologyKey ?? '', path.child('topologyKey')));
+  for (const field of ['matchLabelKeys', 'mismatchLabelKeys'] as const) {
+    const keys = term[field] ?? [];
+    if (keys.length > 0 && !term.labelSelector)
+      errors.push(forbiddenField(path.child(field), 'must not be specified when labelSelector is not set'));
+    keys.forEach((key, index) => {
+      errors.push(...validateLabelName(key, path.child(field).index(index)));
+    });
+  }
+  for (const key of term.matchLabelKeys ?? [])
+    if (term.mismatchLabelKeys?.includes(key))
+      errors.push(
+        invalidValue(path.child('matchLabelKeys'), key, 'exists in both matchLabelKeys and mismatchLabelKeys'),
+      );
+  return errors;
+}

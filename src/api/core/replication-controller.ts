@@ -1,0 +1,78 @@
+import { type FieldError, FieldPath, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
+import { labelsToSelector, validateLabels } from '../../apimachinery/labels.ts';
+import { ageColumn, column, containerColumns, formatLabels, nameColumn } from '../columns.ts';
+import { defineKind } from '../define.ts';
+import { nonNegative } from '../field-checks.ts';
+import type { ReplicationController } from '../types/core.v1.gen.ts';
+import { defaultPodTemplateSpec, validatePodTemplateSpec } from './pod-spec/index.ts';
+import { podSpecWarnings } from './pod-warnings.ts';
+
+const spec = FieldPath.of('spec');
+
+export const replicationController = defineKind<ReplicationController>({
+  group: '',
+  version: 'v1',
+  kind: 'ReplicationController',
+  generation: 'spec',
+  default(controller) {
+    if (!controller.spec) return;
+    controller.spec.replicas ??= 1;
+    const { template } = controller.spec;
+    if (!template) return;
+    defaultPodTemplateSpec(template);
+    const labels = template.metadata?.labels;
+    if (!labels) return;
+    if (!Object.keys(controller.spec.selector ?? {}).length) controller.spec.selector = { ...labels };
+    if (!Object.keys(controller.metadata.labels ?? {}).length) controller.metadata.labels = { ...labels };
+  },
+  prepareForCreate(controller) {
+    controller.status = { replicas: 0 };
+  },
+  validate: validateController,
+  warnings: (controller) => podSpecWarnings(controller.spec?.template?.spec, spec.child('template', 'spec')),
+  subresources: {
+    scale: {
+      getReplicas: ({ spec }) => spec.replicas,
+      setReplicas: ({ spec }, replicas) => {
+        spec.replicas = replicas;
+      },
+      statusReplicas: ({ status }) => status?.replicas ?? 0,
+      selector: ({ spec }) => labelsToSelector(spec.selector ?? {}),
+      specPath: '.spec.replicas',
+      version: 'autoscaling/v1',
+    },
+  },
+  columns: [
+    nameColumn,
+    column('Desired', ({ spec }) => spec.replicas ?? 0, { type: 'integer', description: 'Pods wanted' }),
+    column('Current', ({ status }) => status?.replicas ?? 0, { type: 'integer', description: 'Pods there are' }),
+    column('Ready', ({ status }) => status?.readyReplicas ?? 0, {
+      type: 'integer',
+      description: 'Pods that are ready',
+    }),
+    ageColumn,
+    ...containerColumns<ReplicationController>(({ spec }) => spec.template?.spec?.containers),
+    column('Selector', ({ spec }) => formatLabels(spec.selector), { wide: true, description: 'Labels of its pods' }),
+  ],
+  selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
+});
+
+function validateController({ spec: controller }: ReplicationController): FieldError[] {
+  if (!controller) return [required(spec)];
+  const selector = controller.selector ?? {};
+  const errors = nonNegative(spec.child('minReadySeconds'), controller.minReadySeconds);
+  if (Object.keys(selector).length === 0) errors.push(required(spec.child('selector')));
+  errors.push(...validateLabels(selector, spec.child('selector')));
+  errors.push(...nonNegative(spec.child('replicas'), controller.replicas));
+  const path = spec.child('template');
+  const { template } = controller;
+  if (!template) return [...errors, required(path)];
+  const labels = template.metadata?.labels ?? {};
+  if (Object.entries(selector).some(([key, value]) => labels[key] !== value))
+    errors.push(invalidValue(path.child('metadata', 'labels'), labels, '`selector` does not match template `labels`'));
+  errors.push(...validatePodTemplateSpec(template, path));
+  const restartPolicy = template.spec?.restartPolicy;
+  if (restartPolicy !== 'Always')
+    errors.push(notSupported(path.child('spec', 'restartPolicy'), restartPolicy ?? '', ['Always']));
+  return errors;
+}

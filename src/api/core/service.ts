@@ -1,0 +1,92 @@
+import type { Draft } from '../../apimachinery/json.ts';
+import { ageColumn, column, formatLabels, nameColumn } from '../columns.ts';
+import { defineKind } from '../define.ts';
+import type { Service } from '../types/core.v1.gen.ts';
+import { carryOverAllocations } from './service-update.ts';
+import { validateService, validateServiceUpdate } from './service-validation.ts';
+
+export const service = defineKind<Service>({
+  group: '',
+  version: 'v1',
+  kind: 'Service',
+  nameFormat: 'dns1123Label',
+  createOnUpdate: true,
+  default: defaultService,
+  prepareForCreate(service) {
+    service.status = { loadBalancer: {} };
+  },
+  prepareForUpdate(service, old) {
+    carryOverAllocations(service, old);
+  },
+  validate: validateService,
+  validateUpdate: validateServiceUpdate,
+  columns: [
+    nameColumn,
+    column('Type', (service) => service.spec.type ?? '', { description: 'How the service is exposed' }),
+    column('Cluster-IP', (service) => service.spec.clusterIPs?.[0] || service.spec.clusterIP || '<none>', {
+      description: 'Virtual address of the service',
+    }),
+    column('External-IP', externalIP, { description: 'Addresses outside of the cluster' }),
+    column('Port(s)', ports, { description: 'Ports of the service, with their node ports' }),
+    ageColumn,
+    column('Selector', (service) => formatLabels(service.spec.selector), {
+      wide: true,
+      description: 'Labels of the pods behind the service',
+    }),
+  ],
+  selectableFields: {
+    'spec.clusterIP': (service) => service.spec.clusterIP ?? '',
+    'spec.type': (service) => service.spec.type ?? '',
+  },
+});
+
+/** Services that something outside of the cluster reaches directly. */
+export const isExternallyAccessible = ({ spec }: Pick<Service, 'spec'>) =>
+  spec.type === 'LoadBalancer' || spec.type === 'NodePort' || (spec.type === 'ClusterIP' && !!spec.externalIPs?.length);
+
+function defaultService({ spec }: Draft<Service>): void {
+  if (!spec) return;
+  spec.sessionAffinity ||= 'None';
+  if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig;
+  if (spec.sessionAffinity === 'ClientIP') {
+    spec.sessionAffinityConfig ??= {};
+    spec.sessionAffinityConfig.clientIP ??= {};
+    spec.sessionAffinityConfig.clientIP.timeoutSeconds ??= 10800;
+  }
+  spec.type ||= 'ClusterIP';
+  for (const port of spec.ports ?? []) {
+    port.protocol ||= 'TCP';
+    port.targetPort ||= port.port;
+    if (!port.nodePort) delete port.nodePort;
+  }
+  if (isExternallyAccessible({ spec })) spec.externalTrafficPolicy ||= 'Cluster';
+  if (spec.type === 'ClusterIP' || spec.type === 'NodePort' || spec.type === 'LoadBalancer')
+    spec.internalTrafficPolicy ||= 'Cluster';
+  if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
+  if (!spec.publishNotReadyAddresses) delete spec.publishNotReadyAddresses;
+}
+
+function externalIP({ spec, status }: Service): string {
+  const own = spec.externalIPs ?? [];
+  switch (spec.type) {
+    case 'ClusterIP':
+    case 'NodePort':
+      return own.length > 0 ? own.join(',') : '<none>';
+    case 'LoadBalancer': {
+      const assigned = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip || hostname || '');
+      const all = [...new Set(assigned.filter(Boolean)), ...own];
+      return all.length > 0 ? all.join(',') : '<pending>';
+    }
+    case 'ExternalName':
+      return spec.externalName ?? '';
+    default:
+      return '<unknown>';
+  }
+}
+
+function ports({ spec }: Service): string {
+  const texts = (spec.ports ?? []).map(({ port, nodePort, protocol }) =>
+    nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`,
+  );
+  return texts.length > 0 ? texts.join(',') : '<none>';
+}

@@ -1,0 +1,4 @@
+import type { KindDefinition } from '../kind.ts';
+import { event } from './event.ts';
+
+export const kinds: readonly KindDefinition[] = [event];

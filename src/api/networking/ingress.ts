@@ -1,0 +1,146 @@
+import { type FieldError, FieldPath, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
+import {
+  isDns1035Label,
+  isDns1123Subdomain,
+  isIP,
+  isPortName,
+  isPortNumber,
+  isWildcardDns1123Subdomain,
+} from '../../apimachinery/names.ts';
+import { ageColumn, column, nameColumn, orNone } from '../columns.ts';
+import { defineKind } from '../define.ts';
+import { invalidFor } from '../field-checks.ts';
+import type { HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressSpec } from '../types/networking.v1.gen.ts';
+import { validateTypedReference } from './typed-reference.ts';
+
+const spec = FieldPath.of('spec');
+const classAnnotation = 'kubernetes.io/ingress.class';
+const noIp = 'must be a DNS name, not an IP address';
+
+export const ingress = defineKind<Ingress>({
+  group: 'networking.k8s.io',
+  version: 'v1',
+  kind: 'Ingress',
+  generation: 'spec',
+  validate: (object) => validateSpec(object.spec ?? {}),
+  // An update may be what brings class and annotation together.
+  validateCreate: validateClassAnnotation,
+  subresources: { status: { validateUpdate: validateStatus } },
+  columns: [
+    nameColumn,
+    column('Class', ({ spec }) => orNone(spec.ingressClassName), { description: 'IngressClass that implements it' }),
+    column('Hosts', ({ spec }) => hosts(spec.rules ?? []), { description: 'Hosts that the rules match' }),
+    column('Address', ({ status }) => addresses(status), { description: 'Addresses at which it is reachable' }),
+    column('Ports', ({ spec }) => (spec.tls?.length ? '80, 443' : '80'), { description: 'Ports that are open' }),
+    ageColumn,
+  ],
+});
+
+function hosts(rules: readonly IngressRule[]): string {
+  const named = rules.map(({ host }) => host ?? '').filter((host) => host !== '');
+  if (named.length === 0) return '*';
+  return named.length > 3 || (named.length === 3 && rules.length > 3)
+    ? `${named.slice(0, 3).join(',')} + ${rules.length - 3} more...`
+    : named.join(',');
+}
+
+function addresses(status: Ingress['status']): string {
+  const all = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip || hostname || '');
+  return [...new Set(all.filter((address) => address !== ''))].sort().join(',');
+}
+
+function validateSpec(given: IngressSpec): FieldError[] {
+  const { rules = [], defaultBackend, tls = [], ingressClassName } = given;
+  const errors: FieldError[] = [];
+  if (rules.length === 0 && !defaultBackend)
+    errors.push(invalidValue(spec, rules, 'either `defaultBackend` or `rules` must be specified'));
+  if (defaultBackend) errors.push(...validateBackend(spec.child('defaultBackend'), defaultBackend));
+  rules.forEach((rule, index) => {
+    errors.push(...validateRule(spec.child('rules').index(index), rule));
+  });
+  tls.forEach(({ hosts = [], secretName }, index) => {
+    const at = spec.child('tls').index(index);
+    hosts.forEach((host, i) => {
+      errors.push(...invalidFor(at.child('hosts').index(i), host, hostMessages(host)));
+    });
+    if (secretName) errors.push(...invalidFor(at.child('secretName'), secretName, isDns1123Subdomain(secretName)));
+  });
+  if (ingressClassName !== undefined)
+    errors.push(
+      ...invalidFor(spec.child('ingressClassName'), ingressClassName, isDns1123Subdomain(ingressClassName)),
+    );
+  return errors;
+}
+
+const hostMessages = (host: string) => (host.includes('*') ? isWildcardDns1123Subdomain(host) : isDns1123Subdomain(host));
+
+function validateRule(path: FieldPath, { host, http }: IngressRule): FieldError[] {
+  const errors: FieldError[] = [];
+  if (host) {
+    if (isIP(host).length === 0) errors.push(invalidValue(path.child('host'), host, noIp));
+    errors.push(...invalidFor(path.child('host'), host, hostMessages(host)));
+  }
+  if (!http) return errors;
+  const paths = path.child('http', 'paths');
+  if (!http.paths?.length) errors.push(required(paths));
+  http.paths?.forEach((given, index) => {
+    errors.push(...validatePath(paths.index(index), given));
+  });
+  return errors;
+}
+
+function validatePath(path: FieldPath, given: HTTPIngressPath): FieldError[] {
+  const { pathType, path: text = '', backend } = given;
+  if (!pathType) return [required(path.child('pathType'), 'pathType must be specified')];
+  const at = path.child('path');
+  const errors: FieldError[] = [];
+  const absolute = text.startsWith('/') ? [] : [invalidValue(at, text, 'must be an absolute path')];
+  if (pathType === 'Exact' || pathType === 'Prefix') {
+    errors.push(...absolute);
+    for (const part of ['//', '/./', '/../', '%2f', '%2F'])
+      if (text.includes(part)) errors.push(invalidValue(at, text, `must not contain '${part}'`));
+    for (const end of ['/..', '/.']) if (text.endsWith(end)) errors.push(invalidValue(at, text, `cannot end with '${end}'`));
+  } else if (pathType === 'ImplementationSpecific') {
+    if (text !== '') errors.push(...absolute);
+  } else errors.push(notSupported(path.child('pathType'), pathType, ['Exact', 'ImplementationSpecific', 'Prefix']));
+  return [...errors, ...validateBackend(path.child('backend'), backend ?? {})];
+}
+
+function validateBackend(path: FieldPath, { resource, service }: IngressBackend): FieldError[] {
+  if (resource && service) return [invalidValue(path, '', 'cannot set both resource and service backends')];
+  if (resource) return validateTypedReference(path.child('resource'), resource);
+  if (!service) return [invalidValue(path, '', 'resource or service backend is required')];
+  const errors = service.name
+    ? invalidFor(path.child('service', 'name'), service.name, isDns1035Label(service.name))
+    : [required(path.child('service', 'name'))];
+  const { name = '', number = 0 } = service.port ?? {};
+  const port = path.child('service', 'port');
+  if (name !== '' && number !== 0) errors.push(invalidValue(path, '', 'cannot set both port name & port number'));
+  else if (name !== '') errors.push(...invalidFor(port.child('name'), name, isPortName(name)));
+  else if (number !== 0) errors.push(...invalidFor(port.child('number'), number, isPortNumber(number)));
+  else errors.push(required(path, 'port name or number is required'));
+  return errors;
+}
+
+function validateClassAnnotation({ metadata, spec }: Ingress): FieldError[] {
+  const annotation = metadata.annotations?.[classAnnotation];
+  if (annotation === undefined || spec?.ingressClassName === undefined || annotation === spec.ingressClassName) return [];
+  return [
+    invalidValue(
+      FieldPath.of('annotations', classAnnotation),
+      annotation,
+      'must match `ingressClassName` when both are specified',
+    ),
+  ];
+}
+
+function validateStatus({ status }: Ingress): FieldError[] {
+  return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, hostname }, index) => {
+    const path = FieldPath.of('status', 'loadBalancer', 'ingress').index(index);
+    return [
+      ...(ip ? invalidFor(path.child('ip'), ip, isIP(ip)) : []),
+      ...(hostname ? invalidFor(path.child('hostname'), hostname, isDns1123Subdomain(hostname)) : []),
+      ...(hostname && isIP(hostname).length === 0 ? [invalidValue(path.child('hostname'), hostname, noIp)] : []),
+    ];
+  });
+}

@@ -1,0 +1,35 @@
+import { type FieldError, FieldPath, invalidValue } from '../../apimachinery/field.ts';
+import { validateLabelSelector } from '../../apimachinery/labels.ts';
+import { isDns1123Subdomain } from '../../apimachinery/names.ts';
+import { parseQuantity } from '../../apimachinery/quantity.ts';
+import { column, nameColumn } from '../columns.ts';
+import { defineKind } from '../define.ts';
+import { atLeastZero, immutable, invalidFor } from '../field-checks.ts';
+import type { CSIStorageCapacity } from '../types/storage.v1.gen.ts';
+
+const at = (field: string) => FieldPath.of(field);
+
+export const csiStorageCapacity = defineKind<CSIStorageCapacity>({
+  group: 'storage.k8s.io',
+  version: 'v1',
+  kind: 'CSIStorageCapacity',
+  requireResourceVersionOnUpdate: true,
+  validate: (object) => [
+    ...validateLabelSelector(object.nodeTopology, at('nodeTopology')),
+    ...invalidFor(at('storageClassName'), object.storageClassName ?? '', isDns1123Subdomain(object.storageClassName ?? '')),
+    ...nonNegativeQuantity(at('capacity'), object.capacity),
+  ],
+  validateUpdate: (object, old) => [
+    ...immutable(at('nodeTopology'), object.nodeTopology, old.nodeTopology),
+    ...immutable(at('storageClassName'), object.storageClassName, old.storageClassName),
+  ],
+  columns: [
+    nameColumn,
+    column('StorageClassName', (object) => object.storageClassName, { description: 'StorageClass it is about' }),
+    column('Capacity', (object) => object.capacity ?? '<unset>', { description: 'Room that is left' }),
+  ],
+});
+
+function nonNegativeQuantity(path: FieldPath, quantity: string | undefined): FieldError[] {
+  return quantity !== undefined && parseQuantity(quantity).sign() < 0 ? [invalidValue(path, quantity, atLeastZero)] : [];
+}

@@ -1,0 +1,110 @@
+import { createRequire } from 'node:module';
+import type * as Yaml from 'yaml';
+import { type Decoded, type DecodeOptions, MAX_DEPTH } from './decode.ts';
+import type { JSONValue } from './json.ts';
+import { badRequest } from './status-error.ts';
+
+/** Aliases may stand for at most this many values in all. */
+const MAX_NODES = 1_000_000;
+const MAX_ALIASES = 10_000;
+
+/**
+ * The first document, read as Kubernetes' YAML library reads it: YAML 1.1 booleans (`yes`, `on`, `n`), merge keys, but
+ * timestamps and sexagesimal numbers are strings. Throws StatusError 400.
+ */
+export function decodeYaml(body: Uint8Array | string, options: DecodeOptions = {}): Decoded {
+  const text =
+    typeof body === 'string' ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+  // Loaded when first needed: most requests are JSON.
+  const { parseAllDocuments } = createRequire(import.meta.url)('yaml') as typeof Yaml;
+  const duplicateFields: string[] = [];
+  let value: unknown;
+  try {
+    const documents = parseAllDocuments(text, {
+      version: '1.1',
+      schema: 'yaml-1.1',
+      merge: true,
+      strict: false,
+      logLevel: 'silent',
+      customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || !foreignTags.has(tagKey(tag))),
+    });
+    const document = 'empty' in documents ? undefined : documents[0];
+    for (const error of document?.errors ?? []) {
+      if (error.code === 'DUPLICATE_KEY') {
+        const line = error.linePos?.[0].line ?? 0;
+        duplicateFields.push(`line ${line}: key ${JSON.stringify(keyAt(text, error.pos[0]))} already set in map`);
+      } else throw error;
+    }
+    value = document?.toJS({ maxAliasCount: MAX_ALIASES }) ?? null;
+  } catch (error) {
+    throw badRequest(`error converting YAML to JSON: yaml: ${describe(error)}`);
+  }
+  return {
+    value: plain(value, 0, { nodes: 0 }),
+    duplicateFields:
+      options.duplicates && duplicateFields.length > 0
+        ? [`yaml: unmarshal errors:\n${duplicateFields.map((line) => `  ${line}`).join('\n')}`]
+        : [],
+  };
+}
+
+const foreignTags: ReadonlySet<string> = new Set([
+  'tag:yaml.org,2002:timestamp',
+  'tag:yaml.org,2002:int TIME',
+  'tag:yaml.org,2002:float TIME',
+  'tag:yaml.org,2002:omap',
+  'tag:yaml.org,2002:pairs',
+  'tag:yaml.org,2002:set',
+  'tag:yaml.org,2002:binary',
+]);
+
+function tagKey(tag: { readonly tag: string; readonly format?: string | undefined }): string {
+  return tag.format === 'TIME' ? `${tag.tag} TIME` : tag.tag;
+}
+
+/** A copy without shared parts, with string keys, and with JSON's types alone. */
+function plain(value: unknown, depth: number, budget: { nodes: number }): JSONValue {
+  if (++budget.nodes > MAX_NODES)
+    throw badRequest('error converting YAML to JSON: yaml: document contains excessive aliasing');
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw badRequest(
+      `error converting YAML to JSON: json: unsupported value: ${Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf'}`,
+    );
+  if (typeof value === 'bigint') return Number(value);
+  if (typeof value !== 'object' || value === null) return (value ?? null) as JSONValue;
+  if (depth >= MAX_DEPTH) throw badRequest('error converting YAML to JSON: yaml: exceeded max depth');
+  if (Array.isArray(value)) return value.map((item) => plain(item, depth + 1, budget));
+  const result: Record<string, JSONValue> = {};
+  for (const [key, field] of Object.entries(value)) {
+    const copy = plain(field, depth + 1, budget);
+    if (key === '__proto__')
+      Object.defineProperty(result, key, { value: copy, enumerable: true, writable: true, configurable: true });
+    else result[key] = copy;
+  }
+  return result;
+}
+
+function keyAt(text: string, offset: number): string {
+  return (/^["']?([^"':\r\n]*)/.exec(text.slice(offset, offset + 300))?.[1] ?? '').trim();
+}
+
+const words: Readonly<Record<string, string>> = {
+  BLOCK_AS_IMPLICIT_KEY: 'mapping values are not allowed in this context',
+  TAB_AS_INDENT: 'found character that cannot start any token',
+  BAD_INDENT: 'did not find expected key',
+  BAD_COLLECTION_TYPE: 'did not find expected key',
+  BAD_DQ_ESCAPE: 'found unknown escape character',
+};
+
+function describe(error: unknown): string {
+  const { message, code, linePos } = error as Error & Partial<Yaml.YAMLParseError>;
+  if (error instanceof ReferenceError) {
+    return message.startsWith('Unresolved alias')
+      ? `unknown anchor '${/: (.*)$/.exec(message)?.[1] ?? ''}' referenced`
+      : 'document contains excessive aliasing';
+  }
+  if (error instanceof RangeError) return 'exceeded max depth';
+  const first = (message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
+  const line = linePos?.[0].line;
+  return `${line === undefined ? '' : `line ${line}: `}${words[code ?? ''] ?? first}`;
+}

@@ -1,0 +1,69 @@
+import type { ResourceQuota } from '../../api/types/core.v1.gen.ts';
+import type { AdmissionStep } from '../../sdk/admission.ts';
+import type { Authorizer } from '../../sdk/authorization.ts';
+import type { RbacAuthorizer } from '../authorization/rbac/rbac-authorizer.ts';
+import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
+import { defaultIngressClass, defaultStorageClass } from './default-classes.ts';
+import { limitRanger } from './limit-ranger.ts';
+import type { AdmissionLookup } from './lookup.ts';
+import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { nodeRestriction } from './node-restriction.ts';
+import { type OwnerReferencesOptions, ownerReferencesPermissionEnforcement } from './owner-references.ts';
+import { pluginConfiguration } from './plugin-configuration.ts';
+import { type PodSecurityOptions, podSecurity } from './pod-security/pod-security.ts';
+import { priority } from './priority.ts';
+import { rbacEscalation } from './rbac-escalation.ts';
+import { resourceQuota } from './resource-quota.ts';
+import { runtimeClassStep } from './runtime-class.ts';
+import { serviceAccountStep } from './service-account.ts';
+import { persistentVolumeClaimResize, storageObjectInUseProtection } from './storage-protection.ts';
+import { defaultTolerationSeconds, extendedResourceToleration, taintNodesByCondition } from './tolerations.ts';
+
+export interface DefaultAdmissionOptions {
+  readonly lookup: AdmissionLookup;
+  readonly authorizer: Authorizer;
+  readonly rbac?: RbacAuthorizer;
+  readonly updateQuotaStatus: (quota: ResourceQuota) => Promise<ResourceQuota>;
+  readonly resourceOf: OwnerReferencesOptions['resourceOf'];
+  readonly podSecurityExemptions?: PodSecurityOptions['exempt'];
+  /** Webhooks, policies and plugins: they run after the built-in steps and before ResourceQuota. */
+  readonly extensions?: readonly AdmissionStep[];
+  /** Names of steps to leave out, and of those off by default (OwnerReferencesPermissionEnforcement, ExtendedResourceToleration) to take in. */
+  readonly disable?: readonly string[];
+  readonly enable?: readonly string[];
+}
+
+const OFF_BY_DEFAULT = ['OwnerReferencesPermissionEnforcement', 'ExtendedResourceToleration'];
+
+/** The built-in admission steps in upstream's order. */
+export function defaultAdmissionSteps(options: DefaultAdmissionOptions): readonly AdmissionStep[] {
+  const { lookup, authorizer, rbac } = options;
+  const steps: readonly AdmissionStep[] = [
+    namespaceLifecycle(lookup),
+    limitRanger(lookup),
+    serviceAccountStep({ lookup }),
+    nodeRestriction(lookup),
+    taintNodesByCondition,
+    podSecurity({ lookup, ...(options.podSecurityExemptions ? { exempt: options.podSecurityExemptions } : {}) }),
+    priority(lookup),
+    defaultTolerationSeconds(),
+    extendedResourceToleration,
+    persistentVolumeClaimResize(lookup),
+    runtimeClassStep(lookup),
+    certificateApproval(authorizer),
+    certificateSigning(authorizer),
+    certificateSubjectRestriction,
+    defaultIngressClass(lookup),
+    defaultStorageClass(lookup),
+    storageObjectInUseProtection,
+    ownerReferencesPermissionEnforcement({ authorizer, resourceOf: options.resourceOf }),
+    ...(options.extensions ?? []),
+    pluginConfiguration(authorizer),
+    ...(rbac ? [rbacEscalation({ rbac, authorizer })] : []),
+    resourceQuota({ lookup, updateStatus: options.updateQuotaStatus }),
+  ];
+  return steps.filter(
+    ({ name }) =>
+      !options.disable?.includes(name) && (!OFF_BY_DEFAULT.includes(name) || options.enable?.includes(name)),
+  );
+}

@@ -1,0 +1,165 @@
+import type { Namespace, Pod, PodTemplateSpec } from '../../../api/types/core.v1.gen.ts';
+import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
+import { invalid } from '../../../apimachinery/status-error.ts';
+import type { AdmissionAttributes, AdmissionStep } from '../../../sdk/admission.ts';
+import { type AdmissionLookup, find } from '../lookup.ts';
+import { rejected } from '../rejection.ts';
+import { describeViolations, violationsOf } from './evaluate.ts';
+import { MODES, type Policy, readPolicy, showLevel } from './policy.ts';
+import type { PodLike } from './violation.ts';
+
+export interface PodSecurityOptions {
+  readonly lookup: AdmissionLookup;
+  readonly exempt?: {
+    readonly usernames?: readonly string[];
+    readonly namespaces?: readonly string[];
+    readonly runtimeClasses?: readonly string[];
+  };
+}
+
+const ANNOTATION = 'pod-security.kubernetes.io/';
+/** Pods looked at when a namespace is tightened, so that the warning comes in time. */
+const MAX_PODS_CHECKED = 3000;
+
+/** Where each kind keeps its pod template. */
+const TEMPLATES: Readonly<Record<string, (object: Workload) => PodTemplateSpec | undefined>> = {
+  '/replicationcontrollers': ({ spec }) => spec?.template,
+  '/podtemplates': ({ template }) => template,
+  'apps/deployments': ({ spec }) => spec?.template,
+  'apps/replicasets': ({ spec }) => spec?.template,
+  'apps/daemonsets': ({ spec }) => spec?.template,
+  'apps/statefulsets': ({ spec }) => spec?.template,
+  'batch/jobs': ({ spec }) => spec?.template,
+  'batch/cronjobs': ({ spec }) => spec?.jobTemplate?.spec?.template,
+};
+
+interface Workload {
+  readonly template?: PodTemplateSpec;
+  readonly spec?: {
+    readonly template?: PodTemplateSpec;
+    readonly jobTemplate?: { readonly spec?: { readonly template?: PodTemplateSpec } };
+  };
+}
+
+/** The Pod Security Standards, per namespace by its labels: enforced on pods, warned of and audited on workloads too. */
+export function podSecurity({ lookup, exempt = {} }: PodSecurityOptions): AdmissionStep {
+  async function policyFor(attributes: AdmissionAttributes): Promise<Policy | undefined> {
+    if (exempt.namespaces?.includes(attributes.namespace) || exempt.usernames?.includes(attributes.user.name))
+      return undefined;
+    const namespace = await find(lookup, 'namespaces', attributes.namespace);
+    const { policy } = readPolicy(namespace?.metadata.labels);
+    return MODES.some((mode) => policy[mode].level !== 'privileged') ? policy : undefined;
+  }
+
+  async function checkPods(
+    attributes: AdmissionAttributes,
+    object: UnstructuredObject,
+    pod: PodLike,
+    enforced: boolean,
+  ): Promise<void> {
+    const policy = await policyFor(attributes);
+    if (!policy || (pod.spec.runtimeClassName && exempt.runtimeClasses?.includes(pod.spec.runtimeClassName))) return;
+    if (enforced) {
+      attributes.annotateAudit(`${ANNOTATION}enforce-policy`, showLevel(policy.enforce));
+      const violations = violationsOf(pod, policy.enforce);
+      if (violations.length)
+        throw rejected(
+          attributes,
+          object,
+          `violates PodSecurity "${showLevel(policy.enforce)}": ${describeViolations(violations)}`,
+        );
+    }
+    const audited = violationsOf(pod, policy.audit);
+    if (audited.length)
+      attributes.annotateAudit(
+        `${ANNOTATION}audit-violations`,
+        `would violate PodSecurity "${showLevel(policy.audit)}": ${describeViolations(audited)}`,
+      );
+    const warned = violationsOf(pod, policy.warn);
+    if (warned.length)
+      attributes.warn(`would violate PodSecurity "${showLevel(policy.warn)}": ${describeViolations(warned)}`);
+  }
+
+  function checkNamespace(attributes: AdmissionAttributes, namespace: Namespace): void {
+    const { policy, errors } = readPolicy(namespace.metadata.labels);
+    const before = readPolicy((attributes.oldObject as unknown as Namespace | undefined)?.metadata.labels);
+    const known = new Set(before.errors.map(String));
+    const fresh = errors.filter((error) => !known.has(String(error)));
+    if (fresh.length) throw invalid({ group: '', kind: 'Namespace' }, namespace.metadata.name, fresh);
+    if (
+      attributes.operation !== 'UPDATE' ||
+      policy.enforce.level === 'privileged' ||
+      showLevel(policy.enforce) === showLevel(before.policy.enforce)
+    )
+      return;
+    if (exempt.namespaces?.includes(namespace.metadata.name)) return;
+    warnOfExistingPods(attributes, namespace, policy);
+  }
+
+  function warnOfExistingPods(attributes: AdmissionAttributes, namespace: Namespace, policy: Policy): void {
+    const byViolation = new Map<string, string[]>();
+    for (const pod of lookup.list('pods', namespace.metadata.name).slice(0, MAX_PODS_CHECKED)) {
+      const violations = violationsOf(pod, policy.enforce);
+      if (violations.length === 0) continue;
+      const reasons = violations.map(({ reason }) => reason).join(', ');
+      byViolation.set(reasons, [...(byViolation.get(reasons) ?? []), pod.metadata.name]);
+    }
+    if (byViolation.size === 0) return;
+    attributes.warn(
+      `existing pods in namespace ${JSON.stringify(namespace.metadata.name)} violate the new PodSecurity enforce level "${showLevel(policy.enforce)}"`,
+    );
+    for (const [reasons, names] of [...byViolation].sort(([, a], [, b]) => (a[0]! < b[0]! ? -1 : 1))) {
+      const others = names.length - 1;
+      const who = others === 0 ? names[0] : `${names[0]} (and ${others} other ${others === 1 ? 'pod' : 'pods'})`;
+      attributes.warn(`${who}: ${reasons}`);
+    }
+  }
+
+  return {
+    name: 'PodSecurity',
+    handles({ operation, resource, subresource }) {
+      if (operation !== 'CREATE' && operation !== 'UPDATE') return false;
+      const key = `${resource.group}/${resource.resource}`;
+      if (key === '/pods') return subresource === '' || subresource === 'ephemeralcontainers';
+      return subresource === '' && (key === '/namespaces' || TEMPLATES[key] !== undefined);
+    },
+    async validate(attributes, object) {
+      if (!object) return;
+      const key = `${attributes.resource.group}/${attributes.resource.resource}`;
+      if (key === '/namespaces') return checkNamespace(attributes, object as unknown as Namespace);
+      if (key === '/pods') {
+        const pod = object as unknown as Pod;
+        if (
+          attributes.operation === 'UPDATE' &&
+          attributes.subresource === '' &&
+          !isSignificantUpdate(pod, attributes.oldObject as unknown as Pod)
+        )
+          return;
+        return checkPods(attributes, object, pod, true);
+      }
+      const template = TEMPLATES[key]!(object as unknown as Workload);
+      if (template?.spec)
+        await checkPods(
+          attributes,
+          object,
+          { spec: template.spec, ...(template.metadata ? { metadata: template.metadata } : {}) },
+          false,
+        );
+    },
+  };
+}
+
+/** What may change in a running pod is mostly harmless; a container's image and security context are not. */
+function isSignificantUpdate(pod: Pod, old: Pod): boolean {
+  const relevant = ({ spec, metadata }: Pod) =>
+    JSON.stringify([
+      [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])].map(
+        ({ name, image, securityContext }) => [name, image, securityContext],
+      ),
+      spec.securityContext,
+      Object.entries(metadata.annotations ?? {})
+        .filter(([key]) => key.includes('seccomp.security.alpha') || key.includes('apparmor.security.beta'))
+        .sort(),
+    ]);
+  return relevant(pod) !== relevant(old);
+}

@@ -1,0 +1,66 @@
+import type { KindRegistry } from '../api/kind.ts';
+import type { Logger } from '../apimachinery/logger.ts';
+import type { AdmissionStep } from '../sdk/admission.ts';
+import type { Authenticator } from '../sdk/authentication.ts';
+import type { Authorizer } from '../sdk/authorization.ts';
+import type { Store } from '../store/store.ts';
+import type { TlsMaterial } from './http/http-listener.ts';
+import type { RulesReviewer, TokenRequester } from './registry/reviews/review-services.ts';
+import type { AuditTrail } from './request/audit-trail.ts';
+import type { ValueTransformer } from './watch-cache/value-transformer.ts';
+
+export interface ApiServerOptions {
+  readonly store: Store;
+  readonly kinds: KindRegistry;
+  readonly logger: Logger;
+  /** Absent: reachable by in-process transports only. */
+  readonly listen?: {
+    /** `0.0.0.0` when absent. */
+    readonly host?: string;
+    /** Any free port when absent. */
+    readonly port?: number;
+    readonly tls: TlsMaterial;
+  };
+  readonly authentication: Authenticator;
+  readonly authorization: Authorizer & Partial<RulesReviewer>;
+  /** A function is asked at every request, for steps that come and go. */
+  readonly admission?: readonly AdmissionStep[] | (() => readonly AdmissionStep[]);
+  readonly audit?: AuditTrail;
+  /** Encryption at rest. */
+  readonly transformer?: ValueTransformer;
+  /** Answers `serviceaccounts/token`. */
+  readonly tokenRequester?: TokenRequester;
+  /** Audiences of tokens meant for this server. */
+  readonly audiences?: readonly string[];
+  /** Where clients in the cluster reach this server: endpoint of the `kubernetes` Service. The first bound address when absent. */
+  readonly advertise?: { readonly address: string; readonly port?: number };
+  /** `10.96.0.0/16` when absent; a second of the other family makes the cluster dual-stack. */
+  readonly serviceCIDRs?: readonly string[];
+  readonly nodePorts?: { readonly from: number; readonly to: number };
+  readonly limits?: Partial<ApiServerLimits>;
+  /** Unix time in ms. */
+  readonly now?: () => number;
+}
+
+export interface ApiServerLimits {
+  /** Of a request body, in bytes; 3 MiB. */
+  readonly bodyBytes: number;
+  /** Requests worked on at once; watches and streams don't count. */
+  readonly readOnlyInFlight: number;
+  readonly mutatingInFlight: number;
+  /** How long a request that is not a watch or stream may take. */
+  readonly requestTimeoutMs: number;
+  /** History is kept this long at least, for watches and continue tokens. */
+  readonly compactionIntervalMs: number;
+  /** How long answers on their way may take when the server stops. */
+  readonly shutdownGraceMs: number;
+}
+
+export const DEFAULT_LIMITS: ApiServerLimits = {
+  bodyBytes: 3 * 1024 * 1024,
+  readOnlyInFlight: 400,
+  mutatingInFlight: 200,
+  requestTimeoutMs: 60_000,
+  compactionIntervalMs: 300_000,
+  shutdownGraceMs: 2_000,
+};

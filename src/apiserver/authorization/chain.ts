@@ -1,0 +1,130 @@
+import type { Logger } from '../../apimachinery/logger.ts';
+import type {
+  AuthorizationAttributes,
+  AuthorizationDecision,
+  Authorizer,
+  NonResourceRule,
+  ResourceRule,
+} from '../../sdk/authorization.ts';
+import type { UserInfo } from '../../sdk/user.ts';
+import { withDeadline } from '../authentication/deadline.ts';
+
+export interface AuthorizationChainOptions {
+  /** Asked in order; the first that allows or denies decides. */
+  readonly authorizers: readonly Authorizer[];
+  readonly logger: Logger;
+  /** Of one authorizer; 10,000 when absent. */
+  readonly deadlineMs?: number;
+}
+
+export interface RulesReview {
+  readonly resource: readonly ResourceRule[];
+  readonly nonResource: readonly NonResourceRule[];
+  /** An authorizer could not list its rules. */
+  readonly incomplete: boolean;
+  readonly evaluationError?: string;
+}
+
+type Decision = AuthorizationDecision;
+
+/** Asks authorizers until one decides; denies when none does, and when one fails. Synchronous authorizers cost no promise. */
+export class AuthorizationChain implements Authorizer {
+  readonly name = 'union';
+  readonly #logger: Logger;
+  readonly #deadlineMs: number;
+  #authorizers: readonly Authorizer[];
+
+  constructor(options: AuthorizationChainOptions) {
+    this.#authorizers = [...options.authorizers];
+    this.#logger = options.logger;
+    this.#deadlineMs = options.deadlineMs ?? 10_000;
+  }
+
+  get authorizers(): readonly Authorizer[] {
+    return this.#authorizers;
+  }
+
+  /** Adds an authorizer at run time: last, or before the one named `before`. Returns its removal. */
+  register(authorizer: Authorizer, options: { readonly before?: string } = {}): () => void {
+    const index =
+      options.before === undefined ? -1 : this.#authorizers.findIndex((known) => known.name === options.before);
+    this.#authorizers = this.#authorizers.toSpliced(index < 0 ? this.#authorizers.length : index, 0, authorizer);
+    return () => {
+      this.#authorizers = this.#authorizers.filter((known) => known !== authorizer);
+    };
+  }
+
+  authorize(attributes: AuthorizationAttributes): Decision | Promise<Decision> {
+    return this.#from(0, attributes, this.#authorizers, []);
+  }
+
+  /** What a user may do in a namespace, as far as the authorizers can list it: for SelfSubjectRulesReview. */
+  rulesFor(user: UserInfo, namespace: string): RulesReview {
+    const resource: ResourceRule[] = [];
+    const nonResource: NonResourceRule[] = [];
+    const unable: string[] = [];
+    for (const authorizer of this.#authorizers) {
+      if (!authorizer.rulesFor) {
+        unable.push(`${authorizer.name} authorizer does not support user rule resolution`);
+        continue;
+      }
+      const rules = authorizer.rulesFor(user, namespace);
+      resource.push(...rules.resource);
+      nonResource.push(...rules.nonResource);
+    }
+    return {
+      resource,
+      nonResource,
+      incomplete: unable.length > 0,
+      ...(unable.length ? { evaluationError: unable.join(', ') } : {}),
+    };
+  }
+
+  #from(
+    start: number,
+    attributes: AuthorizationAttributes,
+    authorizers: readonly Authorizer[],
+    reasons: string[],
+  ): Decision | Promise<Decision> {
+    for (let index = start; index < authorizers.length; index++) {
+      const authorizer = authorizers[index]!;
+      let decision: Decision | Promise<Decision>;
+      try {
+        decision = authorizer.authorize(attributes);
+      } catch (error) {
+        return this.#failed(authorizer, error);
+      }
+      if (isPromise(decision)) return this.#await(decision, index, attributes, authorizers, reasons);
+      if (decision.decision !== 'noOpinion') return decision;
+      if (decision.reason) reasons.push(decision.reason);
+    }
+    return { decision: 'noOpinion', reason: reasons.join('\n') };
+  }
+
+  async #await(
+    pending: Promise<Decision>,
+    index: number,
+    attributes: AuthorizationAttributes,
+    authorizers: readonly Authorizer[],
+    reasons: string[],
+  ): Promise<Decision> {
+    const authorizer = authorizers[index]!;
+    try {
+      const decision = await withDeadline(pending, this.#deadlineMs, `authorizer ${authorizer.name}`);
+      if (decision.decision !== 'noOpinion') return decision;
+      if (decision.reason) reasons.push(decision.reason);
+    } catch (error) {
+      return this.#failed(authorizer, error);
+    }
+    return this.#from(index + 1, attributes, authorizers, reasons);
+  }
+
+  #failed(authorizer: Authorizer, error: unknown): Decision {
+    this.#logger.error({ authorizer: authorizer.name, err: error }, 'request denied: an authorizer failed');
+    return { decision: 'deny', reason: `the ${authorizer.name} authorizer failed` };
+  }
+}
+
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof (value as { then?: unknown }).then === 'function';
+}

@@ -1,0 +1,256 @@
+import type { ClusterRole, ClusterRoleBinding, PolicyRule } from '../../../api/types/rbac.v1.gen.ts';
+import { allow, allowEvents, clusterRole, clusterRoleBinding, READ, toServiceAccount } from './policy-notation.ts';
+
+const SIGNERS =
+  'kubernetes.io/kube-apiserver-client kubernetes.io/kube-apiserver-client-kubelet kubernetes.io/kubelet-serving kubernetes.io/legacy-unknown';
+
+/** What each controller may do, by the name of its ServiceAccount in kube-system. */
+const CONTROLLERS: Readonly<Record<string, readonly PolicyRule[]>> = {
+  'attachdetach-controller': [
+    allow('list watch', 'core', 'persistentvolumeclaims persistentvolumes'),
+    allow(READ, 'core', 'nodes'),
+    allow('patch update', 'core', 'nodes/status'),
+    allow('list watch', 'core', 'pods'),
+    allowEvents(),
+    allow('create delete get list watch', 'storage.k8s.io', 'volumeattachments'),
+    allow(READ, 'storage.k8s.io', 'csidrivers'),
+    allow(READ, 'storage.k8s.io', 'csinodes'),
+  ],
+  'certificate-controller': [
+    allow(`${READ} delete`, 'certificates.k8s.io', 'certificatesigningrequests'),
+    allow('update', 'certificates.k8s.io', 'certificatesigningrequests/approval certificatesigningrequests/status'),
+    allow('approve', 'certificates.k8s.io', 'signers', 'kubernetes.io/kube-apiserver-client-kubelet'),
+    allow('sign', 'certificates.k8s.io', 'signers', SIGNERS),
+    allow('create', 'authorization.k8s.io', 'subjectaccessreviews'),
+    allowEvents(),
+  ],
+  'clusterrole-aggregation-controller': [
+    allow(`${READ} escalate update patch`, 'rbac.authorization.k8s.io', 'clusterroles'),
+  ],
+  'cronjob-controller': [
+    allow(`${READ} update`, 'batch', 'cronjobs'),
+    allow(`${READ} create update delete patch`, 'batch', 'jobs'),
+    allow('update', 'batch', 'cronjobs/status'),
+    allow('update', 'batch', 'cronjobs/finalizers'),
+    allow('delete list watch', 'core', 'pods'),
+    allowEvents(),
+  ],
+  'daemon-set-controller': [
+    allow(READ, 'apps extensions', 'daemonsets'),
+    allow('update', 'apps extensions', 'daemonsets/status'),
+    allow('update', 'apps extensions', 'daemonsets/finalizers'),
+    allow('list watch', 'core', 'nodes'),
+    allow('create delete list patch watch', 'core', 'pods'),
+    allow('create', 'core', 'pods/binding'),
+    allow(`${READ} create delete update patch`, 'apps', 'controllerrevisions'),
+    allowEvents(),
+  ],
+  'deployment-controller': [
+    allow(`${READ} update`, 'apps extensions', 'deployments'),
+    allow('update', 'apps extensions', 'deployments/status'),
+    allow('update', 'apps extensions', 'deployments/finalizers'),
+    allow(`${READ} create update patch delete`, 'apps extensions', 'replicasets'),
+    allow(`${READ} update`, 'core', 'pods'),
+    allowEvents(),
+  ],
+  'device-taint-eviction-controller': [
+    allow(`${READ} delete`, 'core', 'pods'),
+    allow('patch update', 'core', 'pods/status'),
+    allow(READ, 'resource.k8s.io', 'resourceclaims'),
+    allow(READ, 'resource.k8s.io', 'resourceslices'),
+    allow(READ, 'resource.k8s.io', 'deviceclasses'),
+    allow(READ, 'resource.k8s.io', 'devicetaintrules'),
+    allowEvents(),
+  ],
+  'disruption-controller': [
+    allow(READ, 'apps extensions', 'deployments'),
+    allow(READ, 'apps extensions', 'replicasets'),
+    allow(READ, 'core', 'replicationcontrollers'),
+    allow(READ, 'policy', 'poddisruptionbudgets'),
+    allow(READ, 'apps', 'statefulsets'),
+    allow('update', 'policy', 'poddisruptionbudgets/status'),
+    allow('patch update', 'core', 'pods/status'),
+    allow('get', '*', '*/scale'),
+    allowEvents(),
+  ],
+  'endpoint-controller': [
+    allow(READ, 'core', 'pods services'),
+    allow(`${READ} create update delete`, 'core', 'endpoints'),
+    allow('create', 'core', 'endpoints/restricted'),
+    allowEvents(),
+  ],
+  'endpointslice-controller': [
+    allow(READ, 'core', 'nodes pods services'),
+    allow('update', 'core', 'services/finalizers'),
+    allow(`${READ} create update delete`, 'discovery.k8s.io', 'endpointslices'),
+    allowEvents(),
+  ],
+  'endpointslicemirroring-controller': [
+    allow(READ, 'core', 'endpoints services'),
+    allow('update', 'core', 'services/finalizers'),
+    allow('update', 'core', 'endpoints/finalizers'),
+    allow(`${READ} create update delete`, 'discovery.k8s.io', 'endpointslices'),
+    allowEvents(),
+  ],
+  'ephemeral-volume-controller': [
+    allow(READ, 'core', 'pods'),
+    allow('update', 'core', 'pods/finalizers'),
+    allow(`${READ} create`, 'core', 'persistentvolumeclaims'),
+    allowEvents(),
+  ],
+  'expand-controller': [
+    allow(`${READ} update patch`, 'core', 'persistentvolumes'),
+    allow('update patch', 'core', 'persistentvolumeclaims/status'),
+    allow(READ, 'core', 'persistentvolumeclaims'),
+    allowEvents(),
+    allow('get', 'core', 'services'),
+  ],
+  'generic-garbage-collector': [allow(`${READ} patch update delete`, '*', '*'), allowEvents()],
+  'horizontal-pod-autoscaler': [
+    allow(READ, 'autoscaling', 'horizontalpodautoscalers'),
+    allow('update', 'autoscaling', 'horizontalpodautoscalers/status'),
+    allow('get update', '*', '*/scale'),
+    allow('list watch', 'core', 'pods'),
+    allow('list watch', 'metrics.k8s.io', 'pods'),
+    allow(READ, 'custom.metrics.k8s.io', '*'),
+    allow(READ, 'external.metrics.k8s.io', '*'),
+    allowEvents(),
+  ],
+  'job-controller': [
+    allow(`${READ} update patch`, 'batch', 'jobs'),
+    allow('update', 'batch', 'jobs/status'),
+    allow('update', 'batch', 'jobs/finalizers'),
+    allow('create delete list patch watch', 'core', 'pods'),
+    allowEvents(),
+  ],
+  'legacy-service-account-token-cleaner': [
+    allow('get', 'core', 'configmaps', 'kube-apiserver-legacy-service-account-token-tracking'),
+    allow('delete patch', 'core', 'secrets'),
+  ],
+  'namespace-controller': [
+    allow(`${READ} delete`, 'core', 'namespaces'),
+    allow('update', 'core', 'namespaces/finalize namespaces/status'),
+    allow(`${READ} delete deletecollection`, '*', '*'),
+  ],
+  'node-controller': [
+    allow(`${READ} update delete patch`, 'core', 'nodes'),
+    allow('patch update', 'core', 'nodes/status'),
+    allow('patch update', 'core', 'pods/status'),
+    allow(`${READ} delete`, 'core', 'pods'),
+    allowEvents(),
+  ],
+  'persistent-volume-binder': [
+    allow(`${READ} update create delete`, 'core', 'persistentvolumes'),
+    allow('update', 'core', 'persistentvolumes/status'),
+    allow(`${READ} update`, 'core', 'persistentvolumeclaims'),
+    allow('update', 'core', 'persistentvolumeclaims/status'),
+    allow(`${READ} create delete`, 'core', 'pods'),
+    allow(READ, 'storage.k8s.io', 'storageclasses'),
+    allow('list watch', 'core', 'nodes'),
+    allowEvents(),
+    allow('watch', 'core', 'events'),
+    allow('get', 'core', 'services'),
+  ],
+  'pod-garbage-collector': [
+    allow('delete list watch', 'core', 'pods'),
+    allow(READ, 'core', 'nodes'),
+    allow('patch', 'core', 'pods/status'),
+  ],
+  podcertificaterequestcleaner: [allow(`${READ} delete`, 'certificates.k8s.io', 'podcertificaterequests')],
+  'pv-protection-controller': [allow(`${READ} update`, 'core', 'persistentvolumes'), allowEvents()],
+  'pvc-protection-controller': [
+    allow(`${READ} update`, 'core', 'persistentvolumeclaims'),
+    allow(READ, 'core', 'pods'),
+    allowEvents(),
+  ],
+  'replicaset-controller': [
+    allow(`${READ} update`, 'apps extensions', 'replicasets'),
+    allow('update', 'apps extensions', 'replicasets/status'),
+    allow('update', 'apps extensions', 'replicasets/finalizers'),
+    allow('create delete list patch watch', 'core', 'pods'),
+    allowEvents(),
+  ],
+  'replication-controller': [
+    allow(`${READ} update`, 'core', 'replicationcontrollers'),
+    allow('update', 'core', 'replicationcontrollers/status'),
+    allow('update', 'core', 'replicationcontrollers/finalizers'),
+    allow('create delete list patch watch', 'core', 'pods'),
+    allowEvents(),
+  ],
+  'resource-claim-controller': [
+    allow(READ, 'core', 'pods'),
+    allow('update', 'core', 'pods/finalizers'),
+    allow(`${READ} create delete`, 'resource.k8s.io', 'resourceclaims'),
+    allow('patch update', 'resource.k8s.io', 'resourceclaims resourceclaims/status'),
+    allow(READ, 'resource.k8s.io', 'resourceclaimtemplates'),
+    allow('patch update', 'core', 'pods/status'),
+    allowEvents(),
+  ],
+  'resourcequota-controller': [
+    allow('list watch', '*', '*'),
+    allow('update', 'core', 'resourcequotas/status'),
+    allowEvents(),
+  ],
+  'root-ca-cert-publisher': [allow('create update', 'core', 'configmaps'), allowEvents()],
+  'route-controller': [allow('list watch', 'core', 'nodes'), allow('patch', 'core', 'nodes/status'), allowEvents()],
+  'selinux-warning-controller': [
+    allowEvents(),
+    allow(READ, 'core', 'persistentvolumes'),
+    allow(READ, 'core', 'persistentvolumeclaims'),
+    allow(READ, 'core', 'pods'),
+    allow(READ, 'storage.k8s.io', 'csidrivers'),
+  ],
+  'service-account-controller': [allow('create', 'core', 'serviceaccounts'), allowEvents()],
+  'service-cidrs-controller': [
+    allow(`${READ} patch update`, 'networking.k8s.io', 'servicecidrs'),
+    allow('patch update', 'networking.k8s.io', 'servicecidrs/finalizers'),
+    allow('patch update', 'networking.k8s.io', 'servicecidrs/status'),
+    allow(READ, 'networking.k8s.io', 'ipaddresses'),
+    allowEvents(),
+  ],
+  'service-controller': [
+    allow(READ, 'core', 'services'),
+    allow('patch update', 'core', 'services/status'),
+    allow('list watch', 'core', 'nodes'),
+    allowEvents(),
+  ],
+  'statefulset-controller': [
+    allow('list watch', 'core', 'pods'),
+    allow(READ, 'apps', 'statefulsets'),
+    allow('update', 'apps', 'statefulsets/status'),
+    allow('update', 'apps', 'statefulsets/finalizers'),
+    allow('create delete get patch update', 'core', 'pods'),
+    allow(`${READ} create delete update patch`, 'apps', 'controllerrevisions'),
+    allow(`${READ} create`, 'core', 'persistentvolumeclaims'),
+    allow('delete update', 'core', 'persistentvolumeclaims'),
+    allow('update', 'core', 'pods/finalizers'),
+    allowEvents(),
+  ],
+  'storage-version-migrator-controller': [
+    allow('create list patch watch', '*', '*'),
+    allow('update', 'storagemigration.k8s.io', 'storageversionmigrations/status'),
+  ],
+  'ttl-after-finished-controller': [allow(`${READ} delete`, 'batch', 'jobs'), allowEvents()],
+  'ttl-controller': [allow('list patch update watch', 'core', 'nodes'), allowEvents()],
+  'validatingadmissionpolicy-status-controller': [
+    allow(READ, 'admissionregistration.k8s.io', 'validatingadmissionpolicies'),
+    allow('get patch update', 'admissionregistration.k8s.io', 'validatingadmissionpolicies/status'),
+    allowEvents(),
+  ],
+  'volumeattributesclass-protection-controller': [
+    allow(READ, 'core', 'persistentvolumeclaims'),
+    allow(READ, 'core', 'persistentvolumes'),
+    allow(`${READ} update`, 'storage.k8s.io', 'volumeattributesclasses'),
+    allowEvents(),
+  ],
+};
+
+export function controllerRoles(): readonly ClusterRole[] {
+  return Object.entries(CONTROLLERS).map(([name, rules]) => clusterRole(`system:controller:${name}`, rules));
+}
+
+export function controllerRoleBindings(): readonly ClusterRoleBinding[] {
+  return Object.keys(CONTROLLERS).map((name) =>
+    clusterRoleBinding(`system:controller:${name}`, [toServiceAccount(name)]),
+  );
+}

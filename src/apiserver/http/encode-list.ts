@@ -1,0 +1,37 @@
+import { apiVersionOf } from '../../apimachinery/meta.ts';
+import type { ListResult } from '../request/result.ts';
+import type { ByteWriter } from './byte-writer.ts';
+import type { Negotiated } from './negotiation.ts';
+import { type IncludeObject, tableHead, writePartial, writeRow } from './table.ts';
+
+/** A list's JSON in three parts: a head, one part per entry, a tail. */
+export interface ListEncoding {
+  readonly head: string;
+  readonly tail: string;
+  writeItem(writer: ByteWriter, index: number): void;
+}
+
+export function encodeList(result: ListResult, as: Negotiated, include: IncludeObject, now: number): ListEncoding {
+  const { definition, entries, metadata } = result;
+  const served = (index: number) => entries[index]!.as(definition);
+  switch (as.shape) {
+    case 'table':
+      return {
+        head: tableHead(definition, as.metaVersion, metadata, true),
+        tail: ']}\n',
+        writeItem: (writer, index) => writeRow(writer, definition, served(index), as, include, now),
+      };
+    case 'partial':
+      return {
+        head: `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/${as.metaVersion}","metadata":${JSON.stringify(metadata)},"items":[`,
+        tail: ']}\n',
+        writeItem: (writer, index) => writePartial(writer, served(index), as.metaVersion),
+      };
+    default:
+      return {
+        head: `{"kind":${JSON.stringify(definition.listKind)},"apiVersion":${JSON.stringify(apiVersionOf(definition.group, definition.version))},"metadata":${JSON.stringify(metadata)},"items":[`,
+        tail: ']}\n',
+        writeItem: (writer, index) => writer.entry(served(index)),
+      };
+  }
+}

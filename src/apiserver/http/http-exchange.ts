@@ -1,0 +1,39 @@
+import type { Duplex, Readable } from 'node:stream';
+import type { RequestHeaders } from '../request/request-context.ts';
+
+export type ResponseHeaders = Record<string, string | number | readonly string[]>;
+
+/** One HTTP request and its response, the same over HTTP/1.1 and HTTP/2. */
+export interface HttpExchange {
+  readonly httpVersion: '1.1' | '2';
+  readonly method: string;
+  /** Without query, still encoded. */
+  readonly path: string;
+  /** Without the question mark. */
+  readonly rawQuery: string;
+  readonly headers: RequestHeaders;
+  readonly remoteAddress: string | undefined;
+  /** DER, verified against the client CA. */
+  readonly clientCertificate: Uint8Array | undefined;
+  /** Aborted when the client goes away before the end of the response. */
+  readonly signal: AbortSignal;
+  /** The request body, for handlers that stream it. */
+  readonly input: Readable;
+  /** Set on an HTTP/1.1 upgrade: the connection is the handler's. */
+  readonly upgrade: { readonly socket: Duplex; readonly head: Buffer } | undefined;
+  readonly headersSent: boolean;
+  /** Whether the client is gone or the response is complete. */
+  readonly finished: boolean;
+
+  /** Throws StatusError 413 beyond `limit` bytes. */
+  readBody(limit: number): Promise<Buffer>;
+  /** Head and body at once. */
+  send(status: number, headers: ResponseHeaders, body?: Uint8Array | string): void;
+  writeHead(status: number, headers: ResponseHeaders): void;
+  /** False: the connection is full; wait for `drained` before the next. */
+  write(chunk: Uint8Array | string): boolean;
+  /** Also resolves when the client goes away. */
+  drained(): Promise<void>;
+  end(chunk?: Uint8Array | string): void;
+  destroy(): void;
+}

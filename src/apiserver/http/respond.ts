@@ -1,0 +1,208 @@
+import { promisify } from 'node:util';
+import { constants, createGzip, gzip } from 'node:zlib';
+import { isStatusError, internalError, type StatusError } from '../../apimachinery/status-error.ts';
+import { headerOf } from '../request/request-context.ts';
+import { isTrue } from '../request/request-info.ts';
+import type { ListResult, Result, WatchResult } from '../request/result.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { encodeList } from './encode-list.ts';
+import { errorFrame, frameEncoder } from './encode-watch.ts';
+import type { HttpExchange, ResponseHeaders } from './http-exchange.ts';
+import { acceptsGzip, type Negotiated, negotiate } from './negotiation.ts';
+import { includeObjectOf, tableHead, writePartial, writeRow } from './table.ts';
+
+const GZIP_FROM_BYTES = 128 * 1024;
+const CHUNK_BYTES = 256 * 1024;
+const MAX_WARNINGS_BYTES = 4096;
+
+const gzipAsync = promisify(gzip);
+
+export interface ResponseOptions {
+  readonly query: URLSearchParams;
+  readonly warnings: readonly string[];
+  readonly auditId: string;
+  readonly now: () => number;
+}
+
+/** Encodes a result the way the client asked for. Throws StatusError 406 before anything is sent. */
+export async function respond(exchange: HttpExchange, result: Result, options: ResponseOptions): Promise<void> {
+  if (result.type === 'takeOver') return result.run(exchange);
+  if (result.type === 'content') {
+    const headers = { ...baseHeaders(options), 'content-type': result.contentType, ...result.headers };
+    return sendBytes(exchange, result.status, headers, result.body);
+  }
+  const shapes = result.type !== 'object';
+  const as = negotiate(headerOf(exchange.headers, 'accept'), shapes);
+  if (result.type === 'watch') return respondWatch(exchange, result, as, options);
+  if (result.type === 'list') return respondList(exchange, result, as, options);
+  if (result.type === 'object') return sendJson(exchange, result.status, as, options, JSON.stringify(result.object));
+  const entry = result.entry.as(result.definition);
+  if (as.shape === 'object') return sendJson(exchange, result.status, as, options, entry.bytes);
+  const writer = new ByteWriter(entry.metadataLength + 2048);
+  if (as.shape === 'partial') writePartial(writer, entry, as.metaVersion);
+  else {
+    writer.text(tableHead(result.definition, as.metaVersion, { resourceVersion: entry.object.metadata.resourceVersion ?? '' }, true));
+    writeRow(writer, result.definition, entry, as, includeObjectOf(options.query), options.now());
+    writer.text(']}\n');
+  }
+  return sendJson(exchange, result.status, as, options, writer.take());
+}
+
+/** The Status of a failure; nothing of an unexpected error but its message reaches the client. */
+export function respondError(exchange: HttpExchange, error: unknown, options: ResponseOptions): void {
+  const failure = isStatusError(error) ? error : internalError(error instanceof Error ? error.message : String(error));
+  if (exchange.headersSent) {
+    exchange.destroy();
+    return;
+  }
+  const headers: ResponseHeaders = { ...baseHeaders(options), 'content-type': 'application/json' };
+  const { retryAfterSeconds } = failure.status.details ?? {};
+  if (retryAfterSeconds) headers['retry-after'] = String(retryAfterSeconds);
+  exchange.send(failure.code, headers, `${JSON.stringify(failure.status)}\n`);
+}
+
+function baseHeaders({ warnings, auditId }: ResponseOptions): ResponseHeaders {
+  const headers: ResponseHeaders = { 'audit-id': auditId, 'cache-control': 'no-cache, private' };
+  if (warnings.length) headers['warning'] = warningHeaders(warnings);
+  return headers;
+}
+
+/** RFC 7234 warnings with code 299, as many as fit. */
+function warningHeaders(warnings: readonly string[]): string[] {
+  const headers: string[] = [];
+  let size = 0;
+  for (const warning of new Set(warnings)) {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what has to go
+    const text = warning.replace(/[\u0000-\u001f\u007f]/g, ' ').replace(/["\\]/g, '\\$&');
+    const header = `299 - "${Buffer.from(text, 'utf8').toString('latin1')}"`;
+    size += header.length;
+    if (size > MAX_WARNINGS_BYTES) break;
+    headers.push(header);
+  }
+  return headers;
+}
+
+async function sendJson(
+  exchange: HttpExchange,
+  status: number,
+  as: Negotiated,
+  options: ResponseOptions,
+  json: Buffer | string,
+): Promise<void> {
+  const headers = { ...baseHeaders(options), 'content-type': 'application/json' };
+  if (as.format === 'yaml') {
+    const { stringify } = await import('yaml');
+    headers['content-type'] = 'application/yaml';
+    return sendBytes(exchange, status, headers, stringify(JSON.parse(json.toString())));
+  }
+  const body = wantsPretty(exchange, options.query) ? `${JSON.stringify(JSON.parse(json.toString()), null, 2)}\n` : json;
+  return sendBytes(exchange, status, headers, body);
+}
+
+async function sendBytes(
+  exchange: HttpExchange,
+  status: number,
+  headers: ResponseHeaders,
+  body: Uint8Array | string,
+): Promise<void> {
+  if (body.length > GZIP_FROM_BYTES && acceptsGzip(headerOf(exchange.headers, 'accept-encoding'))) {
+    headers['content-encoding'] = 'gzip';
+    headers['vary'] = 'Accept-Encoding';
+    exchange.send(status, headers, await gzipAsync(body, { level: constants.Z_BEST_SPEED }));
+    return;
+  }
+  exchange.send(status, headers, body);
+}
+
+function wantsPretty(exchange: HttpExchange, query: URLSearchParams): boolean {
+  const pretty = query.get('pretty');
+  if (pretty !== null) return pretty === '' || isTrue(pretty);
+  const agent = headerOf(exchange.headers, 'user-agent');
+  return agent !== undefined && /^(?:curl|Wget|Mozilla\/5\.0)/.test(agent);
+}
+
+async function respondList(
+  exchange: HttpExchange,
+  result: ListResult,
+  as: Negotiated,
+  options: ResponseOptions,
+): Promise<void> {
+  const encoding = encodeList(result, as, includeObjectOf(options.query), options.now());
+  const count = result.entries.length;
+  const whole = as.format === 'yaml' || wantsPretty(exchange, options.query);
+  const writer = new ByteWriter(whole || count > 64 ? CHUNK_BYTES + 8192 : 16 * 1024);
+  writer.text(encoding.head);
+  let next = 0;
+  const fill = () => {
+    while (next < count && (whole || writer.length < CHUNK_BYTES)) {
+      if (next > 0) writer.text(',');
+      encoding.writeItem(writer, next++);
+    }
+    if (next === count) writer.text(encoding.tail);
+    return next === count;
+  };
+  if (fill()) return sendJson(exchange, 200, as, options, writer.take());
+  const headers: ResponseHeaders = { ...baseHeaders(options), 'content-type': 'application/json' };
+  const compress = acceptsGzip(headerOf(exchange.headers, 'accept-encoding'));
+  if (compress) Object.assign(headers, { 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
+  exchange.writeHead(200, headers);
+  const send = compress ? gzipSink(exchange) : plainSink(exchange);
+  for (let done = false; ; ) {
+    await send.write(writer.take(CHUNK_BYTES + 8192));
+    if (done || exchange.finished) break;
+    done = fill();
+  }
+  await send.end();
+}
+
+interface ByteSink {
+  write(chunk: Buffer): Promise<void> | void;
+  end(): Promise<void> | void;
+}
+
+function plainSink(exchange: HttpExchange): ByteSink {
+  return {
+    // A turn of the event loop between chunks, whether or not the connection needs it: others want to be served.
+    write: (chunk) => (exchange.write(chunk) ? new Promise((resolve) => setImmediate(resolve)) : exchange.drained()),
+    end: () => exchange.end(),
+  };
+}
+
+function gzipSink(exchange: HttpExchange): ByteSink {
+  const stream = createGzip({ level: constants.Z_BEST_SPEED });
+  const copied = (async () => {
+    for await (const chunk of stream) if (!exchange.write(chunk as Buffer)) await exchange.drained();
+  })();
+  return {
+    write: (chunk) =>
+      new Promise((resolve, reject) => stream.write(chunk, (error) => (error ? reject(error) : resolve()))),
+    async end() {
+      stream.end();
+      await copied;
+      exchange.end();
+    },
+  };
+}
+
+function respondWatch(exchange: HttpExchange, result: WatchResult, as: Negotiated, options: ResponseOptions): Promise<void> {
+  const encode = frameEncoder(result.definition, as, includeObjectOf(options.query), options.now);
+  exchange.writeHead(200, { ...baseHeaders(options), 'content-type': 'application/json' });
+  return new Promise((resolve) => {
+    const { signal } = exchange;
+    const running = result.open({
+      deliver(notices) {
+        const frames = notices.map(encode);
+        const taken = exchange.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
+        return taken ? undefined : exchange.drained();
+      },
+      close(error?: StatusError) {
+        signal.removeEventListener('abort', stop);
+        exchange.end(error ? errorFrame(error) : undefined);
+        resolve();
+      },
+    });
+    const stop = () => running.stop();
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+}

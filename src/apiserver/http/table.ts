@@ -1,0 +1,64 @@
+import type { KindDefinition } from '../../api/kind.ts';
+import type { UnstructuredObject } from '../../apimachinery/meta.ts';
+import type { Entry } from '../watch-cache/entry.ts';
+import type { ByteWriter } from './byte-writer.ts';
+import type { Negotiated } from './negotiation.ts';
+
+export type IncludeObject = 'Metadata' | 'Object' | 'None';
+
+/** The query's `includeObject`. */
+export function includeObjectOf(query: URLSearchParams): IncludeObject {
+  const value = query.get('includeObject');
+  return value === 'Object' || value === 'None' ? value : 'Metadata';
+}
+
+export function columnDefinitions(definition: KindDefinition): object[] {
+  return definition.columns.map(({ name, type, format, description, priority }) => ({
+    name,
+    type: type === 'date' ? 'string' : type,
+    format: format ?? (name === 'Name' ? 'name' : ''),
+    description,
+    priority,
+  }));
+}
+
+export function tableHead(definition: KindDefinition, metaVersion: string, metadata: object, columns: boolean): string {
+  const definitions = columns ? JSON.stringify(columnDefinitions(definition)) : 'null';
+  return `{"kind":"Table","apiVersion":"meta.k8s.io/${metaVersion}","metadata":${JSON.stringify(metadata)},"columnDefinitions":${definitions},"rows":[`;
+}
+
+/** One row: the cells, and as much of the object as was asked for. `entry` is in the served version. */
+export function writeRow(
+  writer: ByteWriter,
+  definition: KindDefinition,
+  entry: Entry,
+  { metaVersion }: Negotiated,
+  include: IncludeObject,
+  now: number,
+): void {
+  writer.text(`{"cells":${JSON.stringify(cells(definition, entry.object, now))}`);
+  if (include === 'None') writer.text(',"object":null}');
+  else {
+    writer.text(',"object":');
+    if (include === 'Object') writer.entry(entry);
+    else writePartial(writer, entry, metaVersion);
+    writer.text('}');
+  }
+}
+
+export function writePartial(writer: ByteWriter, entry: Entry, metaVersion: string): void {
+  writer.text(`{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/${metaVersion}",`);
+  writer.metadata(entry);
+  writer.text('}');
+}
+
+function cells(definition: KindDefinition, object: UnstructuredObject, now: number): unknown[] {
+  return definition.columns.map((column) => {
+    try {
+      return column.value(object, now) ?? null;
+    } catch {
+      // A column over a field that this object does not have in the expected form shows nothing.
+      return null;
+    }
+  });
+}

@@ -1,0 +1,65 @@
+import type { KindDefinition } from '../../api/kind.ts';
+import type { Draft } from '../../apimachinery/json.ts';
+import type { GroupVersionKind, UnstructuredObject } from '../../apimachinery/meta.ts';
+import type { AdmissionAttributes, AdmissionOperation } from '../../sdk/admission.ts';
+import type { RequestContext } from '../request/request-context.ts';
+import type { RegistryServices } from './registry-services.ts';
+
+export interface AdmissionInput {
+  readonly operation: AdmissionOperation;
+  readonly definition: KindDefinition;
+  /** Of the object of a subresource (Eviction, Scale); the definition's when absent. */
+  readonly kind?: GroupVersionKind;
+  readonly subresource?: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly dryRun: boolean;
+  readonly options: { readonly [key: string]: unknown };
+  readonly oldObject?: UnstructuredObject;
+}
+
+/** The admission of one request: mutating steps on a draft, validating steps on the final object. */
+export class Admission {
+  readonly #services: RegistryServices;
+  readonly #attributes: AdmissionAttributes;
+
+  constructor(services: RegistryServices, context: RequestContext, input: AdmissionInput) {
+    const { definition } = input;
+    this.#services = services;
+    this.#attributes = {
+      operation: input.operation,
+      kind: input.kind ?? { group: definition.group, version: definition.version, kind: definition.kind },
+      resource: { group: definition.group, version: definition.version, resource: definition.resource },
+      subresource: input.subresource ?? '',
+      namespace: definition.resource === 'namespaces' && definition.group === '' ? input.name : input.namespace,
+      name: input.name,
+      user: context.user,
+      dryRun: input.dryRun,
+      options: input.options,
+      ...(input.oldObject ? { oldObject: input.oldObject } : {}),
+      warn: (message) => context.warnings.push(message),
+      annotateAudit: (key, value) => context.auditAnnotations.set(key, value),
+    };
+  }
+
+  /** Returns whether any step may have changed the object. */
+  async mutate(object: Draft<UnstructuredObject>): Promise<boolean> {
+    let touched = false;
+    for (const step of this.#services.admission()) {
+      if (!step.mutate || !step.handles(this.#attributes)) continue;
+      touched = true;
+      const pending = step.mutate(this.#attributes, object);
+      if (pending) await pending;
+    }
+    return touched;
+  }
+
+  /** `undefined`: a deletion. */
+  async validate(object: UnstructuredObject | undefined): Promise<void> {
+    for (const step of this.#services.admission()) {
+      if (!step.validate || !step.handles(this.#attributes)) continue;
+      const pending = step.validate(this.#attributes, object);
+      if (pending) await pending;
+    }
+  }
+}

@@ -1,0 +1,189 @@
+import type { KindDefinition } from '../../api/kind.ts';
+import { decodeJson, decodeYaml } from '../../apimachinery/decode.ts';
+import { FieldPath, forbiddenField, required } from '../../apimachinery/field.ts';
+import { type Draft, draft } from '../../apimachinery/json.ts';
+import { applyPatch } from '../../apimachinery/managed-fields/apply-patch.ts';
+import { apiVersionOf, type UnstructuredObject } from '../../apimachinery/meta.ts';
+import { applyJsonPatch } from '../../apimachinery/patch/json-patch.ts';
+import { applyMergePatch } from '../../apimachinery/patch/merge-patch.ts';
+import { applyStrategicMergePatch } from '../../apimachinery/patch/strategic-merge.ts';
+import type { Schema } from '../../apimachinery/schema.ts';
+import { badRequest, invalid, unsupportedMediaType } from '../../apimachinery/status-error.ts';
+import { accessDenied } from '../authorization/access-denied.ts';
+import type { RequestContext } from '../request/request-context.ts';
+import { isTrue } from '../request/request-info.ts';
+import { parseWriteOptions, type WriteOptions } from '../request/write-options.ts';
+import type { Entry } from '../watch-cache/entry.ts';
+import { createObject } from './create.ts';
+import { placeInNamespace } from './object-metadata.ts';
+import { type DecodeTarget, decodeObject, mediaTypeOf } from './read-object.ts';
+import { type RegistryServices, timestamp } from './registry-services.ts';
+import { type SubresourceStrategy, updateObject } from './update.ts';
+
+const JSON_PATCH = 'application/json-patch+json';
+const MERGE_PATCH = 'application/merge-patch+json';
+const STRATEGIC_PATCH = 'application/strategic-merge-patch+json';
+const APPLY_PATCH = 'application/apply-patch+yaml';
+
+/** A patch as the client sent it, before it meets an object. */
+export interface PatchRequest {
+  readonly mediaType: string;
+  readonly body: unknown;
+  readonly duplicateFields: readonly string[];
+  readonly options: WriteOptions;
+  readonly force: boolean;
+}
+
+export function isApply(patch: PatchRequest): boolean {
+  return patch.mediaType === APPLY_PATCH;
+}
+
+/** PATCH. `created` is set when server-side apply made a new object. */
+export async function patchFromRequest(
+  services: RegistryServices,
+  context: RequestContext,
+  definition: KindDefinition,
+  subresource?: SubresourceStrategy,
+): Promise<{ entry: Entry; created: boolean }> {
+  const patch = await readPatch(context, isCustom(definition));
+  const { options } = patch;
+  const { name } = context.info;
+  const namespace = definition.namespaced ? context.info.namespace : '';
+  let created = false;
+  const apply = isApply(patch);
+  const entry = await updateObject(services, context, {
+    definition,
+    namespace,
+    name,
+    options,
+    tracked: apply,
+    ...(subresource ? { subresource } : {}),
+    next: (old) =>
+      apply
+        ? applied(services, definition, patch, context, old, subresource?.name)
+        : patched(definition, patch, context, old),
+    ...(apply && !subresource
+      ? {
+          create: async () => {
+            await mayCreate(services, context);
+            created = true;
+            const object = applied(services, definition, patch, context, undefined, undefined);
+            object.metadata.name ||= name;
+            placeInNamespace(object, definition, namespace);
+            return createObject(services, context, definition, object, options, 'tracked');
+          },
+        }
+      : {}),
+  });
+  return { entry, created };
+}
+
+/** Reads and checks the body and the options of a patch. Throws StatusError 415 for a type the kind does not take. */
+export async function readPatch(context: RequestContext, custom: boolean): Promise<PatchRequest> {
+  const raw = await context.readBody();
+  const mediaType = mediaTypeOf(raw.contentType);
+  const accepted = [JSON_PATCH, MERGE_PATCH, ...(custom ? [] : [STRATEGIC_PATCH]), APPLY_PATCH];
+  if (!accepted.includes(mediaType)) throw unsupportedMediaType(accepted);
+  const options = parseWriteOptions(context, 'PatchOptions');
+  const force = context.query.get('force');
+  const given = context.query.get('fieldManager');
+  if (mediaType === APPLY_PATCH) {
+    if (!given)
+      throw invalidOptions(required(FieldPath.of('fieldManager'), 'is required for apply patch'));
+  } else if (force !== null) throw invalidOptions(forbiddenField(FieldPath.of('force'), 'may not be specified for non-apply patch'));
+  const duplicates = options.fieldValidation !== 'Ignore';
+  const decoded =
+    'object' in raw
+      ? { value: draft(raw.object), duplicateFields: [] }
+      : mediaType === APPLY_PATCH
+        ? decodeYaml(raw.bytes, { duplicates })
+        : decodeJson(raw.bytes, { duplicates });
+  return { mediaType, body: decoded.value, duplicateFields: decoded.duplicateFields, options, force: isTrue(force) };
+}
+
+function invalidOptions(error: ReturnType<typeof required>) {
+  return invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [error]);
+}
+
+function patched(
+  definition: KindDefinition,
+  patch: PatchRequest,
+  context: RequestContext,
+  old: UnstructuredObject,
+): Draft<UnstructuredObject> {
+  const object = patchDocument(patch, old, definition.schema);
+  checkName(object, old);
+  return decodeObject(object, definition, patch.options.fieldValidation, patch.duplicateFields, context.warnings);
+}
+
+/** A private copy of `document` with the patch done to it. */
+export function patchDocument(patch: PatchRequest, document: object, schema: Schema): unknown {
+  switch (patch.mediaType) {
+    case JSON_PATCH:
+      return draft(applyJsonPatch(document, patch.body));
+    case MERGE_PATCH:
+      return draft(applyMergePatch(document, patch.body));
+    default:
+      return draft(applyStrategicMergePatch(document, patch.body, schema));
+  }
+}
+
+function applied(
+  services: RegistryServices,
+  definition: KindDefinition,
+  patch: PatchRequest,
+  context: RequestContext,
+  live: UnstructuredObject | undefined,
+  subresource: string | undefined,
+): Draft<UnstructuredObject> {
+  const config = appliedConfiguration(definition, patch, context);
+  const { object } = applyPatch({
+    live,
+    config,
+    schema: definition.schema,
+    manager: patch.options.fieldManager,
+    apiVersion: apiVersionOf(definition.group, definition.version),
+    force: patch.force,
+    now: timestamp(services.now()),
+    ignore: subresource === 'status' ? ['spec'] : definition.subresources.status ? ['status'] : [],
+    ...(subresource ? { subresource } : {}),
+  });
+  const decoded = decodeObject(draft(object), definition, 'Ignore', [], context.warnings);
+  if (live) decoded.metadata.resourceVersion ??= live.metadata.resourceVersion as string;
+  return decoded;
+}
+
+/** What the applier wrote: checked as an object of the kind, without defaults. */
+function appliedConfiguration(definition: KindDefinition, patch: PatchRequest, context: RequestContext): UnstructuredObject {
+  const value = draft(patch.body) as { metadata?: { managedFields?: unknown; name?: string }; apiVersion?: string; kind?: string };
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badRequest('the body of an apply must be an object');
+  if (!value.apiVersion || !value.kind)
+    throw badRequest('error decoding YAML: apiVersion and kind must be set in an apply patch');
+  if (value.metadata?.managedFields) throw badRequest('metadata.managedFields must be nil');
+  const name = value.metadata?.name;
+  if (name && name !== context.info.name)
+    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${context.info.name})`);
+  return decodeObject(value, withoutDefaults(definition), patch.options.fieldValidation, patch.duplicateFields, context.warnings);
+}
+
+function withoutDefaults({ group, version, kind, schema }: KindDefinition): DecodeTarget {
+  return { group, version, kind, schema, partial: true };
+}
+
+/** A patch cannot turn an object into another. */
+function checkName(object: unknown, old: UnstructuredObject): void {
+  const name = (object as { metadata?: { name?: unknown } } | null)?.metadata?.name;
+  if (name !== undefined && name !== old.metadata.name)
+    throw badRequest(`the name of the object (${String(name)}) does not match the name on the URL (${old.metadata.name})`);
+}
+
+async function mayCreate(services: RegistryServices, { info, user }: RequestContext): Promise<void> {
+  const attributes = { ...info, user, verb: 'create' };
+  const { decision, reason } = await services.authorization.authorize(attributes);
+  if (decision !== 'allow') throw accessDenied(attributes, reason);
+}
+
+/** Custom resources have no strategic merge: nothing says how their lists merge. */
+function isCustom(definition: KindDefinition): boolean {
+  return definition.schema.name === undefined;
+}

@@ -1,0 +1,119 @@
+import { decodeJson, decodeYaml } from '../../apimachinery/decode.ts';
+import { type Draft, draft } from '../../apimachinery/json.ts';
+import { apiVersionOf, type UnstructuredObject } from '../../apimachinery/meta.ts';
+import type { Schema } from '../../apimachinery/schema.ts';
+import { badRequest, unsupportedMediaType } from '../../apimachinery/status-error.ts';
+import {
+  applyDefaults,
+  checkTypes,
+  dropNulls,
+  dropUnknownFields,
+  findUnknownFields,
+} from '../../apimachinery/typecheck.ts';
+import type { RequestBody, RequestContext } from '../request/request-context.ts';
+import type { FieldValidation } from '../request/write-options.ts';
+import { fillRequired } from './required-zero-values.ts';
+
+export const BODY_MEDIA_TYPES = ['application/json', 'application/yaml'] as const;
+
+/** What an object is decoded as: a kind and its schema. */
+export interface DecodeTarget {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly schema: Schema;
+  /** A part of an object: what is absent stays absent. */
+  readonly partial?: boolean;
+  default?(object: Draft<UnstructuredObject>): void;
+}
+
+export interface DecodedValue {
+  /** Private to the caller. */
+  readonly value: unknown;
+  readonly duplicateFields: readonly string[];
+}
+
+/** The body as JSON data, by its media type. */
+export function decodeBody(body: RequestBody, duplicates: boolean): DecodedValue {
+  if ('object' in body) return { value: draft(body.object), duplicateFields: [] };
+  const mediaType = mediaTypeOf(body.contentType);
+  if (mediaType === '' || mediaType === 'application/json') return decodeJson(body.bytes, { duplicates });
+  if (mediaType === 'application/yaml') return decodeYaml(body.bytes, { duplicates });
+  throw unsupportedMediaType(BODY_MEDIA_TYPES);
+}
+
+export function mediaTypeOf(contentType: string): string {
+  const end = contentType.indexOf(';');
+  return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
+}
+
+/** Reads the object of a POST or PUT: decoded, of the right kind and types, with defaults. */
+export async function readObject(
+  context: RequestContext,
+  definition: DecodeTarget,
+  fieldValidation: FieldValidation,
+): Promise<Draft<UnstructuredObject>> {
+  const { value, duplicateFields } = decodeBody(await context.readBody(), fieldValidation !== 'Ignore');
+  return decodeObject(value, definition, fieldValidation, duplicateFields, context.warnings);
+}
+
+/** `value` becomes the object: it is changed in place. */
+export function decodeObject(
+  value: unknown,
+  target: DecodeTarget,
+  fieldValidation: FieldValidation,
+  duplicateFields: readonly string[],
+  warnings: string[],
+): Draft<UnstructuredObject> {
+  const object = ofKind(value, target);
+  const { schema } = target;
+  const [mismatch] = checkTypes(object, schema);
+  if (mismatch) throw cannotHandle(target, mismatch.message);
+  const unknown = findUnknownFields(object, schema);
+  if (unknown.length || duplicateFields.length) {
+    const problems = [...duplicateFields, ...unknown];
+    if (fieldValidation === 'Strict') throw cannotHandle(target, `strict decoding error: ${problems.join(', ')}`);
+    if (fieldValidation === 'Warn') warnings.push(...problems);
+    if (unknown.length) dropUnknownFields(object, schema);
+  }
+  dropNulls(object, schema);
+  if (!target.partial) completeObject(object, target);
+  return object;
+}
+
+/** Fills in what an absent field means. */
+export function completeObject(object: Draft<UnstructuredObject>, target: DecodeTarget): void {
+  fillRequired(object, target.schema);
+  applyDefaults(object, target.schema);
+  target.default?.(object);
+}
+
+function cannotHandle({ kind, version }: DecodeTarget, why: string) {
+  return badRequest(`${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: ${why}`);
+}
+
+function ofKind(value: unknown, target: DecodeTarget): Draft<UnstructuredObject> {
+  const { group, version, kind } = target;
+  const expected = apiVersionOf(group, version);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw badRequest(
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${goType(value)} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
+    );
+  const object = value as Record<string, unknown>;
+  // Absent means what the path says.
+  const apiVersion = object['apiVersion'] ?? expected;
+  const givenKind = object['kind'] ?? kind;
+  if (givenKind !== kind)
+    throw badRequest(`${givenKind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: no kind ${JSON.stringify(givenKind)} is expected here`);
+  if (apiVersion !== expected)
+    throw badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${expected})`);
+  object['apiVersion'] = apiVersion;
+  object['kind'] = kind;
+  object['metadata'] ??= {};
+  return object as unknown as Draft<UnstructuredObject>;
+}
+
+function goType(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'boolean' ? 'bool' : value === null ? 'null' : typeof value;
+}

@@ -1,0 +1,44 @@
+import { tooManyRequests } from '../../apimachinery/status-error.ts';
+import type { RequestInfo } from './request-info.ts';
+
+export interface InFlightLimits {
+  readonly readOnly: number;
+  readonly mutating: number;
+}
+
+const longRunningSubresources = new Set(['attach', 'exec', 'portforward', 'proxy', 'log']);
+
+/** Watches, streams and proxied requests may take any time and hold no seat. */
+export function isLongRunning(info: RequestInfo, query: URLSearchParams): boolean {
+  if (info.verb === 'watch' || info.verb === 'proxy') return true;
+  if (!longRunningSubresources.has(info.subresource)) return false;
+  return info.subresource !== 'log' || query.get('follow') === 'true';
+}
+
+/** Bounds how many requests are worked on at once; the rest get 429 and come again. */
+export class InFlight {
+  readonly #limits: InFlightLimits;
+  #readOnly = 0;
+  #mutating = 0;
+
+  constructor(limits: InFlightLimits) {
+    this.#limits = limits;
+  }
+
+  get counts(): { readOnly: number; mutating: number } {
+    return { readOnly: this.#readOnly, mutating: this.#mutating };
+  }
+
+  /** Returns the release of the seat. */
+  enter(verb: string): () => void {
+    const readOnly = verb === 'get' || verb === 'list' || verb === 'watch' || verb === 'head';
+    if (readOnly ? this.#readOnly >= this.#limits.readOnly : this.#mutating >= this.#limits.mutating)
+      throw tooManyRequests('Too many requests, please try again later.', 1);
+    if (readOnly) this.#readOnly++;
+    else this.#mutating++;
+    return () => {
+      if (readOnly) this.#readOnly--;
+      else this.#mutating--;
+    };
+  }
+}

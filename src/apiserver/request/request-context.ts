@@ -1,0 +1,42 @@
+import type { UserInfo } from '../../sdk/user.ts';
+import type { RequestInfo } from './request-info.ts';
+
+export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** A body as it came: bytes over HTTP, an object in the process. */
+export type RequestBody =
+  | { readonly contentType: string; readonly bytes: Uint8Array }
+  | { readonly contentType: string; readonly object: unknown };
+
+/** A request on its way through the chain. */
+export interface RequestContext {
+  readonly method: string;
+  readonly info: RequestInfo;
+  readonly query: URLSearchParams;
+  /** Lower-case names. */
+  readonly headers: RequestHeaders;
+  /** Who it is done as: the impersonated user, if any. */
+  readonly user: UserInfo;
+  readonly inProcess: boolean;
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal;
+  /** Throws StatusError 413 when it is too large. */
+  readBody(): Promise<RequestBody>;
+  /** Shown to the client as `Warning` headers. */
+  readonly warnings: string[];
+  readonly auditAnnotations: Map<string, string>;
+}
+
+export function headerOf(headers: RequestHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === 'object' ? value[0] : value;
+}
+
+/** The User-Agent up to the first slash: the field manager of writes that name none. */
+export function managerOf(context: RequestContext): string {
+  const given = context.query.get('fieldManager');
+  if (given) return given;
+  const agent = headerOf(context.headers, 'user-agent') ?? '';
+  const name = agent.split('/', 1)[0]!.slice(0, 128);
+  return name || 'unknown';
+}

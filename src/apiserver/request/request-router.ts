@@ -1,0 +1,120 @@
+import type { KindDefinition, KindRegistry } from '../../api/kind.ts';
+import { methodNotSupported, StatusError } from '../../apimachinery/status-error.ts';
+import type { RequestContext } from './request-context.ts';
+import type { Result } from './result.ts';
+
+/** Serves a resource or a subresource that is not just stored objects. */
+export type ResourceHandler = (context: RequestContext, definition: KindDefinition) => Promise<Result> | Result;
+
+/** Serves paths that are no resources. */
+export type PathHandler = (context: RequestContext) => Promise<Result> | Result;
+
+/** `undefined`: not its business. */
+export type FallbackHandler = (context: RequestContext) => Promise<Result | undefined> | Result | undefined;
+
+/** Who serves what. Parts of the server add their routes; what nobody claims is 404. */
+export class RequestRouter {
+  readonly #kinds: KindRegistry;
+  readonly #stored: ResourceHandler;
+  readonly #resources = new Map<string, ResourceHandler>();
+  readonly #subresources = new Map<string, ResourceHandler>();
+  readonly #generic = new Map<string, ResourceHandler>();
+  readonly #paths = new Map<string, PathHandler>();
+  readonly #prefixes: { readonly prefix: string; readonly handler: PathHandler }[] = [];
+  readonly #first: FallbackHandler[] = [];
+  readonly #fallbacks: FallbackHandler[] = [];
+
+  /** `stored`: the verbs of stored resources. */
+  constructor(kinds: KindRegistry, stored: ResourceHandler) {
+    this.#kinds = kinds;
+    this.#stored = stored;
+  }
+
+  /** Serves a whole resource, of whatever version: reviews, component statuses. */
+  addResource(group: string, resource: string, handler: ResourceHandler): void {
+    this.#resources.set(`${group}/${resource}`, handler);
+  }
+
+  addSubresource(group: string, resource: string, subresource: string, handler: ResourceHandler): void {
+    this.#subresources.set(`${group}/${resource}/${subresource}`, handler);
+  }
+
+  /** Serves a subresource of every kind that has it: `status`, `scale`. */
+  addGenericSubresource(subresource: string, handler: ResourceHandler): void {
+    this.#generic.set(subresource, handler);
+  }
+
+  addPath(path: string, handler: PathHandler): void {
+    this.#paths.set(path, handler);
+  }
+
+  /** Serves `prefix` and everything below it that has no route of its own. */
+  addPrefix(prefix: string, handler: PathHandler): void {
+    this.#prefixes.push({ prefix, handler });
+    this.#prefixes.sort((a, b) => b.prefix.length - a.prefix.length);
+  }
+
+  /** Asked before anything else: API groups that another server serves. */
+  addInterceptor(handler: FallbackHandler): void {
+    this.#first.push(handler);
+  }
+
+  /** Asked for what no route serves. */
+  addFallback(handler: FallbackHandler): void {
+    this.#fallbacks.push(handler);
+  }
+
+  async route(context: RequestContext): Promise<Result> {
+    for (const handler of this.#first) {
+      const result = await handler(context);
+      if (result) return result;
+    }
+    const { info } = context;
+    if (!info.resourceRequest) return this.#path(context);
+    const definition = this.#kinds.byResource(info.group, info.version, info.resource);
+    if (!definition) return this.#fallback(context);
+    if (definition.namespaced && !info.namespace && info.name && info.verb !== 'list' && info.verb !== 'watch')
+      return this.#fallback(context);
+    if (!definition.namespaced && info.namespace && info.resource !== 'namespaces') return this.#fallback(context);
+    const key = `${info.group}/${info.resource}`;
+    if (info.subresource === '') return (this.#resources.get(key) ?? this.#storedHandler(definition))(context, definition);
+    const handler = this.#subresources.get(`${key}/${info.subresource}`) ?? this.#genericHandler(definition, info.subresource);
+    return handler ? handler(context, definition) : this.#fallback(context);
+  }
+
+  #storedHandler(definition: KindDefinition): ResourceHandler {
+    if (definition.virtual) throw methodNotSupported(definition, 'the request');
+    return this.#stored;
+  }
+
+  #genericHandler(definition: KindDefinition, subresource: string): ResourceHandler | undefined {
+    const has = subresource === 'status' || subresource === 'scale' ? definition.subresources[subresource] : undefined;
+    return has && this.#generic.get(subresource);
+  }
+
+  #path(context: RequestContext): Promise<Result> | Result {
+    const { path } = context.info;
+    const exact = this.#paths.get(path) ?? (path.endsWith('/') ? this.#paths.get(path.slice(0, -1)) : undefined);
+    if (exact) return exact(context);
+    const match = this.#prefixes.find(({ prefix }) => path === prefix || path.startsWith(`${prefix}/`));
+    return match ? match.handler(context) : this.#fallback(context);
+  }
+
+  async #fallback(context: RequestContext): Promise<Result> {
+    for (const handler of this.#fallbacks) {
+      const result = await handler(context);
+      if (result) return result;
+    }
+    throw resourceNotFound();
+  }
+}
+
+/** The 404 of a path that is not served at all. */
+export function resourceNotFound(): StatusError {
+  return new StatusError({
+    code: 404,
+    reason: 'NotFound',
+    message: 'the server could not find the requested resource',
+    details: {},
+  });
+}

@@ -1,0 +1,83 @@
+import { Buffer } from 'node:buffer';
+import type { KindDefinition } from '../../api/kind.ts';
+import { apiVersionOf, type WatchEventType } from '../../apimachinery/meta.ts';
+import { Entry } from './entry.ts';
+
+export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED';
+
+/** What one watcher is told; shared by all watchers that are told the same, so that it is encoded once. */
+export class Notice {
+  readonly type: WatchEventType;
+  /** In the version that is served. */
+  readonly entry: Entry;
+  #frames: Map<string, Buffer> | undefined;
+
+  constructor(type: WatchEventType, entry: Entry) {
+    this.type = type;
+    this.entry = entry;
+  }
+
+  /** The encoded event, made by `encode` the first time that `representation` is asked for. */
+  frame(representation: string, encode: (notice: Notice) => Buffer): Buffer {
+    let frame = this.#frames?.get(representation);
+    if (!frame) {
+      frame = encode(this);
+      this.#frames ??= new Map();
+      this.#frames.set(representation, frame);
+    }
+    return frame;
+  }
+}
+
+/** One change of one object. */
+export class CacheEvent {
+  readonly type: ChangeType;
+  readonly revision: number;
+  /** The new state; for DELETED the last one, at the revision of the deletion. */
+  readonly entry: Entry;
+  readonly previous: Entry | undefined;
+  #notices: Map<string, Map<KindDefinition, Notice>> | undefined;
+
+  constructor(type: ChangeType, entry: Entry, previous: Entry | undefined) {
+    this.type = type;
+    this.revision = entry.revision;
+    this.entry = entry;
+    this.previous = previous;
+  }
+
+  /** The notice of this event as `type`; an object that leaves a selector is DELETED in its previous state. */
+  notice(type: ChangeType, definition: KindDefinition): Notice {
+    this.#notices ??= new Map();
+    let byDefinition = this.#notices.get(type);
+    if (!byDefinition) {
+      byDefinition = new Map();
+      this.#notices.set(type, byDefinition);
+    }
+    let notice = byDefinition.get(definition);
+    if (!notice) {
+      const leaves = type === 'DELETED' && this.type !== 'DELETED';
+      const entry = leaves ? this.previous!.at(this.revision) : this.entry;
+      notice = new Notice(type, entry.as(definition));
+      byDefinition.set(definition, notice);
+    }
+    return notice;
+  }
+
+  /** Lets go of encoded frames; history keeps the event itself. */
+  release(): void {
+    this.#notices = undefined;
+  }
+}
+
+/** A bookmark: everything up to `revision` has been sent. */
+export function bookmark(definition: KindDefinition, revision: number, initialEventsEnd: boolean): Notice {
+  const object = {
+    apiVersion: apiVersionOf(definition.group, definition.version),
+    kind: definition.kind,
+    metadata: {
+      ...(initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
+      creationTimestamp: null,
+    },
+  };
+  return new Notice('BOOKMARK', new Entry('', revision, Buffer.from(JSON.stringify(object))));
+}

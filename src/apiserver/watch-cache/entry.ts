@@ -1,0 +1,130 @@
+import { Buffer } from 'node:buffer';
+import type { KindDefinition } from '../../api/kind.ts';
+import { draft } from '../../apimachinery/json.ts';
+import type { UnstructuredObject } from '../../apimachinery/meta.ts';
+import { deepFreeze, encodeStored, withRevision } from './object-encoding.ts';
+
+const METADATA = Buffer.from('"metadata":{');
+const FIELD = '"resourceVersion":"';
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+
+/**
+ * One object at one revision: the bytes the store holds and, parsed on first use or handed over by the write, the
+ * object. What clients receive are the stored bytes with the resourceVersion spliced in.
+ */
+export class Entry {
+  /** `namespace/name`, or the bare name of a cluster-scoped object. */
+  readonly key: string;
+  /** The mod-revision: the object's resourceVersion. */
+  readonly revision: number;
+  /** Stored form; see `encodeStored`. */
+  readonly stored: Buffer;
+  #object: UnstructuredObject | undefined;
+  #views: Map<KindDefinition, Entry> | undefined;
+
+  /** `object`, if given, carries its resourceVersion and is never changed again. */
+  constructor(key: string, revision: number, stored: Uint8Array, object?: UnstructuredObject) {
+    this.key = key;
+    this.revision = revision;
+    this.stored = Buffer.isBuffer(stored) ? stored : Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
+    this.#object = object;
+  }
+
+  get object(): UnstructuredObject {
+    if (this.#object === undefined) {
+      const parsed = JSON.parse(this.stored.toString('utf8')) as { metadata: { resourceVersion?: string } };
+      parsed.metadata.resourceVersion = String(this.revision);
+      this.#object = deepFreeze(parsed) as unknown as UnstructuredObject;
+    }
+    return this.#object;
+  }
+
+  /** Length of what `writeTo` writes. */
+  get byteLength(): number {
+    return this.stored.length + FIELD.length + 2 + digits(this.revision);
+  }
+
+  /** The object's JSON, with its resourceVersion. */
+  get bytes(): Buffer {
+    const buffer = Buffer.allocUnsafe(this.byteLength);
+    this.writeTo(buffer, 0);
+    return buffer;
+  }
+
+  /** Writes the object's JSON at `offset`, which must leave `byteLength` bytes; returns the end. */
+  writeTo(target: Buffer, offset: number): number {
+    const at = this.stored.indexOf(METADATA) + METADATA.length;
+    let end = offset + this.stored.copy(target, offset, 0, at);
+    end += target.latin1Write(`${FIELD}${this.revision}",`, end);
+    return end + this.stored.copy(target, end, at);
+  }
+
+  /** Length of what `writeMetadataTo` writes. */
+  get metadataLength(): number {
+    return this.#metadataEnd() - this.stored.indexOf(METADATA) + FIELD.length + 2 + digits(this.revision);
+  }
+
+  /** Writes `"metadata":{...}` alone. */
+  writeMetadataTo(target: Buffer, offset: number): number {
+    const start = this.stored.indexOf(METADATA);
+    const at = start + METADATA.length;
+    let end = offset + this.stored.copy(target, offset, start, at);
+    end += target.latin1Write(`${FIELD}${this.revision}",`, end);
+    return end + this.stored.copy(target, end, at, this.#metadataEnd());
+  }
+
+  /** The offset after the metadata's closing brace. */
+  #metadataEnd(): number {
+    const { stored } = this;
+    let depth = 0;
+    for (let at = stored.indexOf(METADATA) + METADATA.length - 1; at < stored.length; at++) {
+      const byte = stored[at]!;
+      if (byte === QUOTE) at = endOfString(stored, at);
+      else if (byte === OPEN) depth++;
+      else if (byte === CLOSE && --depth === 0) return at + 1;
+    }
+    return stored.length;
+  }
+
+  /** The same state under another revision: what a DELETED event shows. */
+  at(revision: number): Entry {
+    return new Entry(this.key, revision, this.stored, this.#object && withRevision(this.#object, revision));
+  }
+
+  /** The object as `definition` serves it, converted from the stored version once. */
+  as(definition: KindDefinition): Entry {
+    if (!definition.storage) return this;
+    const known = this.#views?.get(definition);
+    if (known) return known;
+    const converted = definition.storage.fromStorage(draft(this.object)) as unknown as UnstructuredObject;
+    const view = new Entry(this.key, this.revision, encodeStored(converted), deepFreeze(withRevision(converted, this.revision)));
+    this.#views ??= new Map();
+    this.#views.set(definition, view);
+    return view;
+  }
+}
+
+/** The offset of the closing quote of the string that opens at `at`. */
+function endOfString(bytes: Buffer, at: number): number {
+  for (let end = at + 1; ; end++) {
+    end = bytes.indexOf(QUOTE, end);
+    if (end < 0) return bytes.length;
+    let backslashes = 0;
+    while (bytes[end - 1 - backslashes] === BACKSLASH) backslashes++;
+    if (backslashes % 2 === 0) return end;
+  }
+}
+
+function digits(revision: number): number {
+  let count = 1;
+  for (let rest = revision; rest >= 10; rest = Math.floor(rest / 10)) count++;
+  return count;
+}
+
+export function namespaceOfKey(key: string): string {
+  const slash = key.indexOf('/');
+  return slash < 0 ? '' : key.slice(0, slash);
+}

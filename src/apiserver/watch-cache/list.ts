@@ -1,0 +1,184 @@
+import type { KindDefinition } from '../../api/kind.ts';
+import { FieldPath, forbiddenField, notSupported } from '../../apimachinery/field.ts';
+import { badRequest, expired, invalid } from '../../apimachinery/status-error.ts';
+import { CompactedError, FutureRevisionError, type Store } from '../../store/store.ts';
+import { type ContinueToken, continueExpired, decodeContinue, encodeContinue } from './continue-token.ts';
+import type { Entry } from './entry.ts';
+import type { Selection } from './filter.ts';
+import { keyRange, type ResourceCache } from './resource-cache.ts';
+import type { WatchCache } from './watch-cache.ts';
+
+/** The query of a list or watch, as far as it is about time and pages. */
+export interface ReadOptions {
+  readonly resourceVersion?: string;
+  readonly resourceVersionMatch?: string;
+  /** 0: no limit. */
+  readonly limit: number;
+  readonly continue?: string;
+}
+
+export interface Listing {
+  /** In the stored version; `as(definition)` gives the served one. */
+  readonly entries: readonly Entry[];
+  readonly revision: number;
+  readonly continue?: string;
+  readonly remainingItemCount?: number;
+}
+
+export interface Reader {
+  readonly cache: WatchCache;
+  readonly store: Store;
+}
+
+export function parseRevision(text: string): number {
+  if (!/^\d+$/.test(text)) throw badRequest(`invalid resource version: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+  const revision = Number(text);
+  if (!Number.isSafeInteger(revision)) throw badRequest(`invalid resource version: strconv.ParseUint: parsing ${JSON.stringify(text)}: value out of range`);
+  return revision;
+}
+
+/** A list as of now, of some moment at or after `resourceVersion`, or exactly of it; whole or by pages of one moment. */
+export async function list(
+  reader: Reader,
+  definition: KindDefinition,
+  selection: Selection,
+  options: ReadOptions,
+): Promise<Listing> {
+  validate(options);
+  const { cache } = reader;
+  const resource = cache.for(definition);
+  if (options.continue) return nextPage(reader, resource, definition, selection, options);
+  const requested = options.resourceVersion ? parseRevision(options.resourceVersion) : undefined;
+  if (requested === undefined) await cache.fresh();
+  else if (requested > 0) {
+    const exact = options.resourceVersionMatch === 'Exact' || (options.limit > 0 && options.resourceVersionMatch !== 'NotOlderThan');
+    await cache.waitFor(requested);
+    if (exact) return pageAt(reader, resource, definition, selection, { revision: requested, start: '' }, options.limit);
+  }
+  if (selection.filtered) await resource.parsed();
+  return page(resource, resource.select(definition, selection), cache.revision, options.limit, selection);
+}
+
+async function nextPage(
+  reader: Reader,
+  resource: ResourceCache,
+  definition: KindDefinition,
+  selection: Selection,
+  options: ReadOptions,
+): Promise<Listing> {
+  const token = decodeContinue(options.continue!);
+  if (options.resourceVersion && options.resourceVersion !== '0')
+    throw badRequest('specifying resource version is not allowed when using continue');
+  if (token.revision >= 0) return pageAt(reader, resource, definition, selection, token, options.limit);
+  await reader.cache.fresh();
+  await resource.parsed();
+  const entries = resource.select(definition, selection, token.start);
+  return page(resource, entries, reader.cache.revision, options.limit, selection);
+}
+
+/** The list from `token.start` on as it was at `token.revision`. */
+async function pageAt(
+  reader: Reader,
+  resource: ResourceCache,
+  definition: KindDefinition,
+  selection: Selection,
+  token: ContinueToken,
+  limit: number,
+): Promise<Listing> {
+  const { revision, start } = token;
+  if (selection.filtered) await resource.parsed();
+  if (resource.changedAt <= revision && revision <= reader.cache.revision && resource.deletedBefore(revision))
+    return page(resource, resource.select(definition, selection, start), revision, limit, selection);
+  const pinned = resource.pinned(revision);
+  if (pinned) {
+    const all = pinned.range(...keyRange(selection.namespace, start));
+    const entries = selects(definition, selection) ? all.filter(selectedBy(definition, selection)) : all;
+    return page(resource, entries, revision, limit, selection);
+  }
+  return pageFromStore(reader, resource, definition, selection, token, limit);
+}
+
+async function pageFromStore(
+  { store, cache }: Reader,
+  resource: ResourceCache,
+  definition: KindDefinition,
+  selection: Selection,
+  token: ContinueToken,
+  limit: number,
+): Promise<Listing> {
+  const { revision } = token;
+  const [from, to] = keyRange(selection.namespace, token.start);
+  const selected = selectedBy(definition, selection);
+  const end = resource.prefix + to || '';
+  const entries: Entry[] = [];
+  let start = resource.prefix + from;
+  try {
+    for (;;) {
+      const range = await store.range({
+        start,
+        end: to ? end : `${resource.prefix.slice(0, -1)}0`,
+        revision,
+        limit: limit > 0 ? Math.max(limit + 1, 500) : 1000,
+      });
+      for (const kv of range.kvs) {
+        const entry = await cache.decode(kv);
+        if (selected(entry)) entries.push(entry);
+        if (limit > 0 && entries.length > limit) break;
+      }
+      const last = range.kvs[range.kvs.length - 1];
+      if (!range.more || !last || (limit > 0 && entries.length > limit)) {
+        const cut = limit > 0 && entries.length > limit;
+        return {
+          entries: cut ? entries.slice(0, limit) : entries,
+          revision,
+          ...(cut ? { continue: encodeContinue({ revision, start: entries[limit]!.key }) } : {}),
+          ...(cut && !selects(definition, selection) ? { remainingItemCount: range.count - limit } : {}),
+        };
+      }
+      start = `${last.key}\0`;
+    }
+  } catch (error) {
+    if (error instanceof CompactedError) {
+      if (token.start) throw continueExpired(token);
+      throw expired(`The resourceVersion for the provided list is too old.`);
+    }
+    if (error instanceof FutureRevisionError) throw badRequest('continue key is not valid: revision is in the future');
+    throw error;
+  }
+}
+
+function page(resource: ResourceCache, entries: readonly Entry[], revision: number, limit: number, selection: Selection): Listing {
+  if (limit <= 0 || entries.length <= limit) return { entries, revision };
+  // Only what is current can be pinned; older moments are pinned already or read from the store's history.
+  if (resource.changedAt <= revision) resource.pin(revision);
+  return {
+    entries: entries.slice(0, limit),
+    revision,
+    continue: encodeContinue({ revision, start: entries[limit]!.key }),
+    ...(selection.filtered ? {} : { remainingItemCount: entries.length - limit }),
+  };
+}
+
+function selects(definition: KindDefinition, selection: Selection): boolean {
+  return selection.filtered || (selection.name !== undefined && (definition.namespaced || selection.namespace === ''));
+}
+
+function selectedBy(definition: KindDefinition, selection: Selection): (entry: Entry) => boolean {
+  if (!selects(definition, selection)) return () => true;
+  return (entry) =>
+    selection.matches(entry) && (selection.name === undefined || entry.object.metadata.name === selection.name);
+}
+
+const LIST_OPTIONS = { group: 'meta.k8s.io', kind: 'ListOptions' };
+
+function validate({ resourceVersion, resourceVersionMatch, continue: token }: ReadOptions): void {
+  if (!resourceVersionMatch) return;
+  const path = FieldPath.of('resourceVersionMatch');
+  const fail = (detail: string) => invalid(LIST_OPTIONS, '', [forbiddenField(path, detail)]);
+  if (token) throw fail('resourceVersionMatch is forbidden when continue is provided');
+  if (!resourceVersion) throw fail('resourceVersionMatch is forbidden unless resourceVersion is provided');
+  if (resourceVersionMatch !== 'Exact' && resourceVersionMatch !== 'NotOlderThan')
+    throw invalid(LIST_OPTIONS, '', [notSupported(path, resourceVersionMatch, ['Exact', 'NotOlderThan', ''])]);
+  if (resourceVersionMatch === 'Exact' && resourceVersion === '0')
+    throw fail('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+}

@@ -1,0 +1,364 @@
+import { Buffer } from 'node:buffer';
+import type { KindDefinition } from '../../api/kind.ts';
+import type { Logger } from '../../apimachinery/logger.ts';
+import type { UnstructuredObject } from '../../apimachinery/meta.ts';
+import { tooLargeResourceVersion } from '../../apimachinery/status-error.ts';
+import { type KeyValue, prefixEnd, type Store, type StoreEvent, type Watch } from '../../store/store.ts';
+import type { CacheEvent } from './cache-event.ts';
+import { Entry } from './entry.ts';
+import { deepFreeze, withRevision } from './object-encoding.ts';
+import { ResourceCache } from './resource-cache.ts';
+import { isPlain, type ValueTransformer } from './value-transformer.ts';
+import type { Watcher } from './watcher.ts';
+
+export const ROOT = '/registry/';
+const LOAD_PAGE = 2000;
+/** How long a read waits for a revision that is not here yet. */
+const FRESHNESS_TIMEOUT_MS = 3000;
+const BOOKMARK_INTERVAL_MS = 60_000;
+const FLUSH_SLICE_MS = 8;
+
+/** A write on its way: what the cache takes over when the store reports it, instead of decoding it again. */
+export interface PendingWrite {
+  readonly key: string;
+  /** As it goes into the store. */
+  readonly value: Uint8Array;
+  /** Stored form before transformation, and the object without its resourceVersion. */
+  readonly plain: Buffer;
+  readonly object: UnstructuredObject;
+  entry?: Entry;
+}
+
+interface Waiter {
+  readonly revision: number;
+  resolve(): void;
+}
+
+/**
+ * The whole of the datastore's objects in memory, kept by one watch over all keys, so that all resources are always at
+ * one revision. Every read is answered from here.
+ */
+export class WatchCache {
+  readonly #store: Store;
+  readonly #logger: Logger;
+  readonly #transformer: ValueTransformer | undefined;
+  readonly #resources = new Map<string, ResourceCache>();
+  readonly #pending = new Map<string, PendingWrite[]>();
+  readonly #dirty = new Set<Watcher>();
+  readonly #toRelease: CacheEvent[] = [];
+  #waiters: Waiter[] = [];
+  #revision = 0;
+  #committed = 0;
+  #base = 0;
+  #flushing = false;
+  #stopped = false;
+  #watch: Watch | undefined;
+  #queue: Promise<void> | undefined;
+  #bookmarks: NodeJS.Timeout | undefined;
+
+  constructor(options: { store: Store; logger: Logger; transformer?: ValueTransformer }) {
+    this.#store = options.store;
+    this.#logger = options.logger;
+    this.#transformer = options.transformer;
+  }
+
+  /** All events up to here are in. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  async start(): Promise<void> {
+    await this.#load();
+    this.#base = this.#revision;
+    this.#follow();
+    this.#bookmarks = setInterval(() => this.#sendBookmarks(), BOOKMARK_INTERVAL_MS);
+    this.#bookmarks.unref();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#bookmarks);
+    this.closeWatches();
+    this.#watch?.close();
+    await this.#watch?.done.catch(() => undefined);
+  }
+
+  closeWatches(): void {
+    for (const resource of this.#resources.values()) for (const watcher of resource.watchers()) watcher.close();
+  }
+
+  resource(group: string, resource: string): ResourceCache {
+    return this.#resource(`${group || 'core'}/${resource}`);
+  }
+
+  /** The cache of where objects of `definition` are stored. */
+  for(definition: KindDefinition): ResourceCache {
+    const { group, resource } = definition.storage ?? definition;
+    return this.resource(group, resource);
+  }
+
+  resources(): IterableIterator<ResourceCache> {
+    return this.#resources.values();
+  }
+
+  /** Resolves when everything that was acknowledged to anybody before the call is in. */
+  fresh(): Promise<void> | undefined {
+    // An embedded store has no writers but this process, which knows its own commits.
+    if (this.#store.name === 'etcd') return this.#store.revision().then((revision) => this.waitFor(revision));
+    return this.#revision >= this.#committed ? undefined : this.waitFor(this.#committed);
+  }
+
+  /** Throws the 504 of a resource version that is too large when it does not come in time. */
+  waitFor(revision: number, timeoutMs = FRESHNESS_TIMEOUT_MS): Promise<void> {
+    if (this.#revision >= revision) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const waiter = {
+        revision,
+        resolve: () => {
+          clearTimeout(timer);
+          resolve();
+        },
+      };
+      const timer = setTimeout(() => {
+        this.#waiters = this.#waiters.filter((other) => other !== waiter);
+        reject(tooLargeResourceVersion(revision, this.#revision));
+      }, timeoutMs);
+      this.#waiters.push(waiter);
+    });
+  }
+
+  expect(write: PendingWrite): void {
+    const writes = this.#pending.get(write.key);
+    if (writes) writes.push(write);
+    else this.#pending.set(write.key, [write]);
+  }
+
+  /** The write was committed at `revision`; returns its entry, the very one the cache holds or will hold. */
+  committed(write: PendingWrite, revision: number): Entry {
+    this.noteCommit(revision);
+    write.entry ??= entryOf(write, revision);
+    return write.entry;
+  }
+
+  failed(write: PendingWrite): void {
+    this.#forget(write);
+  }
+
+  noteCommit(revision: number): void {
+    if (revision > this.#committed) this.#committed = revision;
+  }
+
+  /** An entry for a key-value of the store. */
+  async decode(kv: KeyValue): Promise<Entry> {
+    const plain = isPlain(kv.value) ? kv.value : await this.#untransform(kv);
+    return new Entry(splitKey(kv.key).rest, kv.modRevision, plain);
+  }
+
+  schedule = (watcher: Watcher): void => {
+    this.#dirty.add(watcher);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(this.#flush);
+  };
+
+  #flush = (): void => {
+    const until = performance.now() + FLUSH_SLICE_MS;
+    for (const watcher of this.#dirty) {
+      this.#dirty.delete(watcher);
+      watcher.flush();
+      if (performance.now() > until) break;
+    }
+    if (this.#dirty.size) {
+      setImmediate(this.#flush);
+      return;
+    }
+    this.#flushing = false;
+    for (const event of this.#toRelease) event.release();
+    this.#toRelease.length = 0;
+  };
+
+  #sendBookmarks(): void {
+    for (const resource of this.#resources.values())
+      for (const watcher of resource.watchers()) watcher.offerBookmark(this.#revision);
+  }
+
+  async #load(): Promise<void> {
+    const seen = new Map<string, Set<string>>();
+    let start = ROOT;
+    let revision: number | undefined;
+    const changes: { kv: KeyValue; entry: Entry }[] = [];
+    for (;;) {
+      const page = await this.#store.range({
+        start,
+        end: prefixEnd(ROOT),
+        limit: LOAD_PAGE,
+        ...(revision === undefined ? {} : { revision }),
+      });
+      revision ??= page.revision;
+      for (const kv of page.kvs) {
+        const { id, rest } = splitKey(kv.key);
+        let keys = seen.get(id);
+        if (!keys) {
+          keys = new Set();
+          seen.set(id, keys);
+        }
+        keys.add(rest);
+        if (this.#resource(id).get(rest)?.revision !== kv.modRevision) changes.push({ kv, entry: await this.decode(kv) });
+      }
+      const last = page.kvs[page.kvs.length - 1];
+      if (!page.more || !last) break;
+      start = `${last.key}\0`;
+    }
+    this.#takeOver(changes, seen, revision);
+    this.#advance(revision);
+  }
+
+  /** Makes the cache what the store holds. After a gap in the watch this is as if the missed events had come. */
+  #takeOver(changes: { kv: KeyValue; entry: Entry }[], seen: Map<string, Set<string>>, revision: number): void {
+    const first = this.#revision === 0;
+    if (first) this.#base = revision;
+    for (const [id, resource] of this.#resources)
+      for (const { key } of resource.keys())
+        if (!seen.get(id)?.has(key))
+          this.#applied(resource.apply(deletion(`${ROOT}${id}/${key}`, revision), key, undefined));
+    for (const { kv, entry } of changes.sort((a, b) => a.kv.modRevision - b.kv.modRevision)) {
+      const { id, rest } = splitKey(kv.key);
+      if (first) this.#resource(id).load(entry);
+      else this.#applied(this.#resource(id).apply({ type: 'put', kv }, rest, entry));
+    }
+  }
+
+  #follow(): void {
+    this.#watch = this.#store.watch({
+      start: ROOT,
+      end: prefixEnd(ROOT),
+      startRevision: this.#revision,
+      onEvents: (events, revision) => this.#onEvents(events, revision),
+      onProgress: (revision) => {
+        if (this.#queue) this.#queue = this.#queue.then(() => this.#advance(revision));
+        else this.#advance(revision);
+      },
+    });
+    this.#watch.done.catch((error) => this.#recover(error));
+  }
+
+  async #recover(error: unknown): Promise<void> {
+    for (let delay = 50; !this.#stopped; delay = Math.min(delay * 2, 5000)) {
+      this.#logger.warn({ err: error }, 'the watch on the datastore broke off, loading its state again');
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      try {
+        await this.#load();
+        if (!this.#stopped) this.#follow();
+        return;
+      } catch (next) {
+        error = next;
+      }
+    }
+  }
+
+  #onEvents(events: readonly StoreEvent[], revision: number): void {
+    if (this.#queue || events.some((event) => event.type === 'put' && this.#mustDecode(event.kv))) {
+      const queue = (this.#queue ?? Promise.resolve()).then(() => this.#applyTransformed(events, revision));
+      this.#queue = queue;
+      queue.finally(() => {
+        if (this.#queue === queue) this.#queue = undefined;
+      });
+      return;
+    }
+    for (const event of events) this.#apply(event, event.kv.value);
+    this.#advance(revision);
+  }
+
+  #mustDecode(kv: KeyValue): boolean {
+    return !isPlain(kv.value) && !this.#pendingOf(kv);
+  }
+
+  async #applyTransformed(events: readonly StoreEvent[], revision: number): Promise<void> {
+    for (const event of events) {
+      try {
+        const decode = event.type === 'put' && this.#mustDecode(event.kv);
+        this.#apply(event, decode ? await this.#untransform(event.kv) : event.kv.value);
+      } catch (error) {
+        this.#logger.error({ err: error, key: event.kv.key }, 'a stored value could not be decrypted');
+      }
+    }
+    this.#advance(revision);
+  }
+
+  #apply(event: StoreEvent, plain: Uint8Array): void {
+    const { kv } = event;
+    const { id, rest } = splitKey(kv.key);
+    if (!rest) return;
+    let entry: Entry | undefined;
+    if (event.type === 'put') {
+      const write = this.#pendingOf(kv);
+      if (write) {
+        this.#forget(write);
+        write.entry ??= entryOf(write, kv.modRevision);
+        entry = write.entry;
+      } else entry = new Entry(rest, kv.modRevision, plain);
+    }
+    this.#applied(this.#resource(id).apply(event, rest, entry));
+  }
+
+  #applied(event: CacheEvent | undefined): void {
+    if (!event) return;
+    this.#toRelease.push(event);
+    // Without watchers nothing flushes; frames were not made then either.
+    if (!this.#flushing) this.#toRelease.length = 0;
+  }
+
+  #pendingOf(kv: KeyValue): PendingWrite | undefined {
+    return this.#pending
+      .get(kv.key)
+      ?.find(
+        (write) =>
+          (write.entry === undefined || write.entry.revision === kv.modRevision) &&
+          (write.value === kv.value || Buffer.compare(write.value, kv.value) === 0),
+      );
+  }
+
+  #forget(write: PendingWrite): void {
+    const writes = this.#pending.get(write.key)?.filter((other) => other !== write);
+    if (!writes?.length) this.#pending.delete(write.key);
+    else this.#pending.set(write.key, writes);
+  }
+
+  async #untransform(kv: KeyValue): Promise<Uint8Array> {
+    if (!this.#transformer) throw new Error(`the value of ${kv.key} is encrypted and no encryption is configured`);
+    return this.#transformer.fromStorage(kv.value, kv.key);
+  }
+
+  #advance(revision: number): void {
+    if (revision <= this.#revision) return;
+    this.#revision = revision;
+    if (this.#waiters.length === 0) return;
+    const ready = this.#waiters.filter((waiter) => waiter.revision <= revision);
+    if (ready.length === 0) return;
+    this.#waiters = this.#waiters.filter((waiter) => waiter.revision > revision);
+    for (const waiter of ready) waiter.resolve();
+  }
+
+  #resource(id: string): ResourceCache {
+    let resource = this.#resources.get(id);
+    if (!resource) {
+      resource = new ResourceCache(`${ROOT}${id}/`, this.#base);
+      this.#resources.set(id, resource);
+    }
+    return resource;
+  }
+}
+
+function entryOf(write: PendingWrite, revision: number): Entry {
+  return new Entry(splitKey(write.key).rest, revision, write.plain, deepFreeze(withRevision(write.object, revision)));
+}
+
+/** `/registry/apps/deployments/ns/name` as `apps/deployments` and `ns/name`. */
+function splitKey(key: string): { id: string; rest: string } {
+  const end = key.indexOf('/', key.indexOf('/', ROOT.length) + 1);
+  return { id: key.slice(ROOT.length, end), rest: key.slice(end + 1) };
+}
+
+function deletion(key: string, modRevision: number): StoreEvent {
+  return { type: 'delete', kv: { key, value: new Uint8Array(), createRevision: 0, modRevision, version: 0 } };
+}

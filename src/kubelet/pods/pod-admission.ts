@@ -1,0 +1,80 @@
+import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod } from '../../api/types/core.v1.gen.ts';
+import { Quantity } from '../../apimachinery/quantity.ts';
+import { milliOf, podRequestsAndLimits, valueOf } from '../containers/resources.ts';
+
+export interface Rejection {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Whether the node takes a pod that was bound to it; the scheduler may have known less. `others` are the pods that run here. */
+export function admitPod(pod: Pod, others: readonly Pod[], node: Node): Rejection | undefined {
+  const allocatable = node.status?.allocatable ?? {};
+  const limit = Number(allocatable.pods ?? '110');
+  if (others.length + 1 > limit) return rejection('pods', 1, others.length, limit);
+  const own = podRequestsAndLimits(pod);
+  const used = { cpu: 0, memory: 0 };
+  for (const other of others) {
+    const { cpuRequest, memoryRequest } = podRequestsAndLimits(other);
+    used.cpu += cpuRequest;
+    used.memory += memoryRequest;
+  }
+  const cpu = milliOf(allocatable, 'cpu');
+  if (own.cpuRequest > 0 && used.cpu + own.cpuRequest > cpu) return rejection('cpu', own.cpuRequest, used.cpu, cpu);
+  const memory = valueOf(allocatable, 'memory');
+  if (own.memoryRequest > 0 && used.memory + own.memoryRequest > memory) return rejection('memory', own.memoryRequest, used.memory, memory);
+  for (const { resources } of pod.spec.containers) {
+    for (const [name, request] of Object.entries(resources?.requests ?? {})) {
+      if (!name.includes('/')) continue;
+      const wanted = Quantity.parse(request).value();
+      const there = allocatable[name] ? Quantity.parse(allocatable[name]).value() : 0;
+      if (wanted > there) return rejection(name, wanted, 0, there);
+    }
+  }
+  if (!selectorMatches(pod, node)) return { reason: 'NodeAffinity', message: "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector" };
+  const ownOs = pod.spec.os?.name;
+  if (ownOs && ownOs !== 'linux') return { reason: 'PodOSNotSupported', message: "Pod was rejected: Failed to admit pod as the OS field doesn't match node OS" };
+  return undefined;
+}
+
+function rejection(resource: string, requested: number, used: number, capacity: number): Rejection {
+  return {
+    reason: `OutOf${resource}`,
+    message: `Pod was rejected: Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${used}, capacity: ${capacity}`,
+  };
+}
+
+function selectorMatches(pod: Pod, node: Node): boolean {
+  const labels = node.metadata.labels ?? {};
+  for (const [key, value] of Object.entries(pod.spec.nodeSelector ?? {})) if (labels[key] !== value) return false;
+  const terms = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+  return !terms || terms.some((term) => termMatches(term, node));
+}
+
+function termMatches(term: NodeSelectorTerm, node: Node): boolean {
+  const { matchExpressions = [], matchFields = [] } = term;
+  if (matchExpressions.length === 0 && matchFields.length === 0) return false;
+  return (
+    matchExpressions.every((requirement) => requirementMatches(requirement, node.metadata.labels?.[requirement.key])) &&
+    matchFields.every((requirement) => requirementMatches(requirement, requirement.key === 'metadata.name' ? node.metadata.name : undefined))
+  );
+}
+
+function requirementMatches({ operator, values = [] }: NodeSelectorRequirement, value: string | undefined): boolean {
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+    case 'Gt':
+      return value !== undefined && Number(value) > Number(values[0]);
+    case 'Lt':
+      return value !== undefined && Number(value) < Number(values[0]);
+    default:
+      return false;
+  }
+}
