@@ -81,6 +81,12 @@ export function defineKind<T extends KubeObject = UnstructuredObject>(options: K
     columns: [nameColumn, ageColumn],
     selectableFields: {},
     ...options,
+    // In Kubernetes' types the spec is a struct, never absent.
+    default(object) {
+      const draft = object as { spec?: unknown };
+      if (draft.spec == null && schema.fields?.().get('spec')?.schema.type === 'object') draft.spec = {};
+      options.default?.(object);
+    },
     resource,
     verbs,
     schema,

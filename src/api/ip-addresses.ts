@@ -28,7 +28,9 @@ export function validateStrictCidr(path: FieldPath, text: string): FieldError[] 
   const canonical = `${canonicalIp(address)}/${Number(length)}`;
   if (networkOf(text)?.text !== canonical)
     return [invalidValue(path, text, 'must not have bits set beyond the prefix length')];
-  return canonical === text ? [] : [invalidValue(path, text, `must be in canonical form (${JSON.stringify(canonical)})`)];
+  return canonical === text
+    ? []
+    : [invalidValue(path, text, `must be in canonical form (${JSON.stringify(canonical)})`)];
 }
 
 export interface Network {
@@ -56,7 +58,9 @@ export function networkOf(cidr: string): Network | undefined {
     family,
     length,
     text: `${canonicalIp(start)}/${length}`,
-    contains: (other) => other.family === family && networkOf(`${other.text.split('/')[0]}/${length}`)?.text === `${canonicalIp(start)}/${length}`,
+    contains: (other) =>
+      other.family === family &&
+      networkOf(`${other.text.split('/')[0]}/${length}`)?.text === `${canonicalIp(start)}/${length}`,
   };
 }
 

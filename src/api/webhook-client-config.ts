@@ -33,13 +33,13 @@ function validateUrl(path: FieldPath, text: string): FieldError[] {
   }
   const errors: FieldError[] = [];
   const scheme = url.protocol.slice(0, -1);
-  if (scheme !== 'https')
-    errors.push(invalidValue(path, scheme, `'https' is the only allowed URL scheme${form}`));
+  if (scheme !== 'https') errors.push(invalidValue(path, scheme, `'https' is the only allowed URL scheme${form}`));
   if (url.host === '') errors.push(invalidValue(path, url.host, `host must be specified${form}`));
   if (url.username || url.password)
     errors.push(invalidValue(path, url.username, 'user information is not permitted in the URL'));
   if (text.includes('#')) errors.push(invalidValue(path, url.hash.slice(1), 'fragments are not permitted in the URL'));
-  if (text.includes('?')) errors.push(invalidValue(path, url.search.slice(1), 'query parameters are not permitted in the URL'));
+  if (text.includes('?'))
+    errors.push(invalidValue(path, url.search.slice(1), 'query parameters are not permitted in the URL'));
   return errors;
 }
 

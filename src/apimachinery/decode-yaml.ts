@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type * as Yaml from 'yaml';
-import { type Decoded, type DecodeOptions, MAX_DEPTH } from './decode.ts';
+import { type Decoded, type DecodeOptions, MAX_DEPTH } from './decoded.ts';
 import type { JSONValue } from './json.ts';
 import { badRequest } from './status-error.ts';
 

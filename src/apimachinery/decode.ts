@@ -1,22 +1,10 @@
+import { type Decoded, type DecodeOptions, MAX_DEPTH } from './decoded.ts';
 import type { JSONValue } from './json.ts';
 import { findDuplicateKeys, jsonSyntaxError } from './json-scanner.ts';
 import { badRequest } from './status-error.ts';
 
 export { decodeYaml } from './decode-yaml.ts';
-
-export interface DecodeOptions {
-  /** Look for keys that occur twice in an object (the last one counts). */
-  readonly duplicates?: boolean;
-}
-
-export interface Decoded {
-  readonly value: JSONValue;
-  /** Messages, e.g. `duplicate field "spec.replicas"`. */
-  readonly duplicateFields: readonly string[];
-}
-
-/** Deeper objects are refused, so that whoever walks one by recursion is safe. */
-export const MAX_DEPTH = 1000;
+export { type Decoded, type DecodeOptions, MAX_DEPTH } from './decoded.ts';
 
 /**
  * Throws StatusError 400 with the message of Kubernetes' decoder. A `__proto__` key is kept as an own property, as any

@@ -29,7 +29,7 @@ function needsDefault(object: Dictionary, key: string, { schema }: FieldSchema):
   return object[key] === null && !schema.nullable;
 }
 
-/** By schema object, whether it or anything below it has a default; schemas are stable, so it is asked once each. */
+/** A pure cache of immutable data: by schema object, whether it or anything below it has a default. */
 const defaultsBelow = new WeakMap<Schema, boolean>();
 
 function hasDefaults(schema: Schema, visiting: Set<Schema>): boolean {

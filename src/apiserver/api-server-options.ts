@@ -1,10 +1,14 @@
 import type { KindRegistry } from '../api/kind.ts';
 import type { Logger } from '../apimachinery/logger.ts';
+import type { Transport } from '../apimachinery/transport.ts';
 import type { AdmissionStep } from '../sdk/admission.ts';
 import type { Authenticator } from '../sdk/authentication.ts';
 import type { Authorizer } from '../sdk/authorization.ts';
+import type { UserInfo } from '../sdk/user.ts';
 import type { Store } from '../store/store.ts';
+import type { BootstrapStep } from './bootstrap/bootstrap-objects.ts';
 import type { TlsMaterial } from './http/http-listener.ts';
+import type { ObjectReader } from './object-reader.ts';
 import type { RulesReviewer, TokenRequester } from './registry/reviews/review-services.ts';
 import type { AuditTrail } from './request/audit-trail.ts';
 import type { ValueTransformer } from './watch-cache/value-transformer.ts';
@@ -21,17 +25,18 @@ export interface ApiServerOptions {
     readonly port?: number;
     readonly tls: TlsMaterial;
   };
-  readonly authentication: Authenticator;
-  readonly authorization: Authorizer & Partial<RulesReviewer>;
-  /** A function is asked at every request, for steps that come and go. */
-  readonly admission?: readonly AdmissionStep[] | (() => readonly AdmissionStep[]);
+  /** These three are made when the server is: they may look at its objects, which are there once it has started. */
+  authentication(reader: ObjectReader): Authenticator;
+  authorization(reader: ObjectReader): Authorizer & Partial<RulesReviewer>;
+  /** The result is called at every request, for steps come and go with plugins. */
+  admission?(reader: ObjectReader, transport: (user: UserInfo, userAgent?: string) => Transport): () => readonly AdmissionStep[];
   readonly audit?: AuditTrail;
   /** Encryption at rest. */
   readonly transformer?: ValueTransformer;
   /** Answers `serviceaccounts/token`. */
-  readonly tokenRequester?: TokenRequester;
-  /** Audiences of tokens meant for this server. */
-  readonly audiences?: readonly string[];
+  tokenRequester?(reader: ObjectReader): TokenRequester;
+  /** What must be there before the server is ready, beyond its own objects (RBAC's default roles). */
+  readonly bootstrap?: readonly BootstrapStep[];
   /** Where clients in the cluster reach this server: endpoint of the `kubernetes` Service. The first bound address when absent. */
   readonly advertise?: { readonly address: string; readonly port?: number };
   /** `10.96.0.0/16` when absent; a second of the other family makes the cluster dual-stack. */

@@ -1,20 +1,40 @@
 import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import type { Transport } from '../apimachinery/transport.ts';
-import type { UserInfo } from '../sdk/user.ts';
+import { SYSTEM_AUTHENTICATED, SYSTEM_MASTERS, type UserInfo } from '../sdk/user.ts';
 import { type ApiServerOptions, DEFAULT_LIMITS } from './api-server-options.ts';
+import {
+  type BootstrapStep,
+  kubernetesService,
+  systemNamespaces,
+  systemPriorityClasses,
+} from './bootstrap/bootstrap-objects.ts';
+import { DiscoveryDocuments } from './discovery/discovery-documents.ts';
+import { addDiscoveryRoutes } from './discovery/discovery-routes.ts';
+import { addVersionRoute } from './discovery/version-route.ts';
+import { HealthChecks } from './health/health-checks.ts';
+import { addHealthRoutes } from './health/health-routes.ts';
+import { addMetricsRoute, RequestMetrics } from './health/request-metrics.ts';
 import { createHttpHandler } from './http/http-handler.ts';
 import { HttpListener, type TlsMaterial } from './http/http-listener.ts';
 import { InProcessTransport } from './in-process-transport.ts';
+import { ObjectReader } from './object-reader.ts';
+import { certificateHooks } from './registry/certificates/certificate-hooks.ts';
+import type { ComponentCheck } from './registry/component-statuses.ts';
+import { namespaceHooks } from './registry/namespaces/namespace-hooks.ts';
 import { ObjectStorage } from './registry/object-storage.ts';
 import type { RegistryServices } from './registry/registry-services.ts';
-import { serveResource, serveSubresource } from './registry/resource-operations.ts';
-import { serveScale } from './registry/scale.ts';
+import { addResourceHandlers } from './registry/resource-handlers.ts';
+import type { ResourceHooks } from './registry/resource-hooks.ts';
+import { serveResource } from './registry/resource-operations.ts';
+import { ServiceAllocator } from './registry/services/service-allocator.ts';
 import { RequestChain } from './request/request-chain.ts';
 import { RequestRouter } from './request/request-router.ts';
+import { Compactor } from './watch-cache/compactor.ts';
 import { WatchCache } from './watch-cache/watch-cache.ts';
 
 export interface ApiServer {
-  /** Resolves when requests are answered. */
+  /** Resolves when `/readyz` is 200: the server answers, and what it and its `bootstrap` steps promise is there. */
   start(): Promise<void>;
   /** Watches end, answers on their way are finished, nothing is left behind. The store stays open. */
   stop(): Promise<void>;
@@ -24,74 +44,164 @@ export interface ApiServer {
   transport(user: UserInfo, userAgent?: string): Transport;
   /** For parts that add paths, subresources or API groups. */
   readonly router: RequestRouter;
+  readonly discovery: DiscoveryDocuments;
+  readonly health: HealthChecks;
+  /** Behind the deprecated ComponentStatus, by component name. */
+  readonly componentChecks: Map<string, ComponentCheck>;
+  readonly reader: ObjectReader;
+  /** For handlers that work on stored objects. */
   readonly services: RegistryServices;
+  readonly hooks: Map<string, ResourceHooks>;
   /** New connections get the new certificate. */
   renewCertificate(tls: TlsMaterial): void;
 }
 
+/** Who the server itself acts as. */
+export const API_SERVER_USER: UserInfo = { name: 'system:apiserver', groups: [SYSTEM_MASTERS, SYSTEM_AUTHENTICATED] };
+
+const DEFAULT_SERVICE_CIDRS = ['10.96.0.0/16'];
+const DEFAULT_NODE_PORTS = { from: 30_000, to: 32_767 };
+
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const now = options.now ?? Date.now;
-  const { store, kinds, logger, authorization, admission = [] } = options;
+  const { store, kinds, logger } = options;
   const transformer = options.transformer ? { transformer: options.transformer } : {};
   const cache = new WatchCache({ store, logger, ...transformer });
   const storage = new ObjectStorage({ store, cache, ...transformer });
-  const hooks = new Map();
-  const services: RegistryServices = {
-    kinds,
-    storage,
-    cache,
-    admission: typeof admission === 'function' ? admission : () => admission,
-    authorization,
-    hooks,
-    logger,
-    now,
-  };
+  const compactor = new Compactor({ store, cache, logger, intervalMs: limits.compactionIntervalMs });
+  const reader = new ObjectReader(kinds, cache);
+  const authentication = options.authentication(reader);
+  const authorization = options.authorization(reader);
+  const transport = (user: UserInfo, userAgent = 'k8ts') => new InProcessTransport((request) => chain.handle(request), user, userAgent);
+  const admission = options.admission?.(reader, transport) ?? (() => []);
+
+  const allocator = new ServiceAllocator(options.serviceCIDRs ?? DEFAULT_SERVICE_CIDRS, options.nodePorts ?? DEFAULT_NODE_PORTS);
+  cache.resource('', 'services').listen(allocator);
+  const hooks = new Map<string, ResourceHooks>([
+    ['/services', allocator],
+    ['/namespaces', namespaceHooks],
+    ['certificates.k8s.io/certificatesigningrequests', certificateHooks],
+  ]);
+  const services: RegistryServices = { kinds, storage, cache, admission, authorization, hooks, logger, now };
   const router = new RequestRouter(kinds, (context, definition) => serveResource(services, context, definition));
-  router.addGenericSubresource('status', (context, definition) => serveSubresource(services, context, definition));
-  router.addGenericSubresource('scale', (context, definition) => serveScale(services, context, definition));
+  const metrics = new RequestMetrics();
   const chain = new RequestChain({
-    authentication: options.authentication,
+    authentication,
     authorization,
     audit: options.audit,
     limits: { readOnly: limits.readOnlyInFlight, mutating: limits.mutatingInFlight },
+    metrics,
     handle: (context) => router.route(context),
   });
-  const handle = chain.handle.bind(chain);
+  const health = new HealthChecks();
+  const discovery = new DiscoveryDocuments(kinds);
+  const componentChecks = new Map<string, ComponentCheck>([['etcd-0', () => void store.revision()]]);
   let listener: HttpListener | undefined;
   let address: AddressInfo | undefined;
 
+  addResourceHandlers(router, {
+    services,
+    authentication,
+    rulesReviewer: authorization,
+    tokenRequester: options.tokenRequester?.(reader),
+    componentChecks,
+  });
+  addDiscoveryRoutes(router, {
+    documents: discovery,
+    serverAddress: () => (address ? `${advertised().address}:${advertised().port}` : ''),
+  });
+  addVersionRoute(router);
+  addHealthRoutes(router, health, logger);
+  addMetricsRoute(router, metrics, chain.inFlight, cache);
+  health.add('ping', () => undefined);
+  health.add('etcd', async () => void (await store.revision()));
+  let stopping = false;
+  health.add('shutdown', () => refuseIf(stopping, 'process is shutting down'), ['readyz']);
+
+  function advertised(): { address: string; port: number } {
+    const port = options.advertise?.port ?? address?.port ?? 6443;
+    return { address: options.advertise?.address ?? reachableAddress(address), port };
+  }
+
+  async function listen(): Promise<void> {
+    if (!options.listen) return;
+    const { host = '0.0.0.0', port = 0, tls } = options.listen;
+    listener = new HttpListener({
+      host,
+      port,
+      tls,
+      onExchange: createHttpHandler({
+        handle: (request) => chain.handle(request),
+        bodyLimit: limits.bodyBytes,
+        requestTimeoutMs: limits.requestTimeoutMs,
+        now,
+        logger,
+      }),
+    });
+    address = await listener.start();
+  }
+
+  async function bootstrap(): Promise<void> {
+    const steps: BootstrapStep[] = [
+      systemNamespaces,
+      ...(options.bootstrap ?? []),
+      systemPriorityClasses,
+      ...(address || options.advertise
+        ? [kubernetesService({ clusterIP: allocator.firstAddress, ...advertised() })]
+        : []),
+    ];
+    const pending = new Set(steps);
+    for (const step of steps)
+      health.add(`poststarthook/${step.name}`, () => refuseIf(pending.has(step), 'not finished'));
+    const system = transport(API_SERVER_USER, 'kube-apiserver');
+    // Namespaces first: the other steps put objects into them.
+    for (const step of steps.slice(0, 1)) await run(step);
+    await Promise.all(steps.slice(1).map(run));
+
+    async function run(step: BootstrapStep) {
+      await step.run(system);
+      pending.delete(step);
+    }
+  }
+
   return {
     router,
+    discovery,
+    health,
+    componentChecks,
+    reader,
     services,
+    hooks,
+    transport,
     get address() {
       return address;
     },
-    transport: (user, userAgent = 'k8ts') => new InProcessTransport(handle, user, userAgent),
     renewCertificate: (tls) => listener?.renew(tls),
     async start() {
       await cache.start();
-      if (options.listen) {
-        const { host = '0.0.0.0', port = 0, tls } = options.listen;
-        listener = new HttpListener({
-          host,
-          port,
-          tls,
-          onExchange: createHttpHandler({
-            handle,
-            bodyLimit: limits.bodyBytes,
-            requestTimeoutMs: limits.requestTimeoutMs,
-            now,
-            logger,
-          }),
-        });
-        address = await listener.start();
-      }
+      compactor.start();
+      await listen();
+      await bootstrap();
     },
     async stop() {
+      stopping = true;
       cache.closeWatches();
       await listener?.stop(limits.shutdownGraceMs);
+      await compactor.stop();
       await cache.stop();
     },
   };
+}
+
+function refuseIf(refused: boolean, message: string): void {
+  if (refused) throw new Error(message);
+}
+
+/** Loopback is no address for an endpoint: the first other one is taken when the server listens everywhere. */
+function reachableAddress(bound: AddressInfo | undefined): string {
+  if (bound && bound.address !== '0.0.0.0' && bound.address !== '::') return bound.address;
+  for (const interfaces of Object.values(networkInterfaces()))
+    for (const { address, family, internal } of interfaces ?? []) if (!internal && family === 'IPv4') return address;
+  return '127.0.0.1';
 }

@@ -119,6 +119,8 @@ export function createHttpSessions(options: HttpSessionOptions): HttpSessions {
       try {
         await connection.ready;
         const stream = connection.session.request(headers, { endStream });
+        // Whoever reads the stream learns of errors; one that comes after that must not end the process.
+        stream.on('error', () => {});
         stream.once('close', () => {
           connection.streams--;
         });

@@ -137,7 +137,6 @@ function abortWith(stream: ClientHttp2Stream, signal: AbortSignal | undefined, t
   signal?.addEventListener('abort', onAbort, { once: true });
   const timer = setTimeout(() => stream.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
   timer.unref();
-  stream.on('error', () => {});
   return () => {
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);

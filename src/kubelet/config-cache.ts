@@ -91,7 +91,7 @@ export function createConfigCache({ client, logger, onChange }: { client: Client
   };
 }
 
-const keyOf = (type: ResourceType<never>, namespace: string, name: string) => `${type.kind}/${namespace}/${name}`;
+const keyOf = (type: { readonly kind: string }, namespace: string, name: string) => `${type.kind}/${namespace}/${name}`;
 
 /** Everything a pod takes from ConfigMaps and Secrets: env, volumes, pull secrets. */
 function* referencesOf(pod: Pod): Iterable<[ResourceType<KubeObject>, string]> {

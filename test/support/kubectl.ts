@@ -26,10 +26,10 @@ export interface RunOptions {
   readonly timeoutMs?: number;
 }
 
-export async function kubectlFor(kubeconfig: string, version: KubectlVersion = '1.35'): Promise<Kubectl> {
+export async function kubectlFor(kubeconfig: string, version: KubectlVersion = '1.35', namespace = 'default'): Promise<Kubectl> {
   const path = await kubectlPath(version);
   const run = (args: string | readonly string[], options: RunOptions = {}) =>
-    runCommand(path, ['--kubeconfig', kubeconfig, ...(typeof args === 'string' ? splitArgs(args) : args)], options);
+    runCommand(path, ['--kubeconfig', kubeconfig, '--namespace', namespace, ...(typeof args === 'string' ? splitArgs(args) : args)], options);
   const kubectl = async (args: string | readonly string[], options?: RunOptions) => {
     const result = await run(args, options);
     if (result.code !== 0) throw new Error(`kubectl ${typeof args === 'string' ? args : args.join(' ')} exited with ${result.code}:\n${result.stderr}${result.stdout}`);

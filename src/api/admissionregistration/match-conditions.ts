@@ -6,7 +6,10 @@ import type { MatchCondition } from '../types/admissionregistration.v1.gen.ts';
 const maxConditions = 64;
 
 /** The expressions themselves are compiled where they are evaluated. */
-export function validateMatchConditions(path: FieldPath, conditions: readonly MatchCondition[] | undefined): FieldError[] {
+export function validateMatchConditions(
+  path: FieldPath,
+  conditions: readonly MatchCondition[] | undefined,
+): FieldError[] {
   const given = conditions ?? [];
   const errors = given.length > maxConditions ? [tooMany(path, given.length, maxConditions)] : [];
   const names = new Set<string>();

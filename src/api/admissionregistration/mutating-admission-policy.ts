@@ -2,7 +2,11 @@ import { type FieldError, FieldPath, invalidValue, notSupported, required } from
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
 import { requiredOneOf } from '../field-checks.ts';
-import type { MutatingAdmissionPolicy, MutatingAdmissionPolicySpec, Mutation } from '../types/admissionregistration.v1.gen.ts';
+import type {
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicySpec,
+  Mutation,
+} from '../types/admissionregistration.v1.gen.ts';
 import { paramKindText, validatePolicy } from './policies.ts';
 import { defaultMatchResources, reinvocationPolicies, validateMutatingOperations } from './rules.ts';
 
@@ -30,7 +34,11 @@ export const mutatingAdmissionPolicy = defineKind<MutatingAdmissionPolicy>({
   ],
 });
 
-function validateMutations({ matchConstraints, mutations = [], reinvocationPolicy }: MutatingAdmissionPolicySpec): FieldError[] {
+function validateMutations({
+  matchConstraints,
+  mutations = [],
+  reinvocationPolicy,
+}: MutatingAdmissionPolicySpec): FieldError[] {
   const path = spec.child('mutations');
   return [
     ...validateMutatingOperations(spec.child('matchConstraints'), matchConstraints?.resourceRules),
@@ -46,13 +54,13 @@ function validateMutation(path: FieldPath, mutation: Mutation): FieldError[] {
   if (patchType !== 'JSONPatch' && patchType !== 'ApplyConfiguration')
     return [notSupported(path.child('patchType'), patchType, ['ApplyConfiguration', 'JSONPatch'])];
   const [wanted, other] =
-    patchType === 'JSONPatch' ? (['jsonPatch', 'applyConfiguration'] as const) : (['applyConfiguration', 'jsonPatch'] as const);
+    patchType === 'JSONPatch'
+      ? (['jsonPatch', 'applyConfiguration'] as const)
+      : (['applyConfiguration', 'jsonPatch'] as const);
   const errors: FieldError[] = [];
   if (!mutation[wanted]) errors.push(required(path.child(wanted), `must be specified when patchType is ${patchType}`));
   else if (!mutation[wanted].expression?.trim()) errors.push(required(path.child(wanted, 'expression')));
   if (mutation[other])
-    errors.push(
-      invalidValue(path.child(other), `{${other}}`, `must not be specified when patchType is ${patchType}`),
-    );
+    errors.push(invalidValue(path.child(other), `{${other}}`, `must not be specified when patchType is ${patchType}`));
   return errors;
 }

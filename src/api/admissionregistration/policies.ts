@@ -28,7 +28,9 @@ import { failurePolicies, validateMatchResources } from './rules.ts';
 const spec = FieldPath.of('spec');
 const celIdentifier = /^[_a-zA-Z][_a-zA-Z0-9]*$/;
 const celReserved = new Set(
-  'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(' '),
+  'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(
+    ' ',
+  ),
 );
 
 export function validatePolicy(policy: ValidatingAdmissionPolicySpec | MutatingAdmissionPolicySpec): FieldError[] {

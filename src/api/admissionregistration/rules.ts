@@ -1,9 +1,20 @@
-import { duplicate, type FieldError, type FieldPath, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
+import {
+  duplicate,
+  type FieldError,
+  type FieldPath,
+  invalidValue,
+  notSupported,
+  required,
+} from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
 import { validateLabelSelector } from '../../apimachinery/labels.ts';
 import { isPathSegmentName } from '../../apimachinery/names.ts';
 import { invalidFor, optionalOneOf, requiredOneOf } from '../field-checks.ts';
-import type { MatchResources, NamedRuleWithOperations, RuleWithOperations } from '../types/admissionregistration.v1.gen.ts';
+import type {
+  MatchResources,
+  NamedRuleWithOperations,
+  RuleWithOperations,
+} from '../types/admissionregistration.v1.gen.ts';
 
 /** Which requests a webhook or a policy is asked about. */
 
@@ -61,7 +72,8 @@ export function validateRule(path: FieldPath, rule: RuleWithOperations): FieldEr
     values.length > 1 && values.includes('*')
       ? [invalidValue(path.child(field), values, `if '*' is present, must not specify other ${what}`)]
       : [];
-  const needed = (field: string, values: readonly string[]) => (values.length === 0 ? [required(path.child(field))] : []);
+  const needed = (field: string, values: readonly string[]) =>
+    values.length === 0 ? [required(path.child(field))] : [];
   return [
     ...needed('operations', given),
     ...alone('operations', given, 'operations'),
@@ -118,7 +130,10 @@ function validateResources(path: FieldPath, resources: readonly string[]): Field
 }
 
 /** Operations that a mutating policy cannot take part in. */
-export function validateMutatingOperations(path: FieldPath, rules: readonly RuleWithOperations[] | undefined): FieldError[] {
+export function validateMutatingOperations(
+  path: FieldPath,
+  rules: readonly RuleWithOperations[] | undefined,
+): FieldError[] {
   return (rules ?? []).flatMap((rule) =>
     (rule.operations ?? []).flatMap((operation) =>
       mutatingOperations.includes(operation)

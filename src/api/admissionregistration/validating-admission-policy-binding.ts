@@ -1,4 +1,11 @@
-import { duplicate, type FieldError, FieldPath, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
+import {
+  duplicate,
+  type FieldError,
+  FieldPath,
+  invalidValue,
+  notSupported,
+  required,
+} from '../../apimachinery/field.ts';
 import { defineKind } from '../define.ts';
 import type { ValidatingAdmissionPolicyBinding } from '../types/admissionregistration.v1.gen.ts';
 import { bindingColumns, validateBinding } from './policies.ts';

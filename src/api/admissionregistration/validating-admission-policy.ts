@@ -82,10 +82,7 @@ function validateValidation(path: FieldPath, validation: Validation): FieldError
   if (message !== '' && message.trim() === '') errors.push(invalidValue(path.child('message'), message, nonEmpty));
   else if (/[\n\r]/.test(message.trim()))
     errors.push(invalidValue(path.child('message'), message, 'must not contain line breaks'));
-  return [
-    ...errors,
-    ...optionalOneOf(path.child('reason'), reason, ['Forbidden', 'Invalid', 'RequestEntityTooLarge']),
-  ];
+  return [...errors, ...optionalOneOf(path.child('reason'), reason, ['Forbidden', 'Invalid', 'RequestEntityTooLarge'])];
 }
 
 function validateStatus({ typeChecking, conditions }: ValidatingAdmissionPolicyStatus): FieldError[] {

@@ -1,4 +1,11 @@
-import { duplicate, type FieldError, FieldPath, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
+import {
+  duplicate,
+  type FieldError,
+  FieldPath,
+  invalidValue,
+  notSupported,
+  required,
+} from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
 import { validateLabelSelector } from '../../apimachinery/labels.ts';
 import { isDns1035Label } from '../../apimachinery/names.ts';
@@ -54,8 +61,7 @@ function validateWebhook(path: FieldPath, webhook: Webhook): FieldError[] {
     ...optionalOneOf(path.child('failurePolicy'), webhook.failurePolicy, failurePolicies),
     ...optionalOneOf(path.child('matchPolicy'), webhook.matchPolicy, matchPolicies),
   ];
-  if (!sideEffects)
-    errors.push(required(path.child('sideEffects'), `must specify one of ${harmless.join(', ')}`));
+  if (!sideEffects) errors.push(required(path.child('sideEffects'), `must specify one of ${harmless.join(', ')}`));
   else if (!harmless.includes(sideEffects)) errors.push(notSupported(path.child('sideEffects'), sideEffects, harmless));
   if (timeout !== undefined && (timeout > 30 || timeout < 1))
     errors.push(

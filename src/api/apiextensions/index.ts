@@ -1,3 +1,4 @@
 import type { KindDefinition } from '../kind.ts';
+import { customResourceDefinition } from './custom-resource-definition.ts';
 
-export const kinds: readonly KindDefinition[] = [];
+export const kinds: readonly KindDefinition[] = [customResourceDefinition];

@@ -31,7 +31,11 @@ export function validateOpenApiSchema(
   const inner = (changes: Context = {}): Context => ({ ...context, root: false, ...changes });
   const errors = validateKeywords(path, schema, context);
   const additional = additionalPropertiesSchema(schema);
-  if (schema.additionalProperties !== undefined && properties(schema).length > 0 && schema.additionalProperties !== true)
+  if (
+    schema.additionalProperties !== undefined &&
+    properties(schema).length > 0 &&
+    schema.additionalProperties !== true
+  )
     errors.push(
       forbiddenField(path.child('additionalProperties'), 'additionalProperties and properties are mutual exclusive'),
     );
@@ -41,9 +45,7 @@ export function validateOpenApiSchema(
         path.child('additionalProperties'),
         additional,
         inner(
-          context.insideMetadata
-            ? { forbidDefaults: 'inside additionalProperties applying to object metadata' }
-            : {},
+          context.insideMetadata ? { forbidDefaults: 'inside additionalProperties applying to object metadata' } : {},
         ),
       ),
     );
@@ -98,9 +100,7 @@ function validateKeywords(path: FieldPath, schema: JSONSchemaProps, context: Con
 function validateExtensions(path: FieldPath, schema: JSONSchemaProps): FieldError[] {
   const errors: FieldError[] = [];
   if (schema['x-kubernetes-preserve-unknown-fields'] === false)
-    errors.push(
-      invalidValue(path.child('x-kubernetes-preserve-unknown-fields'), false, 'must be true or undefined'),
-    );
+    errors.push(invalidValue(path.child('x-kubernetes-preserve-unknown-fields'), false, 'must be true or undefined'));
   const mapType = schema['x-kubernetes-map-type'];
   if (mapType !== undefined) {
     errors.push(...mustHaveType(path, schema, 'object', 'x-kubernetes-map-type'));
@@ -212,8 +212,7 @@ function validateRule(path: FieldPath, given: ValidationRule): FieldError[] {
   const nonEmpty = 'must be non-empty if specified';
   const errors: FieldError[] = [];
   if (rule.trim() === '') errors.push(required(path.child('rule'), 'rule is not specified'));
-  else if (message !== '' && message.trim() === '')
-    errors.push(invalidValue(path.child('message'), message, nonEmpty));
+  else if (message !== '' && message.trim() === '') errors.push(invalidValue(path.child('message'), message, nonEmpty));
   else if (lines.test(message.trim()))
     errors.push(invalidValue(path.child('message'), message, 'must not contain line breaks'));
   else if (lines.test(rule.trim()) && message.trim() === '')

@@ -85,9 +85,7 @@ function validateTypeMeta(path: FieldPath, schema: JSONSchemaProps, level: Level
   for (const name of ['kind', 'apiVersion']) {
     const field = property(schema, name);
     if (field && checked && field.type !== 'string')
-      errors.push(
-        invalidValue(path.child('properties').key(name).child('type'), field.type ?? '', 'must be string'),
-      );
+      errors.push(invalidValue(path.child('properties').key(name).child('type'), field.type ?? '', 'must be string'));
   }
   const metadata = property(schema, 'metadata');
   if (!metadata) return errors;
@@ -186,9 +184,7 @@ function validateNested(path: FieldPath, schema: JSONSchemaProps, level: Level, 
   must('x-kubernetes-map-type', 'undefined');
   must('x-kubernetes-validations', 'empty');
   if (property(schema, 'metadata'))
-    errors.push(
-      forbiddenField(path.child('properties').key('metadata'), 'must not be specified in a nested context'),
-    );
+    errors.push(forbiddenField(path.child('properties').key('metadata'), 'must not be specified in a nested context'));
   return errors;
 }
 

@@ -58,7 +58,9 @@ export const apiService = defineKind<APIService>({
 function availability({ status }: APIService): string {
   const condition = status?.conditions?.find(({ type }) => type === 'Available');
   if (!condition) return 'Unknown';
-  return condition.status === 'True' || !condition.reason ? condition.status : `${condition.status} (${condition.reason})`;
+  return condition.status === 'True' || !condition.reason
+    ? condition.status
+    : `${condition.status} (${condition.reason})`;
 }
 
 function validateName({ metadata, spec }: APIService): FieldError[] {
@@ -100,7 +102,13 @@ function validateSpec(given: Partial<APIServiceSpec>): FieldError[] {
   for (const field of ['namespace', 'name'] as const)
     if (!service[field]) errors.push(required(spec.child('service', field)));
   if (service.port !== undefined && (service.port < 1 || service.port > 65535))
-    errors.push(invalidValue(spec.child('service', 'port'), service.port, 'port is not valid: must be between 1 and 65535, inclusive'));
+    errors.push(
+      invalidValue(
+        spec.child('service', 'port'),
+        service.port,
+        'port is not valid: must be between 1 and 65535, inclusive',
+      ),
+    );
   if (given.insecureSkipTLSVerify && caBundle)
     errors.push(invalidValue(insecure, true, 'may not be true if caBundle is present'));
   return errors;

@@ -26,8 +26,8 @@ export const daemonSet = defineKind<DaemonSet>({
   generation: 'spec',
   default: setDefaults,
   prepareForCreate: (object) => {
-    const given = Number(object.metadata.annotations?.[templateGeneration]);
-    setTemplateGeneration(object, given >= 1 ? given : 1);
+    const given = Number(object.metadata.annotations?.[templateGeneration]) || 1;
+    setTemplateGeneration(object, Math.max(given, 1));
   },
   prepareForUpdate: (object, old) => {
     const before = Number(old.metadata.annotations?.[templateGeneration]) || 1;
@@ -134,8 +134,7 @@ function validateUpdateStrategy(strategy: DaemonSetUpdateStrategy): FieldError[]
   const surge = intOrPercentNumber(maxSurge) !== 0;
   if (unavailable && surge)
     errors.push(invalidValue(rolling.child('maxSurge'), maxSurge, 'may not be set when maxUnavailable is non-zero'));
-  if (!unavailable && !surge)
-    errors.push(required(rolling.child('maxUnavailable'), 'cannot be 0 when maxSurge is 0'));
+  if (!unavailable && !surge) errors.push(required(rolling.child('maxUnavailable'), 'cannot be 0 when maxSurge is 0'));
   return errors;
 }
 

@@ -1,4 +1,11 @@
-import { type FieldError, FieldPath, forbiddenField, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
+import {
+  type FieldError,
+  FieldPath,
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+} from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
 import { labelSelectorMatcher } from '../../apimachinery/labels.ts';
 import { ageColumn, column, containerColumns, nameColumn } from '../columns.ts';
@@ -128,9 +135,7 @@ function validateStrategy(strategy: DeploymentStrategy): FieldError[] {
         ...validateIntOrPercent(rolling.child('maxSurge'), maxSurge),
       ];
       if (intOrPercentNumber(maxUnavailable) === 0 && intOrPercentNumber(maxSurge) === 0)
-        errors.push(
-          invalidValue(rolling.child('maxUnavailable'), maxUnavailable, 'may not be 0 when `maxSurge` is 0'),
-        );
+        errors.push(invalidValue(rolling.child('maxUnavailable'), maxUnavailable, 'may not be 0 when `maxSurge` is 0'));
       return [...errors, ...validateAtMost100Percent(rolling.child('maxUnavailable'), maxUnavailable)];
     }
     default:

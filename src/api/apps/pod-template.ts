@@ -1,4 +1,10 @@
-import { type FieldError, type FieldPath, forbiddenField, invalidValue, notSupported } from '../../apimachinery/field.ts';
+import {
+  type FieldError,
+  type FieldPath,
+  forbiddenField,
+  invalidValue,
+  notSupported,
+} from '../../apimachinery/field.ts';
 import { labelSelectorMatcher, validateLabelSelector } from '../../apimachinery/labels.ts';
 import type { LabelSelector } from '../../apimachinery/meta.ts';
 import { validatePodTemplateSpec } from '../core/pod-spec/index.ts';
@@ -24,9 +30,7 @@ export function validateSelectorMatchesTemplate(
   if (!selector || validateLabelSelector(selector, path).length > 0) return [];
   const labels = template.metadata?.labels;
   if (labelSelectorMatcher(selector).matches(labels)) return [];
-  return [
-    invalidValue(path.child('metadata', 'labels'), labels, '`selector` does not match template `labels`'),
-  ];
+  return [invalidValue(path.child('metadata', 'labels'), labels, '`selector` does not match template `labels`')];
 }
 
 /** Pods that a controller keeps running for ever: restarted always, without a deadline. */
@@ -47,6 +51,10 @@ export function validateRunsForEver(path: FieldPath, template: PodTemplateSpec, 
 }
 
 /** `collisionCount` only grows: names of revisions depend on it. */
-export function validateCollisionCount(path: FieldPath, value: number | undefined, old: number | undefined): FieldError[] {
+export function validateCollisionCount(
+  path: FieldPath,
+  value: number | undefined,
+  old: number | undefined,
+): FieldError[] {
   return (value ?? 0) < (old ?? 0) ? [invalidValue(path, value ?? 0, 'cannot be decremented')] : [];
 }

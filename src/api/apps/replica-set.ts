@@ -4,7 +4,11 @@ import { defaultPodTemplateSpec } from '../core/pod-spec/index.ts';
 import { defineKind } from '../define.ts';
 import { immutable, nonNegative } from '../field-checks.ts';
 import type { ReplicaSet, ReplicaSetSpec, ReplicaSetStatus } from '../types/apps.v1.gen.ts';
-import { validateLongRunningTemplate, validateSelectorMatchesTemplate, validateWorkloadSelector } from './pod-template.ts';
+import {
+  validateLongRunningTemplate,
+  validateSelectorMatchesTemplate,
+  validateWorkloadSelector,
+} from './pod-template.ts';
 import { selectorText } from './scale.ts';
 
 const spec = FieldPath.of('spec');
@@ -39,7 +43,10 @@ export const replicaSet = defineKind<ReplicaSet>({
     nameColumn,
     column('Desired', ({ spec }) => spec.replicas ?? 0, { type: 'integer', description: 'Pods wanted' }),
     column('Current', ({ status }) => status?.replicas ?? 0, { type: 'integer', description: 'Pods that exist' }),
-    column('Ready', ({ status }) => status?.readyReplicas ?? 0, { type: 'integer', description: 'Pods that are ready' }),
+    column('Ready', ({ status }) => status?.readyReplicas ?? 0, {
+      type: 'integer',
+      description: 'Pods that are ready',
+    }),
     ageColumn,
     ...containerColumns<ReplicaSet>((object) => object.spec.template?.spec?.containers),
     column('Selector', ({ spec }) => formatLabelSelector(spec.selector), {

@@ -171,7 +171,13 @@ function validateUpdateStrategy(strategy: NonNullable<StatefulSetSpec['updateStr
 }
 
 function validateStatus(statefulSet: StatefulSetStatus): FieldError[] {
-  const { replicas = 0, readyReplicas = 0, currentReplicas = 0, updatedReplicas = 0, availableReplicas = 0 } = statefulSet;
+  const {
+    replicas = 0,
+    readyReplicas = 0,
+    currentReplicas = 0,
+    updatedReplicas = 0,
+    availableReplicas = 0,
+  } = statefulSet;
   const parts = { readyReplicas, currentReplicas, updatedReplicas, availableReplicas };
   const errors = nonNegative(status.child('replicas'), replicas);
   for (const [name, value] of Object.entries(parts)) errors.push(...nonNegative(status.child(name), value));
@@ -180,7 +186,8 @@ function validateStatus(statefulSet: StatefulSetStatus): FieldError[] {
     ...nonNegative(status.child('collisionCount'), statefulSet.collisionCount),
   );
   for (const [name, value] of Object.entries(parts))
-    if (value > replicas) errors.push(invalidValue(status.child(name), value, 'cannot be greater than status.replicas'));
+    if (value > replicas)
+      errors.push(invalidValue(status.child(name), value, 'cannot be greater than status.replicas'));
   if (availableReplicas > readyReplicas)
     errors.push(
       invalidValue(status.child('availableReplicas'), availableReplicas, 'cannot be greater than status.readyReplicas'),

@@ -35,7 +35,11 @@ export function validateAttributes({ resourceAttributes, nonResourceAttributes }
     const listed = (selector.requirements?.length ?? 0) > 0;
     if (selector.rawSelector && listed)
       errors.push(
-        invalidValue(path.child('rawSelector'), selector.rawSelector, 'may not specified at the same time as requirements'),
+        invalidValue(
+          path.child('rawSelector'),
+          selector.rawSelector,
+          'may not specified at the same time as requirements',
+        ),
       );
     if (!selector.rawSelector && !listed)
       errors.push(
@@ -45,7 +49,13 @@ export function validateAttributes({ resourceAttributes, nonResourceAttributes }
   return errors;
 }
 
-export function validateSubject({ user, groups }: { readonly user?: string; readonly groups?: readonly string[] }): FieldError[] {
+export function validateSubject({
+  user,
+  groups,
+}: {
+  readonly user?: string;
+  readonly groups?: readonly string[];
+}): FieldError[] {
   return user || groups?.length
     ? []
     : [invalidValue(spec.child('user'), user ?? '', 'at least one of user or group must be specified')];

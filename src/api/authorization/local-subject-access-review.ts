@@ -32,11 +32,7 @@ function validateLocal({ metadata, spec: review }: LocalSubjectAccessReview): Fi
     );
   if (nonResourceAttributes)
     errors.push(
-      invalidValue(
-        spec.child('nonResourceAttributes'),
-        nonResourceAttributes,
-        'disallowed on this kind of request',
-      ),
+      invalidValue(spec.child('nonResourceAttributes'), nonResourceAttributes, 'disallowed on this kind of request'),
     );
   return errors;
 }

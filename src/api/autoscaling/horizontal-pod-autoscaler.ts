@@ -33,15 +33,19 @@ export const horizontalPodAutoscaler = defineKind<HorizontalPodAutoscaler>({
 });
 
 export function validateAutoscaler({ spec: given }: HorizontalPodAutoscaler): FieldError[] {
-  const { minReplicas, maxReplicas = 0, scaleTargetRef, metrics, behavior } = given ?? ({} as Partial<HorizontalPodAutoscalerSpec>);
+  const {
+    minReplicas,
+    maxReplicas = 0,
+    scaleTargetRef,
+    metrics,
+    behavior,
+  } = given ?? ({} as Partial<HorizontalPodAutoscalerSpec>);
   const errors: FieldError[] = [];
   if (minReplicas !== undefined && minReplicas < 1)
     errors.push(invalidValue(spec.child('minReplicas'), minReplicas, 'must be greater than or equal to 1'));
   if (maxReplicas < 1) errors.push(invalidValue(spec.child('maxReplicas'), maxReplicas, 'must be greater than 0'));
   if (minReplicas !== undefined && maxReplicas < minReplicas)
-    errors.push(
-      invalidValue(spec.child('maxReplicas'), maxReplicas, 'must be greater than or equal to `minReplicas`'),
-    );
+    errors.push(invalidValue(spec.child('maxReplicas'), maxReplicas, 'must be greater than or equal to `minReplicas`'));
   return [
     ...errors,
     ...validateObjectReference(spec.child('scaleTargetRef'), scaleTargetRef),

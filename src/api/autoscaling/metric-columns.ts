@@ -3,9 +3,9 @@ import type { PrinterColumn } from '../kind.ts';
 import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus } from '../types/autoscaling.v2.gen.ts';
 
 /** The columns of both versions; v1 objects are converted first. */
-export function autoscalerColumns<T extends HorizontalPodAutoscaler | { readonly metadata: HorizontalPodAutoscaler['metadata'] }>(
-  asV2: (object: T) => HorizontalPodAutoscaler,
-): readonly PrinterColumn<T>[] {
+export function autoscalerColumns<
+  T extends HorizontalPodAutoscaler | { readonly metadata: HorizontalPodAutoscaler['metadata'] },
+>(asV2: (object: T) => HorizontalPodAutoscaler): readonly PrinterColumn<T>[] {
   const of = (name: string, description: string, value: (object: HorizontalPodAutoscaler) => string | number) =>
     column<T>(name, (object) => value(asV2(object)), { description });
   return [

@@ -1,4 +1,11 @@
-import { type FieldError, type FieldPath, forbiddenField, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
+import {
+  type FieldError,
+  type FieldPath,
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+} from '../../apimachinery/field.ts';
 import { isDns1123Label, isPathSegmentName } from '../../apimachinery/names.ts';
 import { isQuantity, parseQuantity } from '../../apimachinery/quantity.ts';
 import { invalidFor } from '../field-checks.ts';
@@ -49,7 +56,11 @@ function validateMetric(path: FieldPath, metric: MetricSpec): FieldError[] {
   return errors;
 }
 
-function validateSource(path: FieldPath, metric: MetricSpec, source: (typeof sources)[keyof typeof sources]): FieldError[] {
+function validateSource(
+  path: FieldPath,
+  metric: MetricSpec,
+  source: (typeof sources)[keyof typeof sources],
+): FieldError[] {
   const target = path.child('target');
   switch (source) {
     case 'object': {
@@ -65,7 +76,10 @@ function validateSource(path: FieldPath, metric: MetricSpec, source: (typeof sou
     }
     case 'external': {
       const given = metric.external!;
-      const errors = [...validateIdentifier(path.child('metric'), given.metric), ...validateTarget(target, given.target)];
+      const errors = [
+        ...validateIdentifier(path.child('metric'), given.metric),
+        ...validateTarget(target, given.target),
+      ];
       const { value, averageValue } = given.target ?? {};
       if (value === undefined && averageValue === undefined)
         errors.push(
@@ -110,9 +124,7 @@ function validateResource(
   errors.push(...validateTarget(at, target));
   const { averageUtilization, averageValue } = target ?? {};
   if (averageUtilization === undefined && averageValue === undefined)
-    errors.push(
-      required(at.child('averageUtilization'), 'must set either a target raw value or a target utilization'),
-    );
+    errors.push(required(at.child('averageUtilization'), 'must set either a target raw value or a target utilization'));
   if (averageUtilization !== undefined && averageValue !== undefined)
     errors.push(
       forbiddenField(at.child('averageValue'), 'may not set both a target raw value and a target utilization'),

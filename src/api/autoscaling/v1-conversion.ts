@@ -1,7 +1,7 @@
 import type { Draft } from '../../apimachinery/json.ts';
 import type { UnstructuredObject } from '../../apimachinery/meta.ts';
 import type { HorizontalPodAutoscaler as V1 } from '../types/autoscaling.v1.gen.ts';
-import type { HorizontalPodAutoscaler as V2, MetricSpec, MetricStatus } from '../types/autoscaling.v2.gen.ts';
+import type { MetricSpec, MetricStatus, HorizontalPodAutoscaler as V2 } from '../types/autoscaling.v2.gen.ts';
 import { cpuMetric, defaultCpuUtilization } from './defaults.ts';
 
 /**
@@ -65,14 +65,18 @@ export function autoscalerToV1(object: Draft<UnstructuredObject>): Draft<Unstruc
   const { metrics = [], behavior, ...restSpec } = spec ?? ({} as Draft<V2>['spec']);
   const { currentMetrics = [], conditions = [], ...restStatus } = status ?? ({} as NonNullable<Draft<V2>['status']>);
   const cpu = metrics.find((metric) => isCpu(metric))?.resource?.target.averageUtilization;
-  const others = metrics.filter((metric) => !(isCpu(metric) && metric.resource?.target.averageUtilization !== undefined));
+  const others = metrics.filter(
+    (metric) => !(isCpu(metric) && metric.resource?.target.averageUtilization !== undefined),
+  );
   const currentCpu = currentMetrics.findLast((metric) => isCpu(metric))?.resource?.current.averageUtilization;
   const added: Record<string, string> = {};
   if (others.length) added[annotations.metrics] = JSON.stringify(others.map(metricToLegacy));
   if (currentMetrics.length) added[annotations.currentMetrics] = JSON.stringify(currentMetrics.map(statusToLegacy));
   if (conditions.length) added[annotations.conditions] = JSON.stringify(conditions);
   if (behavior)
-    added[annotations.behavior] = JSON.stringify(mapKeys(behavior, (key) => key.charAt(0).toUpperCase() + key.slice(1)));
+    added[annotations.behavior] = JSON.stringify(
+      mapKeys(behavior, (key) => key.charAt(0).toUpperCase() + key.slice(1)),
+    );
   const all = { ...metadata.annotations, ...added };
   return {
     apiVersion: 'autoscaling/v1',
@@ -80,7 +84,12 @@ export function autoscalerToV1(object: Draft<UnstructuredObject>): Draft<Unstruc
     metadata: { ...metadata, ...(Object.keys(all).length ? { annotations: all } : {}) },
     spec: { ...restSpec, ...(cpu === undefined ? {} : { targetCPUUtilizationPercentage: cpu }) },
     ...(status
-      ? { status: { ...restStatus, ...(currentCpu === undefined ? {} : { currentCPUUtilizationPercentage: currentCpu }) } }
+      ? {
+          status: {
+            ...restStatus,
+            ...(currentCpu === undefined ? {} : { currentCPUUtilizationPercentage: currentCpu }),
+          },
+        }
       : {}),
   } as unknown as Draft<UnstructuredObject>;
 }
@@ -119,7 +128,8 @@ function toLegacy(metric: MetricSpec | MetricStatus, kind: 'target' | 'current')
       if (identifier.selector) flat[source === 'external' ? 'metricSelector' : 'selector'] = identifier.selector;
     }
     for (const [field, value] of Object.entries(values))
-      if (field !== 'type') flat[source === 'object' && field === 'averageValue' ? field : kind + capital(field)] = value;
+      if (field !== 'type')
+        flat[source === 'object' && field === 'averageValue' ? field : kind + capital(field)] = value;
     legacy[source] = flat;
   }
   return legacy as LegacyMetric;
@@ -144,7 +154,9 @@ function fromLegacy(legacy: LegacyMetric, kind: 'target' | 'current'): Record<st
       ...(source === 'object' ? { describedObject: flat.target } : {}),
       ...(flat.name === undefined ? {} : { name: flat.name }),
       ...(flat.container === undefined ? {} : { container: flat.container }),
-      ...(flat.metricName === undefined ? {} : { metric: { name: flat.metricName, ...(selector ? { selector } : {}) } }),
+      ...(flat.metricName === undefined
+        ? {}
+        : { metric: { name: flat.metricName, ...(selector ? { selector } : {}) } }),
       [kind]: values,
     };
   }

@@ -1,14 +1,6 @@
 import { type FieldError, FieldPath, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
-import {
-  ageColumn,
-  ageSince,
-  column,
-  containerColumns,
-  formatLabelSelector,
-  nameColumn,
-  orNone,
-} from '../columns.ts';
+import { ageColumn, ageSince, column, containerColumns, formatLabelSelector, nameColumn, orNone } from '../columns.ts';
 import { defaultPodTemplateSpec } from '../core/pod-spec/index.ts';
 import { defineKind } from '../define.ts';
 import { nonNegative, requiredOneOf } from '../field-checks.ts';
@@ -46,10 +38,13 @@ export const cronJob = defineKind<CronJob>({
       type: 'integer',
       description: 'Jobs that are running',
     }),
-    column('Last Schedule', ({ status }, now) =>
-      status?.lastScheduleTime ? ageSince(status.lastScheduleTime, now) : '<none>', {
-      description: 'Time since a job was last made',
-    }),
+    column(
+      'Last Schedule',
+      ({ status }, now) => (status?.lastScheduleTime ? ageSince(status.lastScheduleTime, now) : '<none>'),
+      {
+        description: 'Time since a job was last made',
+      },
+    ),
     ageColumn,
     ...containerColumns<CronJob>((object) => object.spec.jobTemplate.spec?.template.spec?.containers),
     column('Selector', ({ spec }) => formatLabelSelector(spec.jobTemplate.spec?.selector), {
@@ -95,9 +90,7 @@ function validateSchedule(schedule: string): FieldError[] {
     errors.push(invalidValue(path, schedule, (error as Error).message));
   }
   if (schedule.includes('TZ'))
-    errors.push(
-      invalidValue(path, schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'),
-    );
+    errors.push(invalidValue(path, schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'));
   return errors;
 }
 
@@ -121,7 +114,8 @@ function validateJobTemplate(template: CronJobSpec['jobTemplate'] | undefined): 
   const job = template?.spec;
   if (!job) return [required(path.child('template'))];
   const errors = validateJobSpec(path, job);
-  if (job.selector) errors.push(invalidValue(path.child('selector'), job.selector, '`selector` will be auto-generated'));
+  if (job.selector)
+    errors.push(invalidValue(path.child('selector'), job.selector, '`selector` will be auto-generated'));
   if (job.manualSelector) errors.push(notSupported(path.child('manualSelector'), true, ['nil', 'false']));
   return errors;
 }

@@ -81,7 +81,15 @@ function everySchedule(spec: string): CronSchedule {
 
 /** Milliseconds of a Go duration such as `1h30m`; `undefined` when it is none. */
 function parseGoDuration(text: string): number | undefined {
-  const units: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+  const units: Readonly<Record<string, number>> = {
+    ns: 1e-6,
+    us: 1e-3,
+    µs: 1e-3,
+    ms: 1,
+    s: 1000,
+    m: 60_000,
+    h: 3_600_000,
+  };
   const [, sign, rest] = /^([+-]?)(.*)$/s.exec(text) ?? [];
   if (rest === '0') return 0;
   if (!rest || !/^((\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h))+$/.test(rest)) return undefined;
@@ -93,8 +101,7 @@ function parseGoDuration(text: string): number | undefined {
 
 function parseFields(spec: string): CronFields {
   const fields = spec.split(/\s+/).filter((field) => field !== '');
-  if (fields.length !== 5)
-    throw new Error(`expected exactly 5 fields, found ${fields.length}: [${fields.join(' ')}]`);
+  if (fields.length !== 5) throw new Error(`expected exactly 5 fields, found ${fields.length}: [${fields.join(' ')}]`);
   const [minute, hour, dayOfMonth, month, dayOfWeek] = fields as [string, string, string, string, string];
   return {
     minute: parseField(minute, bounds.minute),
@@ -156,7 +163,9 @@ function parseNumber(text: string): number {
     throw new Error(`failed to parse int from ${text}: strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
   const value = Number(text);
   if (!Number.isSafeInteger(value))
-    throw new Error(`failed to parse int from ${text}: strconv.Atoi: parsing ${JSON.stringify(text)}: value out of range`);
+    throw new Error(
+      `failed to parse int from ${text}: strconv.Atoi: parsing ${JSON.stringify(text)}: value out of range`,
+    );
   if (value < 0) throw new Error(`negative number (${value}) not allowed: ${text}`);
   return value;
 }

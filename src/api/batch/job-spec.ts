@@ -90,8 +90,7 @@ function validateCompletionMode(path: FieldPath, spec: JobSpec): FieldError[] {
   }
   if (completionMode !== 'Indexed') return errors;
 
-  if (completions === undefined)
-    errors.push(required(path.child('completions'), 'when completion mode is Indexed'));
+  if (completions === undefined) errors.push(required(path.child('completions'), 'when completion mode is Indexed'));
   if (parallelism !== undefined && parallelism > maxParallelism)
     errors.push(
       invalidValue(

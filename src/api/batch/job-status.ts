@@ -90,8 +90,7 @@ function validateTimes(
       errors.push(
         invalidValue(path, completionTime, 'cannot set completionTime when there is no Complete=True condition'),
       );
-    if (!completionTime && complete)
-      errors.push(required(path, 'completionTime is required for Complete jobs'));
+    if (!completionTime && complete) errors.push(required(path, 'completionTime is required for Complete jobs'));
   }
   if (
     (changed('startTime') || changed('completionTime')) &&

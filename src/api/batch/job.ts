@@ -211,5 +211,7 @@ function completions({ spec, status }: Job): string {
 
 function jobDuration({ status }: Job, now: number): string {
   if (!status?.startTime) return '';
-  return humanDuration((status.completionTime ? Date.parse(status.completionTime) : now) - Date.parse(status.startTime));
+  return humanDuration(
+    (status.completionTime ? Date.parse(status.completionTime) : now) - Date.parse(status.startTime),
+  );
 }

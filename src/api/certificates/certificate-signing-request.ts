@@ -1,3 +1,4 @@
+import { humanDuration } from '../../apimachinery/age.ts';
 import {
   duplicate,
   type FieldError,
@@ -7,7 +8,6 @@ import {
   notSupported,
   required,
 } from '../../apimachinery/field.ts';
-import { humanDuration } from '../../apimachinery/age.ts';
 import { type Draft, draft } from '../../apimachinery/json.ts';
 import { ageColumn, column, nameColumn, orNone } from '../columns.ts';
 import { defineKind } from '../define.ts';
@@ -131,11 +131,7 @@ function validateSpec({ spec: request }: CertificateSigningRequest): FieldError[
   });
   if (signerName === 'kubernetes.io/legacy-unknown')
     errors.push(
-      invalidValue(
-        spec.child('signerName'),
-        signerName,
-        'the legacy signerName is not allowed via this API version',
-      ),
+      invalidValue(spec.child('signerName'), signerName, 'the legacy signerName is not allowed via this API version'),
     );
   else errors.push(...validateSignerName(spec.child('signerName'), signerName));
   if (expirationSeconds !== undefined && expirationSeconds < 600)

@@ -30,8 +30,7 @@ export function certificateChainProblem(pem: string): string | undefined {
   const blocks = pemBlocks(pem);
   if (blocks.length === 0) return 'must contain at least one CERTIFICATE PEM block';
   for (const { label, der, headers } of blocks) {
-    if (label !== 'CERTIFICATE')
-      return `only CERTIFICATE PEM blocks are allowed, found ${JSON.stringify(label)}`;
+    if (label !== 'CERTIFICATE') return `only CERTIFICATE PEM blocks are allowed, found ${JSON.stringify(label)}`;
     if (headers) return 'no PEM block headers are permitted';
     try {
       new X509Certificate(der);

@@ -230,7 +230,7 @@ function validateTraffic(service: ServiceSpec): FieldError[] {
         "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
       ),
     );
-  if (type !== 'ExternalName')
+  if (type === 'ClusterIP' || type === 'NodePort' || type === 'LoadBalancer')
     errors.push(...requiredOneOf(spec.child('internalTrafficPolicy'), internalTrafficPolicy, ['Cluster', 'Local']));
   errors.push(
     ...optionalOneOf(spec.child('trafficDistribution'), trafficDistribution, [

@@ -1,11 +1,4 @@
-import {
-  duplicate,
-  type FieldError,
-  FieldPath,
-  invalidValue,
-  required,
-  tooMany,
-} from '../../apimachinery/field.ts';
+import { duplicate, type FieldError, FieldPath, invalidValue, required, tooMany } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
 import {
   isDns1123Label,

@@ -1,7 +1,7 @@
 import { type FieldError, FieldPath, invalidValue, required } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
 import type { UnstructuredObject } from '../../apimachinery/meta.ts';
-import { EVENT_TTL_SECONDS, event as coreEvent } from '../core/event.ts';
+import { event as coreEvent, EVENT_TTL_SECONDS } from '../core/event.ts';
 import { defineKind } from '../define.ts';
 import { immutable, semanticEqual } from '../field-checks.ts';
 import type { Event as CoreEvent } from '../types/core.v1.gen.ts';
@@ -10,7 +10,8 @@ import { eventFromCore, eventToCore } from './core-conversion.ts';
 
 const at = (...names: string[]) => FieldPath.of(...names);
 
-const asCore = (object: Event) => eventToCore({ ...object } as unknown as Draft<UnstructuredObject>) as unknown as CoreEvent;
+const asCore = (object: Event) =>
+  eventToCore({ ...object } as unknown as Draft<UnstructuredObject>) as unknown as CoreEvent;
 
 /** The newer form of the same events; new ones must be complete, and only their series may change. */
 export const event = defineKind<Event>({

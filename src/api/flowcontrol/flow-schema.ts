@@ -75,8 +75,7 @@ function validateSpec(name: string, schema: Partial<FlowSchemaSpec>): FieldError
 function validateRules(path: FieldPath, rule: PolicyRulesWithSubjects): FieldError[] {
   const { subjects = [], resourceRules = [], nonResourceRules = [] } = rule;
   const errors = subjects.flatMap((subject, index) => validateSubject(path.child('subjects').index(index), subject));
-  if (subjects.length === 0)
-    errors.push(required(path.child('subjects'), 'subjects must contain at least one value'));
+  if (subjects.length === 0) errors.push(required(path.child('subjects'), 'subjects must contain at least one value'));
   if (resourceRules.length === 0 && nonResourceRules.length === 0)
     errors.push(required(path, 'at least one of resourceRules and nonResourceRules has to be non-empty'));
   return [
@@ -138,7 +137,11 @@ function validateResourceRule(path: FieldPath, rule: ResourcePolicyRule): FieldE
   namespaces.forEach((namespace, index) => {
     for (const message of isDns1123Label(namespace))
       errors.push(
-        invalidValue(at.index(index), namespace, `each member of this list must be '*' or a DNS-1123 label; ${message}`),
+        invalidValue(
+          at.index(index),
+          namespace,
+          `each member of this list must be '*' or a DNS-1123 label; ${message}`,
+        ),
       );
   });
   return errors;
@@ -147,8 +150,7 @@ function validateResourceRule(path: FieldPath, rule: ResourcePolicyRule): FieldE
 function validateUrlRule(path: FieldPath, { verbs: given, nonResourceURLs = [] }: NonResourcePolicyRule): FieldError[] {
   const errors = validateVerbs(path.child('verbs'), given);
   const at = path.child('nonResourceURLs');
-  if (nonResourceURLs.length === 0)
-    return [...errors, required(at, 'nonResourceURLs must contain at least one value')];
+  if (nonResourceURLs.length === 0) return [...errors, required(at, 'nonResourceURLs must contain at least one value')];
   if (nonResourceURLs.includes('*')) return [...errors, ...alone(at, nonResourceURLs, 'non-resource URLs')];
   nonResourceURLs.forEach((url, index) => {
     const problem = urlProblem(url);

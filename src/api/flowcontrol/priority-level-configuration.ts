@@ -102,8 +102,7 @@ function validateLimited(path: FieldPath, limited: LimitedPriorityLevelConfigura
       );
   } else if (type === 'Queue') {
     if (queuing) errors.push(...validateQueuing(response.child('queuing'), queuing));
-    else
-      errors.push(required(response.child('queuing'), 'must not be empty if limited.limitResponse.type is Limited'));
+    else errors.push(required(response.child('queuing'), 'must not be empty if limited.limitResponse.type is Limited'));
   } else errors.push(...requiredOneOf(response.child('type'), type, ['Queue', 'Reject']));
   errors.push(...validateLendable(path, limited.lendablePercent));
   const borrowing = limited.borrowingLimitPercent;

@@ -66,13 +66,12 @@ function validateSpec(given: IngressSpec): FieldError[] {
     if (secretName) errors.push(...invalidFor(at.child('secretName'), secretName, isDns1123Subdomain(secretName)));
   });
   if (ingressClassName !== undefined)
-    errors.push(
-      ...invalidFor(spec.child('ingressClassName'), ingressClassName, isDns1123Subdomain(ingressClassName)),
-    );
+    errors.push(...invalidFor(spec.child('ingressClassName'), ingressClassName, isDns1123Subdomain(ingressClassName)));
   return errors;
 }
 
-const hostMessages = (host: string) => (host.includes('*') ? isWildcardDns1123Subdomain(host) : isDns1123Subdomain(host));
+const hostMessages = (host: string) =>
+  host.includes('*') ? isWildcardDns1123Subdomain(host) : isDns1123Subdomain(host);
 
 function validateRule(path: FieldPath, { host, http }: IngressRule): FieldError[] {
   const errors: FieldError[] = [];
@@ -99,7 +98,8 @@ function validatePath(path: FieldPath, given: HTTPIngressPath): FieldError[] {
     errors.push(...absolute);
     for (const part of ['//', '/./', '/../', '%2f', '%2F'])
       if (text.includes(part)) errors.push(invalidValue(at, text, `must not contain '${part}'`));
-    for (const end of ['/..', '/.']) if (text.endsWith(end)) errors.push(invalidValue(at, text, `cannot end with '${end}'`));
+    for (const end of ['/..', '/.'])
+      if (text.endsWith(end)) errors.push(invalidValue(at, text, `cannot end with '${end}'`));
   } else if (pathType === 'ImplementationSpecific') {
     if (text !== '') errors.push(...absolute);
   } else errors.push(notSupported(path.child('pathType'), pathType, ['Exact', 'ImplementationSpecific', 'Prefix']));
@@ -124,7 +124,8 @@ function validateBackend(path: FieldPath, { resource, service }: IngressBackend)
 
 function validateClassAnnotation({ metadata, spec }: Ingress): FieldError[] {
   const annotation = metadata.annotations?.[classAnnotation];
-  if (annotation === undefined || spec?.ingressClassName === undefined || annotation === spec.ingressClassName) return [];
+  if (annotation === undefined || spec?.ingressClassName === undefined || annotation === spec.ingressClassName)
+    return [];
   return [
     invalidValue(
       FieldPath.of('annotations', classAnnotation),

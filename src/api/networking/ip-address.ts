@@ -17,7 +17,9 @@ export const ipAddress = defineKind<IPAddress>({
   validateUpdate: (object, old) => immutable(parent, object.spec?.parentRef, old.spec?.parentRef),
   columns: [
     nameColumn,
-    column('ParentRef', ({ spec }) => parentText(spec?.parentRef), { description: 'Object that the address belongs to' }),
+    column('ParentRef', ({ spec }) => parentText(spec?.parentRef), {
+      description: 'Object that the address belongs to',
+    }),
   ],
   selectableFields: {
     'spec.parentRef.resource': ({ spec }) => spec?.parentRef?.resource ?? '',

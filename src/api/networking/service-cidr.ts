@@ -15,7 +15,9 @@ export const serviceCidr = defineKind<ServiceCIDR>({
   validateUpdate: (object, old) => validateCidrsUpdate(object.spec?.cidrs ?? [], old.spec?.cidrs ?? []),
   columns: [
     nameColumn,
-    column('CIDRs', ({ spec }) => (spec?.cidrs ?? []).join(','), { description: 'Ranges that Services get addresses from' }),
+    column('CIDRs', ({ spec }) => (spec?.cidrs ?? []).join(','), {
+      description: 'Ranges that Services get addresses from',
+    }),
     ageColumn,
   ],
 });

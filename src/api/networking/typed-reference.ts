@@ -9,7 +9,11 @@ export function validateTypedReference(
 ): FieldError[] {
   return [
     ...(apiGroup === undefined ? [] : invalidFor(path.child('apiGroup'), apiGroup, isDns1123Subdomain(apiGroup))),
-    ...(kind ? invalidFor(path.child('kind'), kind, isPathSegmentName(kind)) : [required(path.child('kind'), 'kind is required')]),
-    ...(name ? invalidFor(path.child('name'), name, isPathSegmentName(name)) : [required(path.child('name'), 'name is required')]),
+    ...(kind
+      ? invalidFor(path.child('kind'), kind, isPathSegmentName(kind))
+      : [required(path.child('kind'), 'kind is required')]),
+    ...(name
+      ? invalidFor(path.child('name'), name, isPathSegmentName(name))
+      : [required(path.child('name'), 'name is required')]),
   ];
 }

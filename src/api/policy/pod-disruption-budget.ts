@@ -5,7 +5,11 @@ import { validateConditions } from '../conditions.ts';
 import { defineKind } from '../define.ts';
 import { nonNegative, optionalOneOf } from '../field-checks.ts';
 import { validateAtMost100Percent, validateIntOrPercent } from '../int-or-percent.ts';
-import type { PodDisruptionBudget, PodDisruptionBudgetSpec, PodDisruptionBudgetStatus } from '../types/policy.v1.gen.ts';
+import type {
+  PodDisruptionBudget,
+  PodDisruptionBudgetSpec,
+  PodDisruptionBudgetStatus,
+} from '../types/policy.v1.gen.ts';
 
 const spec = FieldPath.of('spec');
 const status = FieldPath.of('status');

@@ -30,7 +30,10 @@ export const priorityClass = defineKind<PriorityClass>({
   ],
   columns: [
     nameColumn,
-    column('Value', (object) => object.value ?? 0, { type: 'integer', description: 'Priority that the class stands for' }),
+    column('Value', (object) => object.value ?? 0, {
+      type: 'integer',
+      description: 'Priority that the class stands for',
+    }),
     column('Global-Default', (object) => object.globalDefault ?? false, {
       type: 'boolean',
       description: 'Whether pods without a class get this one',

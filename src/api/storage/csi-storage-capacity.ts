@@ -16,7 +16,11 @@ export const csiStorageCapacity = defineKind<CSIStorageCapacity>({
   requireResourceVersionOnUpdate: true,
   validate: (object) => [
     ...validateLabelSelector(object.nodeTopology, at('nodeTopology')),
-    ...invalidFor(at('storageClassName'), object.storageClassName ?? '', isDns1123Subdomain(object.storageClassName ?? '')),
+    ...invalidFor(
+      at('storageClassName'),
+      object.storageClassName ?? '',
+      isDns1123Subdomain(object.storageClassName ?? ''),
+    ),
     ...nonNegativeQuantity(at('capacity'), object.capacity),
   ],
   validateUpdate: (object, old) => [
@@ -31,5 +35,7 @@ export const csiStorageCapacity = defineKind<CSIStorageCapacity>({
 });
 
 function nonNegativeQuantity(path: FieldPath, quantity: string | undefined): FieldError[] {
-  return quantity !== undefined && parseQuantity(quantity).sign() < 0 ? [invalidValue(path, quantity, atLeastZero)] : [];
+  return quantity !== undefined && parseQuantity(quantity).sign() < 0
+    ? [invalidValue(path, quantity, atLeastZero)]
+    : [];
 }

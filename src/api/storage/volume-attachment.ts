@@ -28,7 +28,10 @@ export const volumeAttachment = defineKind<VolumeAttachment>({
   subresources: { status: { validateUpdate: (object) => validateStatus(object.status) } },
   columns: [
     nameColumn,
-    { ...column<VolumeAttachment>('Attacher', ({ spec }) => spec.attacher, { description: 'Driver that attaches' }), format: 'name' },
+    {
+      ...column<VolumeAttachment>('Attacher', ({ spec }) => spec.attacher, { description: 'Driver that attaches' }),
+      format: 'name',
+    },
     column('PV', ({ spec }) => spec.source.persistentVolumeName ?? '', { description: 'Volume to attach' }),
     column('Node', ({ spec }) => spec.nodeName, { description: 'Node to attach it to' }),
     column('Attached', ({ status }) => status?.attached ?? false, { type: 'boolean', description: 'Whether it is' }),

@@ -24,7 +24,8 @@ export const volumeAttributesClass = defineKind<VolumeAttributesClass>({
   columns: [
     {
       ...nameColumn,
-      value: ({ metadata }) => metadata.name + (metadata.annotations?.[defaultAnnotation] === 'true' ? ' (default)' : ''),
+      value: ({ metadata }) =>
+        metadata.name + (metadata.annotations?.[defaultAnnotation] === 'true' ? ' (default)' : ''),
     },
     column('DriverName', (object) => object.driverName, { description: 'CSI driver it is for' }),
     ageColumn,

@@ -151,7 +151,7 @@ function prune(merged: unknown, managers: Managers, lastSet: FieldSet, schema: S
   const withOwned = removeFields(merged, difference(mergedSet, kept), schema) ?? {};
   // Below an item that goes there may be fields that the manager never had: those bring the item back.
   const gone = difference(mergedSet, fieldsOf(withOwned, schema));
-  return removeFields(merged, intersection(gone, lastSet), schema) ?? {};
+  return removeFields(merged, intersection(gone, lastSet), schema, claimed) ?? {};
 }
 
 function untypable(config: UnstructuredObject, errors: readonly string[]): StatusError {

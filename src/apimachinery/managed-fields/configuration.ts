@@ -1,6 +1,6 @@
 import type { Schema } from '../schema.ts';
 import { type Dictionary, isDictionary, setKey } from '../schema-walk.ts';
-import { type FieldSet, leaf, step } from './field-set.ts';
+import { emptySet, type FieldSet, leaf, step } from './field-set.ts';
 import { childSchema, elementOf, itemSchema, itemsByElement, shapeOf } from './shape.ts';
 
 /** An applied configuration: the fields it speaks for, its merge into an object, and the removal of what it gave up. */
@@ -162,42 +162,46 @@ function mergeItems(
   return result;
 }
 
-/** The value without the members of `set`, and without objects and lists that this leaves empty (`undefined`). */
-export function removeFields(value: unknown, set: FieldSet, schema: Schema | undefined): unknown {
+/**
+ * The value without the members of `set`, and without objects and lists that this leaves empty (`undefined`), unless they
+ * are members of `claimed` themselves.
+ */
+export function removeFields(
+  value: unknown,
+  set: FieldSet,
+  schema: Schema | undefined,
+  claimed: FieldSet = emptySet,
+  isClaimed = false,
+): unknown {
   const shape = shapeOf(value, schema);
   if (shape === 'leaf') return value;
-  let changed = false;
+  const rest = (item: unknown, element: string, itemsSchema: Schema | undefined) => {
+    const below = step(set, element);
+    if (!below) return item;
+    if (below.member) return undefined;
+    const claim = step(claimed, element);
+    return removeFields(item, below.node, itemsSchema, claim?.node, claim?.member);
+  };
   if (shape === 'items') {
     const items = itemSchema(schema);
-    const kept: unknown[] = [];
-    for (const [index, item] of (value as unknown[]).entries()) {
-      const below = step(set, elementOf(item, schema) ?? `i:${index}`);
-      if (below?.member) {
-        changed = true;
-        continue;
-      }
-      const rest = below ? removeFields(item, below.node, items) : item;
-      if (rest !== item) changed = true;
-      if (rest !== undefined) kept.push(rest);
-    }
-    if (!changed) return value;
-    return kept.length > 0 ? kept : undefined;
+    const list = value as readonly unknown[];
+    const kept = list
+      .map((item, index) => rest(item, elementOf(item, schema) ?? `i:${index}`, items))
+      .filter((item) => item !== undefined);
+    if (kept.length === list.length && kept.every((item, index) => item === list[index])) return value;
+    return kept.length > 0 || isClaimed ? kept : undefined;
   }
+  const object = value as Dictionary;
   const result: Dictionary = {};
+  let changed = false;
   let size = 0;
-  for (const key of Object.keys(value as Dictionary)) {
-    const field = (value as Dictionary)[key];
-    const below = step(set, `f:${key}`);
-    if (below?.member) {
-      changed = true;
-      continue;
-    }
-    const rest = below ? removeFields(field, below.node, childSchema(schema, key)) : field;
-    if (rest !== field) changed = true;
-    if (rest === undefined) continue;
-    setKey(result, key, rest);
+  for (const key of Object.keys(object)) {
+    const field = rest(object[key], `f:${key}`, childSchema(schema, key));
+    if (field !== object[key]) changed = true;
+    if (field === undefined) continue;
+    setKey(result, key, field);
     size++;
   }
   if (!changed) return value;
-  return size > 0 ? result : undefined;
+  return size > 0 || isClaimed ? result : undefined;
 }

@@ -1,4 +1,4 @@
-import { MAX_DEPTH } from '../decode.ts';
+import { MAX_DEPTH } from '../decoded.ts';
 import type { UnstructuredObject } from '../meta.ts';
 import { type Dictionary, isDictionary, setKey } from '../schema-walk.ts';
 import {

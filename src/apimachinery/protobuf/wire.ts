@@ -28,6 +28,7 @@ export class ReverseWriter {
     return this.#buffer.subarray(this.#start);
   }
 
+  /** Where to write the next bytes; ask before looking at the buffer, which this may replace. */
   #reserve(count: number): number {
     if (this.#start < count) {
       const used = this.length;
@@ -44,7 +45,8 @@ export class ReverseWriter {
   /** A 64-bit integer in two's complement. */
   varint(value: number): void {
     if (value >= 0 && value < 128) {
-      this.#buffer[this.#reserve(1)] = value;
+      const at = this.#reserve(1);
+      this.#buffer[at] = value;
       return;
     }
     const bytes: number[] = [];
@@ -63,11 +65,13 @@ export class ReverseWriter {
       }
       bytes.push(Number(rest));
     }
-    this.#buffer.set(bytes, this.#reserve(bytes.length));
+    const at = this.#reserve(bytes.length);
+    this.#buffer.set(bytes, at);
   }
 
   double(value: number): void {
-    this.#buffer.writeDoubleLE(value, this.#reserve(8));
+    const at = this.#reserve(8);
+    this.#buffer.writeDoubleLE(value, at);
   }
 
   string(value: string): void {
@@ -77,7 +81,8 @@ export class ReverseWriter {
   }
 
   bytes(value: Uint8Array): void {
-    this.#buffer.set(value, this.#reserve(value.length));
+    const at = this.#reserve(value.length);
+    this.#buffer.set(value, at);
   }
 
   tag(number: number, wireType: number): void {

@@ -1,4 +1,4 @@
-import { badRequest, isStatusError, unauthorized } from '../../apimachinery/status-error.ts';
+import { badRequest, isStatusError, type StatusError, unauthorized } from '../../apimachinery/status-error.ts';
 import type { Authenticator } from '../../sdk/authentication.ts';
 import type { AuthorizationAttributes, Authorizer } from '../../sdk/authorization.ts';
 import type { UserInfo } from '../../sdk/user.ts';
@@ -7,7 +7,7 @@ import type { AuditTrail } from './audit-trail.ts';
 import { impersonationOf } from './impersonation.ts';
 import { InFlight, type InFlightLimits, isLongRunning } from './in-flight.ts';
 import { headerOf, type RequestContext, type RequestHeaders } from './request-context.ts';
-import { parseRequestInfo } from './request-info.ts';
+import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 import type { Result } from './result.ts';
 
 /** A request as a transport hands it over. */
@@ -31,6 +31,7 @@ export interface RequestChainOptions {
   readonly authorization: Authorizer;
   readonly audit: AuditTrail | undefined;
   readonly limits: InFlightLimits;
+  readonly metrics: { observe(info: RequestInfo, code: number, seconds: number): void };
   /** The end of the chain. */
   readonly handle: (context: RequestContext) => Promise<Result> | Result;
 }
@@ -46,8 +47,9 @@ export class RequestChain {
   }
 
   async handle(request: IncomingRequest): Promise<Result> {
+    const started = performance.now();
     const requester = request.user ?? (await this.#authenticate(request));
-    const { audit, handle } = this.#options;
+    const { audit, handle, metrics } = this.#options;
     const info = requestInfo(request);
     const impersonated = await this.#impersonate(request, requester);
     const context: RequestContext = {
@@ -69,13 +71,19 @@ export class RequestChain {
     try {
       await this.#authorize(context);
       const result = await handle(context);
-      record?.end(result.type === 'entry' || result.type === 'object' || result.type === 'content' ? result.status : 200);
+      finish('status' in result ? result.status : 200);
       return result;
     } catch (error) {
-      record?.end(isStatusError(error) ? error.code : 500, isStatusError(error) ? error : undefined);
+      if (isStatusError(error)) finish(error.code, error);
+      else finish(500);
       throw error;
     } finally {
       leave?.();
+    }
+
+    function finish(code: number, error?: StatusError) {
+      record?.end(code, error);
+      metrics.observe(info, code, (performance.now() - started) / 1000);
     }
   }
 

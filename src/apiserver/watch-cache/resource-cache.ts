@@ -10,6 +10,12 @@ import type { Watcher } from './watcher.ts';
 const HISTORY = 4096;
 const PARSE_SLICE_MS = 5;
 
+/** Hears of every change at the moment the cache takes it in, in the process and unfiltered. */
+export interface CacheListener {
+  upsert(entry: Entry): void;
+  remove(entry: Entry): void;
+}
+
 interface FieldIndex {
   readonly definition: KindDefinition;
   readonly entries: Map<string, Map<string, Entry>>;
@@ -24,6 +30,7 @@ export class ResourceCache {
   readonly #groups = new Map<string, Set<Watcher>>();
   readonly #triggers = new Map<string, number>();
   readonly #snapshots = new Map<number, EntrySnapshot>();
+  readonly #listeners = new Set<CacheListener>();
   readonly history: EventHistory;
   /** Revision of the last change that is known; deletions before the start are not. */
   changedAt = 0;
@@ -34,6 +41,12 @@ export class ResourceCache {
     this.prefix = prefix;
     this.history = new EventHistory(HISTORY, base);
     this.#loadedAt = base;
+  }
+
+  /** `deployments.apps`, `pods`. */
+  get name(): string {
+    const [, , group = '', resource = ''] = this.prefix.split('/');
+    return group === 'core' ? resource : `${resource}.${group}`;
   }
 
   get size(): number {
@@ -89,6 +102,14 @@ export class ResourceCache {
     this.#entries.set(entry);
     this.changedAt = Math.max(this.changedAt, entry.revision);
     this.#unparsed = true;
+    for (const listener of this.#listeners) listener.upsert(entry);
+  }
+
+  /** Calls back for the objects there are before it returns. The result ends it. */
+  listen(listener: CacheListener): () => void {
+    for (const entry of this.keys()) listener.upsert(entry);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Whether every deletion after `revision` is accounted for in `changedAt`. */
@@ -102,7 +123,7 @@ export class ResourceCache {
     this.#unparsed = false;
     let until = performance.now() + PARSE_SLICE_MS;
     for (const entry of this.#entries.range('', '')) {
-      entry.object;
+      void entry.object;
       if (performance.now() < until) continue;
       await new Promise(setImmediate);
       until = performance.now() + PARSE_SLICE_MS;
@@ -121,6 +142,10 @@ export class ResourceCache {
     for (const [field, index] of this.#indexes) updateIndex(field, index, key, previous, entry);
     this.changedAt = event.revision;
     this.history.push(event);
+    for (const listener of this.#listeners) {
+      if (entry) listener.upsert(entry);
+      else listener.remove(event.entry);
+    }
     this.#tell(event);
     return event;
   }

@@ -37,6 +37,8 @@ export interface FakeTransport extends Transport {
   list<T extends KubeObject>(type: ResourceType<T>, namespace?: string): readonly T[];
   /** The next request that `matches` fails with `error`. */
   failOnce(matches: (request: ApiRequest) => boolean, error: Error): void;
+  /** Answers requests to a path that is no resource's: metrics, reviews. */
+  answer(path: string, respond: (body: unknown, request: ApiRequest) => unknown): void;
   /** Ends all watches as a broken connection does. */
   dropWatches(error?: Error): void;
   /** Forgets the history: watches that come back get 410. */
@@ -69,6 +71,7 @@ export function createFakeTransport(options: FakeTransportOptions = {}): FakeTra
   const types = new Map<string, ResourceType<KubeObject>>();
   const requests: ApiRequest[] = [];
   const failures: { matches: (request: ApiRequest) => boolean; error: Error }[] = [];
+  const answers = new Map<string, (body: unknown, request: ApiRequest) => unknown>();
   const watches = new Set<(error?: Error) => void>();
   let names = 0;
 
@@ -143,7 +146,7 @@ export function createFakeTransport(options: FakeTransportOptions = {}): FakeTra
     const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation } = old.metadata;
     const kept = { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation };
     let object: UnstructuredObject;
-    if (target.subresource === 'status')
+    if (target.subresource === 'status' || target.subresource === 'approval')
       object = {
         ...old,
         metadata: { ...old.metadata, labels: metadata.labels, annotations: metadata.annotations },
@@ -226,6 +229,8 @@ export function createFakeTransport(options: FakeTransportOptions = {}): FakeTra
   }
 
   function handle(request: ApiRequest): unknown {
+    const respond = answers.get(request.path);
+    if (respond) return respond(request.body, request);
     const document = fakeDiscovery(request.path, [...types.values()]);
     if (document) return document;
     const target = parse(request.path);
@@ -333,6 +338,7 @@ export function createFakeTransport(options: FakeTransportOptions = {}): FakeTra
         .list(collectionOf(type))
         .filter((object) => !namespace || object.metadata.namespace === namespace) as unknown as readonly T[],
     failOnce: (matches, error) => void failures.push({ matches, error }),
+    answer: (path, respond) => void answers.set(path, respond),
     dropWatches: (error) => {
       for (const end of [...watches]) end(error ?? new Error('the connection was lost'));
     },

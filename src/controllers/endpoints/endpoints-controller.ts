@@ -12,7 +12,7 @@ import { timestamp } from '../conditions.ts';
 import { ignoreNotFound } from '../parallel.ts';
 import { isPodReady } from '../pod-state.ts';
 import { type ControllerDefinition, defineController, watch } from '../runtime/index.ts';
-import { isNamespaceTerminating } from '../service-account-controller.ts';
+import { isNamespaceTerminating } from '../service-account/service-account-controller.ts';
 import {
   endpointChanged,
   endpointHostname,

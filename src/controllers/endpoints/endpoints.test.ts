@@ -3,6 +3,7 @@ import { EndpointSlices, Endpoints, Pods, Services } from '../../client/resource
 import { type ControllerHarness, runControllers } from '../runtime/testing/controller-harness.ts';
 import { endpointsController } from './endpoints-controller.ts';
 import { endpointSliceController } from './endpointslice-controller.ts';
+import { endpointSliceMirroringController } from './endpointslice-mirroring-controller.ts';
 
 let run: ControllerHarness;
 afterEach(() => run.stop());
@@ -102,5 +103,27 @@ describe('endpoints controllers', () => {
     expect(slices()[0]).toMatchObject({ endpoints: [], ports: [] });
     expect(slices()[0]?.metadata.labels).toHaveProperty(['service.kubernetes.io/headless'], '');
     expect(run.api.get(Endpoints, 'manual', 'default')).toBeUndefined();
+  });
+
+  it('mirror Endpoints written by hand, and take the mirror away with them', async () => {
+    const manual = {
+      apiVersion: 'v1',
+      kind: 'Endpoints',
+      metadata: { name: 'db', namespace: 'default' },
+      subsets: [{ addresses: [{ ip: '192.0.2.1' }, { ip: '2001:db8::1' }], ports: [{ port: 5432 }] }],
+    };
+    run = await runControllers([endpointSliceController(), endpointSliceMirroringController()], {
+      objects: [
+        manual,
+        { ...service(), metadata: { name: 'db', namespace: 'default' }, spec: { clusterIP: '10.96.0.12' } },
+      ],
+    });
+    await run.eventually(() => slices().length === 2);
+    expect(slices().map(({ addressType, endpoints: [first] = [] }) => [addressType, first?.addresses[0]])).toEqual([
+      ['IPv4', '192.0.2.1'],
+      ['IPv6', '2001:db8::1'],
+    ]);
+    run.api.remove(Endpoints, 'db', 'default');
+    await run.eventually(() => slices().length === 0);
   });
 });

@@ -13,7 +13,7 @@ import {
   defineController,
   watch,
 } from '../runtime/index.ts';
-import { isNamespaceTerminating } from '../service-account-controller.ts';
+import { isNamespaceTerminating } from '../service-account/service-account-controller.ts';
 import { sameEntries } from './endpoints-controller.ts';
 import {
   endpointChanged,

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { ConfigMaps, Namespaces, Pods, ServiceAccounts } from '../../client/resource-types.gen.ts';
-import { rootCaController } from '../root-ca-controller.ts';
 import { type ControllerHarness, runControllers } from '../runtime/testing/controller-harness.ts';
-import { serviceAccountController } from '../service-account-controller.ts';
+import { rootCaController } from '../service-account/root-ca-controller.ts';
+import { serviceAccountController } from '../service-account/service-account-controller.ts';
 import { namespaceController } from './namespace-controller.ts';
 
 let run: ControllerHarness;

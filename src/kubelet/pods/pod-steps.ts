@@ -119,7 +119,6 @@ export function createPodSteps(options: PodStepsOptions): PodSteps {
       probes.add(pod);
       const { failures, started } = await options.syncer.sync(pod, runtime, mounted, events, signal);
       for (const name of started) worker.failures.delete(name);
-      for (const name of [...worker.failures.keys()]) if (!failures.has(name) && started.length === 0 && failures.size === 0) worker.failures.delete(name);
       for (const [name, failure] of failures) {
         worker.failures.set(name, failure);
         wakeAt(worker, failure.retryAt ?? options.now() + 10_000);

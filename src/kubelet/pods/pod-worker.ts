@@ -69,9 +69,12 @@ export class PodWorker {
     this.wake();
   }
 
-  markGone(): void {
+  /** `pod` as it was last. */
+  markGone(pod: Pod): void {
+    const before = this.graceSeconds;
+    this.pod = pod;
     this.gone = true;
-    if (this.state === 'syncing') this.#interrupt();
+    if (this.state === 'syncing' || (this.state === 'terminating' && this.graceSeconds < before)) this.#interrupt();
     this.wake();
   }
 

@@ -1,4 +1,4 @@
-import type { Pod, PodStatus } from '../../api/types/core.v1.gen.ts';
+import type { Pod, PodCondition, PodStatus } from '../../api/types/core.v1.gen.ts';
 import type { Logger } from '../../apimachinery/logger.ts';
 import { isStatusError } from '../../apimachinery/status-error.ts';
 import type { Client } from '../../client/client.ts';
@@ -93,6 +93,7 @@ function statusPatch(pod: Pod, told: string | undefined, status: PodStatus): obj
   for (const [field, value] of Object.entries(status)) {
     if (JSON.stringify(before[field]) !== JSON.stringify(value)) patch[field] = value;
   }
+  patch.conditions = conditionsPatch(before.conditions as readonly PodCondition[] | undefined, status.conditions ?? []);
   for (const field of ['message', 'reason', 'podIP', 'podIPs', 'initContainerStatuses', 'ephemeralContainerStatuses']) {
     if (before[field] !== undefined && status[field as keyof PodStatus] === undefined) patch[field] = null;
   }
@@ -103,4 +104,13 @@ function statusPatch(pod: Pod, told: string | undefined, status: PodStatus): obj
     if (Array.isArray(now) && gone.length) patch[field] = [...now, ...gone.map(({ ip }) => ({ ip, $patch: 'delete' }))];
   }
   return { metadata: { uid: pod.metadata.uid }, status: patch };
+}
+
+/** Conditions merge field by field: what one lost has to be said too. */
+function conditionsPatch(before: readonly PodCondition[] | undefined, conditions: readonly PodCondition[]): object[] {
+  return conditions.map((condition) => {
+    const old = before?.find(({ type }) => type === condition.type);
+    const lost = (['reason', 'message'] as const).filter((field) => old?.[field] !== undefined && condition[field] === undefined);
+    return { ...condition, ...Object.fromEntries(lost.map((field) => [field, null])) };
+  });
 }

@@ -12,12 +12,17 @@ const BRANCH = 0x01;
 const LEAF = 0x02;
 const META = 0x08;
 const NO_ROOT = 0xffffffffffffffffn;
-/** All branch pages are visited, and leaves up to this many. */
-const MAX_LEAVES = 4000;
+/** All branch pages are visited, and leaves up to this many: it has to be quick. */
+const MAX_LEAVES = 500;
+
+interface Tree {
+  readonly root: bigint;
+  readonly depth: number;
+}
 
 interface Environment {
   readonly pageSize: number;
-  readonly roots: readonly bigint[];
+  readonly trees: readonly Tree[];
   readonly transaction: bigint;
 }
 
@@ -38,9 +43,10 @@ export function checkLmdbFile(file: string): void {
     if (!environment) throw fail('it does not begin like a datastore');
     const { pageSize } = environment;
     const page = Buffer.alloc(pageSize);
-    const pending = [...environment.roots];
+    const pending = environment.trees.map(({ root, depth }) => ({ number: root, depth }));
     let leaves = 0;
-    for (let number = pending.pop(); number !== undefined; number = pending.pop()) {
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      const { number, depth } = next;
       const at = Number(number) * pageSize;
       if (at + pageSize > size) throw fail('its end is missing');
       if (readSync(fd, page, 0, pageSize, at) !== pageSize) throw fail('its end is missing');
@@ -57,8 +63,8 @@ export function checkLmdbFile(file: string): void {
         const node = PAGE_HEADER + page.readUInt16LE(PAGE_HEADER + i * 2);
         if (node + 8 > pageSize) throw fail(`page ${number} holds something else`);
         const child = BigInt(page.readUInt32LE(node)) + (BigInt(page.readUInt16LE(node + 4)) << 32n);
-        if (leaves < MAX_LEAVES || pending.length < MAX_LEAVES) pending.push(child);
-        else if ((Number(child) + 1) * pageSize > size) throw fail('its end is missing');
+        if ((Number(child) + 1) * pageSize > size) throw fail('its end is missing');
+        if (depth > 2 || leaves + pending.length < MAX_LEAVES) pending.push({ number: child, depth: depth - 1 });
       }
     }
   } finally {
@@ -82,8 +88,10 @@ function readMeta(fd: number, at: number): Environment | undefined {
   const sound =
     (bytes.readUInt16LE(18) & META) !== 0 && meta.readUInt32LE(0) === MAGIC && meta.readUInt32LE(4) === DATA_VERSION;
   if (!sound || pageSize < 256 || pageSize > 65536 || (pageSize & (pageSize - 1)) !== 0) return undefined;
-  const roots = [meta.readBigUInt64LE(24 + 40), meta.readBigUInt64LE(72 + 40)].filter((root) => root !== NO_ROOT);
-  return { pageSize, roots, transaction: meta.readBigUInt64LE(128) };
+  const trees = [24, 72]
+    .map((tree) => ({ root: meta.readBigUInt64LE(tree + 40), depth: meta.readUInt16LE(tree + 6) }))
+    .filter(({ root }) => root !== NO_ROOT);
+  return { pageSize, trees, transaction: meta.readBigUInt64LE(128) };
 }
 
 function leafIsSound(page: Buffer, nodes: number, pageSize: number, size: number): boolean {

@@ -1,6 +1,6 @@
 import type { Database } from './database.ts';
+import { deletedKey, recordKey } from './database-keys.ts';
 import type { Batch } from './group-commit.ts';
-import { deletedKey, recordKey, recordKeyIndex, recordKeyRevision } from './record.ts';
 
 const STEP = 256;
 
@@ -16,8 +16,8 @@ export function scrub(database: Database, batch: Batch): boolean {
   try {
     let last = scrubbedRevision;
     let records = 0;
-    for (const key of database.recordKeys(scrubbedRevision, snapshot)) {
-      const revision = recordKeyRevision(key);
+    for (const at of database.positions(scrubbedRevision, snapshot)) {
+      const { revision } = at;
       if (revision > compactRevision) break;
       if (revision > last && records >= STEP) {
         scrubbed = last;
@@ -25,14 +25,13 @@ export function scrub(database: Database, batch: Batch): boolean {
       }
       last = revision;
       records++;
-      const index = recordKeyIndex(key);
-      const record = database.record({ revision, index }, snapshot);
+      const record = database.record(at, snapshot);
       if (!record) continue;
       const { previous, kv } = record;
       if (previous.revision > 0)
         batch.writes.push({ key: recordKey(previous.revision, previous.index), value: undefined });
       if (record.type === 'put') continue;
-      batch.writes.push({ key, value: undefined });
+      batch.writes.push({ key: recordKey(revision, at.index), value: undefined });
       const deletion = database.deletion(kv.key, snapshot);
       if (deletion?.revision === revision) batch.writes.push({ key: deletedKey(kv.key), value: undefined });
     }

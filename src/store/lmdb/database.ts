@@ -3,31 +3,39 @@ import type { RootDatabase } from 'lmdb';
 import { CodedError } from '../../apimachinery/coded-error.ts';
 import { checkLmdbFile } from './check-file.ts';
 import {
+  AFTER_RECORDS,
+  ALL_KEYS,
   attachedKey,
-  decodeMeta,
-  decodePointer,
-  decodeRecord,
   deletedKey,
-  encodeMeta,
-  type LogRecord,
+  keyEncoder,
+  LEASE_KEYS,
   liveKey,
   META_KEY,
+  recordKey,
+  recordPosition,
+} from './database-keys.ts';
+import {
+  DAMAGED,
+  decodeStored,
+  encodeMeta,
+  type LogRecord,
   type Meta,
   type Pointer,
-  recordKey,
+  type Stored,
+  type StoredLease,
 } from './record.ts';
 import { corruptStore, writeFailure } from './store-failure.ts';
 
-type Transaction = ReturnType<RootDatabase['useReadTransaction']>;
+type Lmdb = RootDatabase<Buffer | Stored, string>;
 
 /** A view of one moment, across turns of the event loop. `done` lets it go. */
 export interface Snapshot {
-  readonly transaction: Transaction;
+  readonly transaction: ReturnType<Lmdb['useReadTransaction']>;
   done(): void;
 }
 
 export interface Write {
-  readonly key: Buffer;
+  readonly key: string;
   /** Removes the key when undefined. */
   readonly value: Buffer | undefined;
 }
@@ -35,9 +43,9 @@ export interface Write {
 /** The LMDB environment in `path`, in terms of the store's records. Reads see the last durable batch. */
 export class Database {
   readonly path: string;
-  readonly #db: RootDatabase<Buffer, Buffer>;
+  readonly #db: Lmdb;
 
-  private constructor(path: string, db: RootDatabase<Buffer, Buffer>) {
+  private constructor(path: string, db: Lmdb) {
     this.path = path;
     this.#db = db;
   }
@@ -47,24 +55,20 @@ export class Database {
     checkLmdbFile(join(path, 'data.mdb'));
     const { open } = await import('lmdb');
     try {
-      const db = open<Buffer, Buffer>({
+      const options = {
         path,
         noSubdir: false,
-        keyEncoding: 'binary',
-        encoding: 'binary',
+        keyEncoder,
+        encoder: {
+          encode: (value: Buffer) => value,
+          decode: (bytes: Buffer) => decodeStored(bytes, bytes.length),
+        },
         // A commit's promise then resolves when it is synced, and nothing is visible before that.
         overlappingSync: false,
         eventTurnBatching: false,
-      } as Parameters<typeof open>[0] & { path: string });
-      const database = new Database(path, db);
-      if (!db.getBinary(META_KEY)) {
-        const isEmpty = db.getKeysCount({ limit: 1 }) === 0;
-        if (!isEmpty) throw corruptStore(path, 'it has no head record');
-        await database.write([
-          { key: META_KEY, value: encodeMeta({ revision: 1, compactRevision: 0, scrubbedRevision: 0 }) },
-        ]);
-      }
-      database.meta();
+      };
+      const database = new Database(path, open<Buffer | Stored, string>(options));
+      await database.#initialize();
       return database;
     } catch (error) {
       if (error instanceof CodedError) throw error;
@@ -81,28 +85,24 @@ export class Database {
   }
 
   meta(snapshot?: Snapshot): Meta {
-    const bytes = this.#get(META_KEY, snapshot);
-    const meta = bytes && decodeMeta(bytes);
-    if (!meta) throw corruptStore(this.path, 'its head record is unreadable');
+    const meta = this.#get<Meta>(META_KEY, snapshot);
+    if (!meta) throw corruptStore(this.path, 'it has no head record');
     return meta;
   }
 
   pointer(key: string, snapshot?: Snapshot): Pointer | undefined {
-    const bytes = this.#get(liveKey(key), snapshot);
-    return bytes && decodePointer(bytes);
+    return this.#get<Pointer>(liveKey(key), snapshot);
   }
 
   deletion(key: string, snapshot?: Snapshot): Pointer | undefined {
-    const bytes = this.#get(deletedKey(key), snapshot);
-    return bytes && decodePointer(bytes);
+    return this.#get<Pointer>(deletedKey(key), snapshot);
   }
 
   /** Undefined when it was compacted away. Throws DATASTORE_CORRUPT. */
   record(at: { revision: number; index: number }, snapshot?: Snapshot): LogRecord | undefined {
-    const bytes = this.#get(recordKey(at.revision, at.index), snapshot);
-    if (!bytes) return undefined;
-    const record = decodeRecord(bytes, at.revision);
-    if (!record) throw corruptStore(this.path, `the record of revision ${at.revision} does not match its checksum`);
+    const record = this.#get<LogRecord>(recordKey(at.revision, at.index), snapshot);
+    if (record && record.kv.modRevision !== at.revision)
+      throw corruptStore(this.path, `the record of revision ${at.revision} is another's`);
     return record;
   }
 
@@ -114,25 +114,24 @@ export class Database {
   *pointers(of: 'live' | 'deleted', start: string, end: string, snapshot: Snapshot): Generator<[string, Pointer]> {
     const keyOf = of === 'live' ? liveKey : deletedKey;
     const range = { start: keyOf(start), end: keyOf(end), transaction: snapshot.transaction };
-    for (const { key, value } of this.#db.getRange(range)) yield [key.toString('utf8', 1), decodePointer(value)];
+    for (const { key, value } of this.#db.getRange(range)) yield [key.slice(1), this.#sound<Pointer>(key, value)];
   }
 
-  /** Keys of records after `revision`, in order. */
-  recordKeys(after: number, snapshot: Snapshot): Iterable<Buffer> {
-    const range = { start: recordKey(after + 1, 0), end: Buffer.from('s'), transaction: snapshot.transaction };
-    return this.#db.getKeys(range);
+  /** Where the records after `revision` are, in order. */
+  *positions(after: number, snapshot: Snapshot): Generator<{ revision: number; index: number }> {
+    const range = { start: recordKey(after + 1, 0), end: AFTER_RECORDS, transaction: snapshot.transaction };
+    for (const key of this.#db.getKeys(range)) yield recordPosition(key);
   }
 
   *leases(): Generator<{ id: string; ttlSeconds: number }> {
-    for (const { key, value } of this.#db.getRange({ start: Buffer.from('l'), end: Buffer.from('m') }))
-      yield { id: key.toString('utf8', 1), ttlSeconds: Number(value.toString()) };
+    for (const { key, value } of this.#db.getRange(LEASE_KEYS))
+      yield { id: key.slice(1), ttlSeconds: this.#sound<StoredLease>(key, value).ttlSeconds };
   }
 
   leaseKeys(id: string): string[] {
     const start = attachedKey(id, '');
-    const end = Buffer.from(start);
-    end[end.length - 1] = '/'.charCodeAt(0) + 1;
-    return [...this.#db.getKeys({ start, end })].map((key) => key.toString('utf8', start.length));
+    const end = `${start.slice(0, -1)}0`;
+    return Array.from(this.#db.getKeys({ start, end }), (key) => key.slice(start.length));
   }
 
   snapshot(): Snapshot {
@@ -162,7 +161,21 @@ export class Database {
     return this.#db.close();
   }
 
-  #get(key: Buffer, snapshot?: Snapshot): Buffer | undefined {
-    return this.#db.get(key, snapshot ? { transaction: snapshot.transaction } : undefined);
+  async #initialize(): Promise<void> {
+    if (this.#db.getKeysCount({ ...ALL_KEYS, limit: 1 }) === 0) {
+      const meta = { revision: 1, compactRevision: 0, scrubbedRevision: 0 };
+      await this.write([{ key: META_KEY, value: encodeMeta(meta) }]);
+    }
+    this.meta();
+  }
+
+  #get<T extends Stored>(key: string, snapshot?: Snapshot): T | undefined {
+    const value = this.#db.get(key, snapshot ? { transaction: snapshot.transaction } : undefined);
+    return value === undefined ? undefined : this.#sound<T>(key, value);
+  }
+
+  #sound<T extends Stored>(key: string, value: Buffer | Stored): T {
+    if (value === DAMAGED) throw corruptStore(this.path, `what it holds as ${key} is not what was written`);
+    return value as T;
   }
 }

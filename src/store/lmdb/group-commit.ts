@@ -1,17 +1,7 @@
 import type { KeyValue, StoreEvent } from '../store.ts';
 import type { Database, Write } from './database.ts';
-import {
-  attachedKey,
-  deletedKey,
-  encodeMeta,
-  encodePointer,
-  encodeRecord,
-  liveKey,
-  META_KEY,
-  type Meta,
-  type Pointer,
-  recordKey,
-} from './record.ts';
+import { attachedKey, deletedKey, liveKey, META_KEY, recordKey } from './database-keys.ts';
+import { encodeMark, encodeMeta, encodePointer, encodeRecord, type Meta, type Pointer } from './record.ts';
 
 /** LMDB's, less the byte that tells the kinds of keys apart and a lease's id. */
 export const MAX_KEY_BYTES = 1900;
@@ -70,7 +60,7 @@ export class Batch {
     this.writes.push({ key: liveKey(kv.key), value: encodePointer(pointer) });
     if (state.deletion) this.writes.push({ key: deletedKey(kv.key), value: undefined });
     if (kv.lease !== state.pointer?.lease) this.#detach(kv.key, state.pointer);
-    if (kv.lease !== undefined) this.writes.push({ key: attachedKey(kv.lease, kv.key), value: Buffer.of(1) });
+    if (kv.lease !== undefined) this.writes.push({ key: attachedKey(kv.lease, kv.key), value: encodeMark() });
     this.#states.set(kv.key, { pointer, deletion: undefined, kv });
   }
 

@@ -19,9 +19,10 @@ import { checkTransaction, newLeaseId, tombstone } from '../transaction-check.ts
 import { WatchHub } from '../watch-hub.ts';
 import { scrub } from './compaction.ts';
 import { Database } from './database.ts';
+import { leaseKey } from './database-keys.ts';
 import { type Batch, GroupCommit, MAX_KEY_BYTES } from './group-commit.ts';
 import { RecordHistory, readCurrent, readPast, readRange } from './reads.ts';
-import { leaseKey } from './record.ts';
+import { encodeLease } from './record.ts';
 
 /**
  * Opens the store in the directory `path`, which it makes if it has to (0700 is the caller's business). One process at a
@@ -106,7 +107,7 @@ class LmdbStore implements Store {
     this.#open();
     const id = newLeaseId();
     await this.#write(1, (batch) => {
-      batch.writes.push({ key: leaseKey(id), value: Buffer.from(String(ttlSeconds)) });
+      batch.writes.push({ key: leaseKey(id), value: encodeLease({ ttlSeconds }) });
     });
     this.#leases.start(id, ttlSeconds);
     return { id, ttlSeconds };

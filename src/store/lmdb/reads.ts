@@ -1,7 +1,7 @@
 import { CompactedError, type KeyValue, type RangeRequest, type RangeResult, type StoreEvent } from '../store.ts';
 import type { DeliverEvents, KeyRange, WatchHistory } from '../watch-hub.ts';
 import type { Database, Snapshot } from './database.ts';
-import { type Pointer, recordKeyIndex, recordKeyRevision } from './record.ts';
+import type { Pointer } from './record.ts';
 import { corruptStore } from './store-failure.ts';
 
 /** How long a read goes on before it lets others have the event loop. */
@@ -151,8 +151,8 @@ export class RecordHistory implements WatchHistory {
       const { compactRevision } = this.#database.meta(snapshot);
       if (after < compactRevision) throw new CompactedError(compactRevision);
       let last = after;
-      for (const key of this.#database.recordKeys(after, snapshot)) {
-        const revision = recordKeyRevision(key);
+      for (const at of this.#database.positions(after, snapshot)) {
+        const { revision } = at;
         if (revision > upTo) break;
         if (revision > last) {
           if (last > after && performance.now() > until) {
@@ -161,7 +161,7 @@ export class RecordHistory implements WatchHistory {
           }
           last = revision;
         }
-        const record = this.#database.record({ revision, index: recordKeyIndex(key) }, snapshot);
+        const record = this.#database.record(at, snapshot);
         if (!record || record.kv.key < range.start || record.kv.key >= range.end) continue;
         const { type, kv } = record;
         const before = record.previous.revision > 0 ? this.#database.record(record.previous, snapshot) : undefined;

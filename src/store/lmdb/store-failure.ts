@@ -1,6 +1,11 @@
+import { statfs } from 'node:fs/promises';
 import { CodedError } from '../../apimachinery/coded-error.ts';
 
 const DISK_FULL = new Set(['ENOSPC', 'EDQUOT', 28, 122]);
+
+/** What LMDB makes of a write that was cut short, which is how most disks begin to be full. */
+const EIO = 5;
+const LITTLE_SPACE = 2 * 1024 * 1024;
 
 export function corruptStore(path: string, why: string, cause?: unknown): CodedError {
   return new CodedError(
@@ -18,7 +23,7 @@ export async function writeFailure(path: string, error: unknown): Promise<CodedE
   const late = new Promise((resolve) => setTimeout(resolve, 1000).unref());
   const cause = commitError ? ((await Promise.race([commitError.catch((reason) => reason), late])) ?? error) : error;
   const { code, message } = cause as { code?: string | number; message?: string };
-  if ((code !== undefined && DISK_FULL.has(code)) || /no space left|quota exceeded/i.test(message ?? ''))
+  if ((code !== undefined && DISK_FULL.has(code)) || (code === EIO && (await isFull(path))))
     return new CodedError(
       'DATASTORE_DISK_FULL',
       `the datastore ${path} can't be written: no space is left on its disk`,
@@ -31,4 +36,13 @@ export async function writeFailure(path: string, error: unknown): Promise<CodedE
     'Check the disk it is on.',
     { cause },
   );
+}
+
+async function isFull(path: string): Promise<boolean> {
+  try {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize < LITTLE_SPACE;
+  } catch {
+    return false;
+  }
 }

@@ -1,7 +1,7 @@
-import type { Namespace } from '../api/types/core.v1.gen.ts';
-import { isStatusError } from '../apimachinery/status-error.ts';
-import { Namespaces, ServiceAccounts } from '../client/resource-types.gen.ts';
-import { type ControllerDefinition, defineController, watch } from './runtime/index.ts';
+import type { Namespace } from '../../api/types/core.v1.gen.ts';
+import { isStatusError } from '../../apimachinery/status-error.ts';
+import { Namespaces, ServiceAccounts } from '../../client/resource-types.gen.ts';
+import { type ControllerDefinition, defineController, watch } from '../runtime/index.ts';
 
 export const DEFAULT_SERVICE_ACCOUNT = 'default';
 

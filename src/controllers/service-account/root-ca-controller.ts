@@ -1,5 +1,5 @@
-import { ConfigMaps, Namespaces } from '../client/resource-types.gen.ts';
-import { type ControllerDefinition, defineController, watch } from './runtime/index.ts';
+import { ConfigMaps, Namespaces } from '../../client/resource-types.gen.ts';
+import { type ControllerDefinition, defineController, watch } from '../runtime/index.ts';
 import { createInNamespace, isActive } from './service-account-controller.ts';
 
 export const ROOT_CA_CONFIG_MAP = 'kube-root-ca.crt';

@@ -1,0 +1,108 @@
+import {
+  type FieldError,
+  FieldPath,
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+} from '../../apimachinery/field.ts';
+import { validateConditions } from '../conditions.ts';
+import { validateNodeSelector } from '../core/pod-spec/affinity.ts';
+import { immutable, requiredOneOf } from '../field-checks.ts';
+import type { AllocatedDeviceStatus, AllocationResult, ResourceClaim } from '../types/resource.v1.gen.ts';
+import { validateList } from './collections.ts';
+import { requestNames, validateReference, validateReferences } from './device-claim.ts';
+import { validateOpaque, validateRaw } from './device-config.ts';
+import { validateDriverName, validateLabelName, validatePoolName } from './device-names.ts';
+
+const status = FieldPath.of('status');
+const maxReservedFor = 256;
+const maxResults = 32;
+const maxDeviceDataBytes = 10 * 1024;
+
+export function validateClaimStatusUpdate(claim: ResourceClaim, old: ResourceClaim): FieldError[] {
+  const { reservedFor = [], allocation, devices } = claim.status ?? {};
+  const path = status.child('reservedFor');
+  const errors = validateList(
+    path,
+    reservedFor,
+    maxReservedFor,
+    (at, consumer) =>
+      (['resource', 'name', 'uid'] as const).flatMap((field) => (consumer[field] ? [] : [required(at.child(field))])),
+    ({ uid }) => uid,
+  );
+  const allocated = new Set((allocation?.devices?.results ?? []).map(deviceId));
+  errors.push(
+    ...validateList(
+      status.child('devices'),
+      devices,
+      Number.POSITIVE_INFINITY,
+      (at, device) => validateDeviceStatus(at, device, allocated),
+      deviceId,
+    ),
+  );
+  if (reservedFor.length > 0 && !allocation)
+    errors.push(forbiddenField(path, 'may not be specified when `allocated` is not set'));
+  else if (claim.metadata.deletionTimestamp) {
+    const before = new Set((old.status?.reservedFor ?? []).map(({ uid }) => uid));
+    if (reservedFor.some(({ uid }) => !before.has(uid)))
+      errors.push(
+        forbiddenField(
+          path,
+          'new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set',
+        ),
+      );
+  }
+  if (!allocation) return errors;
+  const at = status.child('allocation');
+  if (old.status?.allocation) return [...errors, ...immutable(at, allocation, old.status.allocation)];
+  return [...errors, ...validateAllocation(at, allocation, requestNames(claim.spec?.devices))];
+}
+
+function deviceId(device: { driver: string; pool: string; device: string; shareID?: string }): string {
+  return [device.driver, device.pool, device.device, ...(device.shareID ? [device.shareID] : [])].join('/');
+}
+
+function validateAllocation(path: FieldPath, allocation: AllocationResult, names: ReadonlySet<string>): FieldError[] {
+  const devices = path.child('devices');
+  return [
+    ...validateList(devices.child('results'), allocation.devices?.results, maxResults, (at, result) => [
+      ...validateReference(at.child('request'), result.request, names),
+      ...validateDriverName(at.child('driver'), result.driver),
+      ...validatePoolName(at.child('pool'), result.pool),
+      ...validateLabelName(at.child('device'), result.device),
+    ]),
+    // Configurations come from the class and from the claim.
+    ...validateList(devices.child('config'), allocation.devices?.config, 2 * maxResults, (at, config) => [
+      ...requiredOneOf(at.child('source'), config.source, ['FromClaim', 'FromClass']),
+      ...validateReferences(at.child('requests'), config.requests, names),
+      ...validateOpaque(at, config),
+    ]),
+    ...(allocation.nodeSelector ? validateNodeSelector(allocation.nodeSelector, path.child('nodeSelector')) : []),
+  ];
+}
+
+function validateDeviceStatus(
+  path: FieldPath,
+  device: AllocatedDeviceStatus,
+  allocated: ReadonlySet<string>,
+): FieldError[] {
+  return [
+    ...validateDriverName(path.child('driver'), device.driver),
+    ...validatePoolName(path.child('pool'), device.pool),
+    ...validateLabelName(path.child('device'), device.device),
+    ...(allocated.has(deviceId(device))
+      ? []
+      : [invalidValue(path, deviceId(device), 'must be an allocated device in the claim')]),
+    ...validateList(path.child('conditions'), device.conditions, 8, () => []),
+    ...validateConditions(path.child('conditions'), device.conditions),
+    ...(device.data === undefined ? [] : validateRaw(path.child('data'), device.data, maxDeviceDataBytes)),
+  ];
+}
+
+export const taintEffects = ['NoExecute', 'NoSchedule', 'None'];
+
+export function validateTaintEffect(path: FieldPath, effect: string | undefined): FieldError[] {
+  if (!effect) return [required(path)];
+  return taintEffects.includes(effect) ? [] : [notSupported(path, effect, taintEffects)];
+}

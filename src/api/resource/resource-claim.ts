@@ -1,0 +1,31 @@
+import { FieldPath } from '../../apimachinery/field.ts';
+import { ageColumn, column, nameColumn } from '../columns.ts';
+import { defineKind } from '../define.ts';
+import { immutable } from '../field-checks.ts';
+import type { ResourceClaim } from '../types/resource.v1.gen.ts';
+import { validateClaimStatusUpdate } from './claim-status.ts';
+import { defaultClaimSpec, validateClaimSpec } from './device-claim.ts';
+
+const spec = FieldPath.of('spec');
+
+export const resourceClaim = defineKind<ResourceClaim>({
+  group: 'resource.k8s.io',
+  version: 'v1',
+  kind: 'ResourceClaim',
+  default: (object) => defaultClaimSpec(object.spec),
+  validateCreate: (object) => validateClaimSpec(spec, object.spec),
+  validateUpdate: (object, old) => immutable(spec, object.spec, old.spec),
+  subresources: { status: { validateUpdate: validateClaimStatusUpdate } },
+  columns: [
+    nameColumn,
+    column('State', claimState, { description: 'Whether it is allocated and reserved' }),
+    ageColumn,
+  ],
+});
+
+function claimState({ metadata, status }: ResourceClaim): string {
+  const states: string[] = metadata.deletionTimestamp ? ['deleted'] : [];
+  if (status?.allocation) states.push('allocated', ...(status.reservedFor?.length ? ['reserved'] : []));
+  else if (!metadata.deletionTimestamp) states.push('pending');
+  return states.join(',');
+}
