@@ -34,6 +34,7 @@ module.exports = {
     { name: 'no-circles', comment: 'Two files that need each other are one file or three.', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
   ],
   options: {
+    parser: 'swc', // TypeScript 7 has no API that it could use
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },

@@ -19,7 +19,7 @@ if (runs('check')) {
   step('lint and format', ['npx', 'biome', 'check', '--error-on-warnings', '--max-diagnostics=50']);
   step('types', ['npx', 'tsc']);
   step('types of the dashboard', ['npx', 'tsc', '-p', 'dashboard']);
-  step('import walls', ['npx', 'depcruise', '--log-level=error', 'src']);
+  step('import walls', ['npx', 'depcruise', 'src']);
   step('dead code', ['npx', 'knip', '--no-progress']);
 }
 if (runs('unit')) suite('unit', ['npx', 'vitest', 'run', '--config', 'vitest.config.ts', ...process.argv.slice(3)]);

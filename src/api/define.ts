@@ -1,4 +1,5 @@
 import { apiVersionOf, type KubeObject, type UnstructuredObject, type Verb } from '../apimachinery/meta.ts';
+import type { Schema } from '../apimachinery/schema.ts';
 import { ageColumn, nameColumn } from './columns.ts';
 import resourceFacts from './facts/resources.json' with { type: 'json' };
 import type { KindDefinition, SubresourceDefinition } from './kind.ts';
@@ -81,10 +82,8 @@ export function defineKind<T extends KubeObject = UnstructuredObject>(options: K
     columns: [nameColumn, ageColumn],
     selectableFields: {},
     ...options,
-    // In Kubernetes' types the spec is a struct, never absent.
     default(object) {
-      const draft = object as { spec?: unknown };
-      if (draft.spec == null && schema.fields?.().get('spec')?.schema.type === 'object') draft.spec = {};
+      fillSpec(object as { spec?: unknown }, schema);
       options.default?.(object);
     },
     resource,
@@ -100,4 +99,16 @@ export function defineKind<T extends KubeObject = UnstructuredObject>(options: K
 
 function subresource({ kind, group, version, verbs }: ResourceFact): Omit<SubresourceDefinition, 'name'> {
   return { kind, verbs, ...(group !== undefined ? { group } : {}), ...(version !== undefined ? { version } : {}) };
+}
+
+/** In Kubernetes' types the spec is a struct: an absent one reads as a spec that says nothing. */
+function fillSpec(object: { spec?: unknown }, schema: Schema): void {
+  if (object.spec != null) return;
+  const spec = schema.fields?.().get('spec')?.schema;
+  if (spec?.type === 'object') object.spec = zeroStruct(spec);
+}
+
+function zeroStruct(schema: Schema): object {
+  const fields = [...(schema.fields?.() ?? [])].filter(([, field]) => field.required && field.schema.type === 'object');
+  return Object.fromEntries(fields.map(([name, field]) => [name, zeroStruct(field.schema)]));
 }

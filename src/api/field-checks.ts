@@ -32,6 +32,17 @@ export function requiredOneOf(path: FieldPath, value: string | undefined, suppor
   return value === undefined || value === '' ? [required(path)] : optionalOneOf(path, value, supported);
 }
 
+/** The indexes of values that were there before. */
+export function repeatedIndexes(values: readonly unknown[]): ReadonlySet<number> {
+  const seen = new Set<unknown>();
+  const repeated = new Set<number>();
+  values.forEach((value, index) => {
+    if (seen.has(value)) repeated.add(index);
+    seen.add(value);
+  });
+  return repeated;
+}
+
 /** Deep equality of JSON data where an absent list and an empty one, and an absent field and null, are the same. */
 export function semanticEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;

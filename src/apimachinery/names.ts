@@ -55,7 +55,7 @@ const subdomainMessage = mustMatch(
   'example.com',
 );
 
-export function isDns1123Label(value: string): string[] {
+export function isDns1123Label(value = ''): string[] {
   const errors = byteLength(value) > 63 ? [maxCharacters(63)] : [];
   if (!dns1123Label.test(value)) {
     errors.push(
@@ -72,13 +72,13 @@ export function isDns1123Label(value: string): string[] {
   return errors;
 }
 
-export function isDns1123Subdomain(value: string): string[] {
+export function isDns1123Subdomain(value = ''): string[] {
   const errors = byteLength(value) > 253 ? [maxCharacters(253)] : [];
   if (!dns1123Subdomain.test(value)) errors.push(subdomainMessage);
   return errors;
 }
 
-export function isDns1123SubdomainWithUnderscore(value: string): string[] {
+export function isDns1123SubdomainWithUnderscore(value = ''): string[] {
   const errors = byteLength(value) > 253 ? [maxCharacters(253)] : [];
   if (!dns1123SubdomainWithUnderscore.test(value)) {
     errors.push(
@@ -92,7 +92,7 @@ export function isDns1123SubdomainWithUnderscore(value: string): string[] {
   return errors;
 }
 
-export function isWildcardDns1123Subdomain(value: string): string[] {
+export function isWildcardDns1123Subdomain(value = ''): string[] {
   const errors = byteLength(value) > 253 ? [maxCharacters(253)] : [];
   if (!wildcard.test(value)) {
     errors.push(
@@ -106,7 +106,7 @@ export function isWildcardDns1123Subdomain(value: string): string[] {
   return errors;
 }
 
-export function isDns1035Label(value: string): string[] {
+export function isDns1035Label(value = ''): string[] {
   const errors = byteLength(value) > 63 ? [maxCharacters(63)] : [];
   if (!dns1035Label.test(value)) {
     errors.push(
@@ -122,7 +122,7 @@ export function isDns1035Label(value: string): string[] {
 }
 
 /** Label keys, annotation keys, resource names, finalizers: `name` or `dns.prefix/name`. */
-export function isQualifiedName(value: string): string[] {
+export function isQualifiedName(value = ''): string[] {
   const namePart = mustMatch(
     "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
     qualifiedNamePattern,
@@ -150,7 +150,7 @@ export function isQualifiedName(value: string): string[] {
   return errors;
 }
 
-export function isLabelValue(value: string): string[] {
+export function isLabelValue(value = ''): string[] {
   const errors = byteLength(value) > 63 ? [maxBytes(63)] : [];
   if (!labelValue.test(value)) {
     errors.push(
@@ -172,7 +172,7 @@ function parentDirectory(value: string): string[] {
   return value.startsWith('..') ? ["must not start with '..'"] : [];
 }
 
-export function isEnvVarName(value: string): string[] {
+export function isEnvVarName(value = ''): string[] {
   const errors = envVarName.test(value)
     ? []
     : [
@@ -188,14 +188,14 @@ export function isEnvVarName(value: string): string[] {
 }
 
 /** What container environments accept since Kubernetes 1.34: printable ASCII without `=`. */
-export function isRelaxedEnvVarName(value: string): string[] {
+export function isRelaxedEnvVarName(value = ''): string[] {
   if (value === '') return [`environment variable name ${empty}`];
   return /^[\x20-\x3c\x3e-\x7e]*$/.test(value)
     ? []
     : ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
 }
 
-export function isConfigMapKey(value: string): string[] {
+export function isConfigMapKey(value = ''): string[] {
   const errors = byteLength(value) > 253 ? [maxCharacters(253)] : [];
   if (!configMapKey.test(value)) {
     errors.push(
@@ -211,7 +211,7 @@ export function isConfigMapKey(value: string): string[] {
   return [...errors, ...parentDirectory(value)];
 }
 
-export function isCIdentifier(value: string): string[] {
+export function isCIdentifier(value = ''): string[] {
   return cIdentifier.test(value)
     ? []
     : [
@@ -225,7 +225,7 @@ export function isCIdentifier(value: string): string[] {
       ];
 }
 
-export function isPercent(value: string): string[] {
+export function isPercent(value = ''): string[] {
   return percent.test(value)
     ? []
     : [
@@ -238,7 +238,7 @@ export function isPercent(value: string): string[] {
       ];
 }
 
-export function isHttpHeaderName(value: string): string[] {
+export function isHttpHeaderName(value = ''): string[] {
   return httpHeaderName.test(value)
     ? []
     : [
@@ -251,7 +251,7 @@ export function isHttpHeaderName(value: string): string[] {
 }
 
 /** The part after the first `/` of a domain-prefixed path (`acme.io/foo`). */
-export function isHttpPath(value: string): string[] {
+export function isHttpPath(value = ''): string[] {
   return httpPath.test(value) ? [] : [mustMatch('Invalid path', httpPathPattern)];
 }
 
@@ -269,7 +269,7 @@ export function isUserId(id: number): string[] {
 }
 
 /** An IANA service name (RFC 6335), lower case only. */
-export function isPortName(value: string): string[] {
+export function isPortName(value = ''): string[] {
   const errors = byteLength(value) > 15 ? [maxCharacters(15)] : [];
   if (!portName.test(value)) errors.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)');
   if (!/[a-z]/.test(value)) errors.push('must contain at least one letter (a-z)');
@@ -285,19 +285,19 @@ function parseSloppy(value: string): 4 | 6 | undefined {
   return isIPv6(value) ? 6 : undefined;
 }
 
-export function isIP(value: string): string[] {
+export function isIP(value = ''): string[] {
   return parseSloppy(value) ? [] : ['must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'];
 }
 
-export function isIPv4Address(value: string): string[] {
+export function isIPv4Address(value = ''): string[] {
   return parseSloppy(value) === 4 ? [] : ['must be a valid IPv4 address'];
 }
 
-export function isIPv6Address(value: string): string[] {
+export function isIPv6Address(value = ''): string[] {
   return parseSloppy(value) === 6 ? [] : ['must be a valid IPv6 address'];
 }
 
-export function isCIDR(value: string): string[] {
+export function isCIDR(value = ''): string[] {
   const slash = value.indexOf('/');
   const family = slash < 0 ? undefined : parseSloppy(value.slice(0, slash));
   const length = value.slice(slash + 1);

@@ -29,7 +29,10 @@ export interface ApiServerOptions {
   authentication(reader: ObjectReader): Authenticator;
   authorization(reader: ObjectReader): Authorizer & Partial<RulesReviewer>;
   /** The result is called at every request, for steps come and go with plugins. */
-  admission?(reader: ObjectReader, transport: (user: UserInfo, userAgent?: string) => Transport): () => readonly AdmissionStep[];
+  admission?(
+    reader: ObjectReader,
+    transport: (user: UserInfo, userAgent?: string) => Transport,
+  ): () => readonly AdmissionStep[];
   readonly audit?: AuditTrail;
   /** Encryption at rest. */
   readonly transformer?: ValueTransformer;

@@ -2,8 +2,8 @@ import { apiVersionOf, type UnstructuredObject, type WatchEvent } from '../apima
 import { badRequest, internalError, isStatusError, StatusError } from '../apimachinery/status-error.ts';
 import type { ApiRequest, ApiResponse, Transport, WatchStream } from '../apimachinery/transport.ts';
 import type { UserInfo } from '../sdk/user.ts';
-import type { RequestHeaders } from './request/request-context.ts';
 import type { IncomingRequest } from './request/request-chain.ts';
+import type { RequestHeaders } from './request/request-context.ts';
 import type { ListResult, Result, WatchResult } from './request/result.ts';
 import type { RunningWatch } from './watch-cache/watch.ts';
 
@@ -39,10 +39,11 @@ export class InProcessTransport implements Transport {
     const done = (async () => {
       const result = await this.#send(request, { ...request.query, watch: true }, []);
       if (result.type !== 'watch') throw badRequest(`${request.path} cannot be watched`);
-      if (!stopped) await follow(result, onEvents, (started) => {
-        running = started;
-        if (stopped) started.stop();
-      });
+      if (!stopped)
+        await follow(result, onEvents, (started) => {
+          running = started;
+          if (stopped) started.stop();
+        });
     })();
     const stop = () => {
       stopped = true;
@@ -82,15 +83,16 @@ export class InProcessTransport implements Transport {
 }
 
 function follow(
-  { definition, open }: WatchResult,
+  { open }: WatchResult,
   onEvents: (events: readonly WatchEvent<UnstructuredObject>[]) => void,
   started: (watch: RunningWatch) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    void definition;
     started(
       open({
-        deliver: (notices) => onEvents(notices.map(({ type, entry }) => ({ type, object: entry.object }))),
+        deliver(notices) {
+          onEvents(notices.map(({ type, entry }) => ({ type, object: entry.object })));
+        },
         close: (error) => (error ? reject(error) : resolve()),
       }),
     );
@@ -108,7 +110,11 @@ function bodyOf(result: Result): { status: number; body: unknown } {
     case 'content':
       return { status: result.status, body: contentOf(result) };
     default:
-      throw new StatusError({ code: 400, reason: 'BadRequest', message: 'the in-process transport carries no streams' });
+      throw new StatusError({
+        code: 400,
+        reason: 'BadRequest',
+        message: 'the in-process transport carries no streams',
+      });
   }
 }
 

@@ -73,10 +73,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const reader = new ObjectReader(kinds, cache);
   const authentication = options.authentication(reader);
   const authorization = options.authorization(reader);
-  const transport = (user: UserInfo, userAgent = 'k8ts') => new InProcessTransport((request) => chain.handle(request), user, userAgent);
+  const transport = (user: UserInfo, userAgent = 'k8ts') =>
+    new InProcessTransport((request) => chain.handle(request), user, userAgent);
   const admission = options.admission?.(reader, transport) ?? (() => []);
 
-  const allocator = new ServiceAllocator(options.serviceCIDRs ?? DEFAULT_SERVICE_CIDRS, options.nodePorts ?? DEFAULT_NODE_PORTS);
+  const allocator = new ServiceAllocator(
+    options.serviceCIDRs ?? DEFAULT_SERVICE_CIDRS,
+    options.nodePorts ?? DEFAULT_NODE_PORTS,
+  );
   cache.resource('', 'services').listen(allocator);
   const hooks = new Map<string, ResourceHooks>([
     ['/services', allocator],

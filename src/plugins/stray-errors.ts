@@ -1,43 +1,53 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
+type ErrorEvent = 'uncaughtException' | 'unhandledRejection';
+
+/** Tells the listeners of all hosts in the process from those of others. */
+const OURS = Symbol.for('k8ts/stray-errors');
+
 /**
  * Tells whose error it is when a timer, socket or promise of a plugin throws outside any call. Node would end the process:
  * a plugin's error ends the plugin alone. Errors of everybody else go on as they would without this.
  */
 export class StrayErrors {
   readonly #owner = new AsyncLocalStorage<(error: unknown) => void>();
+  readonly #onException = this.#listener('uncaughtException');
+  readonly #onRejection = this.#listener('unhandledRejection');
   #listening = false;
-
-  readonly #onError = (error: unknown): void => {
-    const crashed = this.#owner.getStore();
-    if (crashed) {
-      crashed(error);
-      return;
-    }
-    const others = process.listenerCount('uncaughtException') + process.listenerCount('unhandledRejection') > 2;
-    if (others) return;
-    this.stop();
-    // Thrown anew with nobody listening: Node prints it and ends the process.
-    setImmediate(() => {
-      throw error;
-    });
-  };
 
   start(): void {
     if (this.#listening) return;
     this.#listening = true;
-    process.on('uncaughtException', this.#onError);
-    process.on('unhandledRejection', this.#onError);
+    process.on('uncaughtException', this.#onException);
+    process.on('unhandledRejection', this.#onRejection);
   }
 
   stop(): void {
     this.#listening = false;
-    process.off('uncaughtException', this.#onError);
-    process.off('unhandledRejection', this.#onError);
+    process.off('uncaughtException', this.#onException);
+    process.off('unhandledRejection', this.#onRejection);
   }
 
   /** Runs a call whose later errors go to `crashed`. */
   run<T>(crashed: (error: unknown) => void, call: () => T): T {
     return this.#owner.run(crashed, call);
+  }
+
+  #listener(event: ErrorEvent): (error: unknown) => void {
+    const listener = (error: unknown): void => {
+      const crashed = this.#owner.getStore();
+      if (crashed) {
+        crashed(error);
+        return;
+      }
+      const others = process.listeners(event as 'uncaughtException').some((other) => !(OURS in other));
+      if (others) return;
+      // Nobody else listens: the error is thrown anew, and with the last of our listeners gone Node ends the process by it.
+      if (event === 'uncaughtException') this.stop();
+      setImmediate(() => {
+        throw error;
+      });
+    };
+    return Object.assign(listener, { [OURS]: true });
   }
 }

@@ -9,7 +9,7 @@ import {
 import type { Draft } from '../../apimachinery/json.ts';
 import { validateLabelSelector } from '../../apimachinery/labels.ts';
 import { isPathSegmentName } from '../../apimachinery/names.ts';
-import { invalidFor, optionalOneOf, requiredOneOf } from '../field-checks.ts';
+import { invalidFor, optionalOneOf, repeatedIndexes, requiredOneOf } from '../field-checks.ts';
 import type {
   MatchResources,
   NamedRuleWithOperations,
@@ -54,13 +54,11 @@ export function validateMatchResources(path: FieldPath, match: MatchResources): 
 
 function validateNamedRule(path: FieldPath, rule: NamedRuleWithOperations): FieldError[] {
   const names = rule.resourceNames ?? [];
+  const repeated = repeatedIndexes(names);
   return [
     ...names.flatMap((name, index) => {
       const at = path.child('resourceNames').index(index);
-      return [
-        ...invalidFor(at, name, isPathSegmentName(name)),
-        ...(names.indexOf(name) < index ? [duplicate(at, name)] : []),
-      ];
+      return [...invalidFor(at, name, isPathSegmentName(name)), ...(repeated.has(index) ? [duplicate(at, name)] : [])];
     }),
     ...validateRule(path, rule),
   ];

@@ -7,6 +7,7 @@ import {
   required,
 } from '../../apimachinery/field.ts';
 import { defineKind } from '../define.ts';
+import { repeatedIndexes } from '../field-checks.ts';
 import type { ValidatingAdmissionPolicyBinding } from '../types/admissionregistration.v1.gen.ts';
 import { bindingColumns, validateBinding } from './policies.ts';
 import { defaultMatchResources } from './rules.ts';
@@ -26,9 +27,10 @@ export const validatingAdmissionPolicyBinding = defineKind<ValidatingAdmissionPo
 
 function validateActions(given: readonly string[]): FieldError[] {
   if (given.length === 0) return [required(path, 'at least one validation action is required')];
+  const repeated = repeatedIndexes(given);
   const errors = given.flatMap((action, index) => [
     ...(actions.includes(action) ? [] : [notSupported(path.index(index), action, actions)]),
-    ...(given.indexOf(action) < index ? [duplicate(path.index(index), action)] : []),
+    ...(repeated.has(index) ? [duplicate(path.index(index), action)] : []),
   ]);
   if (given.includes('Deny') && given.includes('Warn'))
     errors.push(

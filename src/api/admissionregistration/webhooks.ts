@@ -11,7 +11,7 @@ import { validateLabelSelector } from '../../apimachinery/labels.ts';
 import { isDns1035Label } from '../../apimachinery/names.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { validateFullyQualifiedName } from '../domain-names.ts';
-import { invalidFor, optionalOneOf } from '../field-checks.ts';
+import { invalidFor, optionalOneOf, repeatedIndexes } from '../field-checks.ts';
 import type { PrinterColumn } from '../kind.ts';
 import type {
   MutatingWebhook,
@@ -80,8 +80,9 @@ function validateWebhook(path: FieldPath, webhook: Webhook): FieldError[] {
 function validateReviewVersions(webhook: FieldPath, { admissionReviewVersions: versions = [] }: Webhook): FieldError[] {
   const path = webhook.child('admissionReviewVersions');
   if (versions.length === 0) return [required(path, `must specify one of ${reviewVersions.join(', ')}`)];
+  const repeated = repeatedIndexes(versions);
   const errors = versions.flatMap((version, index) =>
-    versions.indexOf(version) < index
+    repeated.has(index)
       ? [invalidValue(path.index(index), version, 'duplicate version')]
       : invalidFor(path.index(index), version, isDns1035Label(version)),
   );

@@ -1,6 +1,6 @@
 import { type FieldError, type FieldPath, forbiddenField, invalidValue, required } from '../../apimachinery/field.ts';
 import { isDns1035Label } from '../../apimachinery/names.ts';
-import { invalidFor, requiredOneOf } from '../field-checks.ts';
+import { invalidFor, repeatedIndexes, requiredOneOf } from '../field-checks.ts';
 import type { CustomResourceConversion } from '../types/apiextensions.v1.gen.ts';
 import { validateWebhookClientConfig } from '../webhook-client-config.ts';
 
@@ -23,9 +23,10 @@ export function validateConversion(path: FieldPath, conversion: CustomResourceCo
   else errors.push(...validateWebhookClientConfig(config, webhook.clientConfig));
   const versions = webhook?.conversionReviewVersions ?? [];
   if (versions.length === 0) return [...errors, required(versionsPath)];
+  const repeated = repeatedIndexes(versions);
   versions.forEach((version, index) => {
     const at = versionsPath.index(index);
-    if (versions.indexOf(version) < index) errors.push(invalidValue(at, version, 'duplicate version'));
+    if (repeated.has(index)) errors.push(invalidValue(at, version, 'duplicate version'));
     else errors.push(...invalidFor(at, version, isDns1035Label(version)));
   });
   if (!versions.some((version) => reviewVersions.includes(version)))

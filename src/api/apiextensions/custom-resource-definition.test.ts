@@ -43,7 +43,12 @@ const invalidSchema = (schema: object, version: object = {}) =>
 describe('CustomResourceDefinition', () => {
   it('is defaulted and remembers its storage version', () => {
     const object = crd();
-    expect(object.spec.names).toEqual({ plural: 'crontabs', kind: 'CronTab', singular: 'crontab', listKind: 'CronTabList' });
+    expect(object.spec.names).toEqual({
+      plural: 'crontabs',
+      kind: 'CronTab',
+      singular: 'crontab',
+      listKind: 'CronTabList',
+    });
     expect(object.spec.conversion).toEqual({ strategy: 'None' });
     expect(object.status).toEqual({ storedVersions: ['v1'] });
     expect(invalid({})).toEqual([]);
@@ -58,7 +63,10 @@ describe('CustomResourceDefinition', () => {
     ]);
     const version = crd().spec.versions[0];
     expect(invalid({ versions: [version, { ...version, name: 'v2' }] })).toEqual([
-      expect.stringMatching(/^spec\.versions: Invalid value: .*: must have exactly one version marked as storage version$/),
+      expect.stringMatching(
+        /^spec\.versions: Invalid value: .*: must have exactly one version marked as storage version$/,
+      ),
+      'status.storedVersions: Invalid value: ["v1"]: must have the storage version v2',
     ]);
     expect(invalid({ versions: [{ ...version, schema: undefined }] })).toEqual([
       'spec.versions[0].schema.openAPIV3Schema: Required value',
@@ -79,11 +87,17 @@ describe('CustomResourceDefinition', () => {
       'spec.validation.openAPIV3Schema.properties[a].items: Required value: must be specified',
     ]);
     expect(
-      invalidSchema({ type: 'object', properties: { a: { type: 'string' } }, allOf: [{ properties: { b: { minimum: 1 } } }] }),
+      invalidSchema({
+        type: 'object',
+        properties: { a: { type: 'string' } },
+        allOf: [{ properties: { b: { minimum: 1 } } }],
+      }),
     ).toEqual([
       'spec.validation.openAPIV3Schema.properties[b]: Required value: because it is defined in spec.validation.openAPIV3Schema.allOf[0].properties[b]',
     ]);
-    expect(invalidSchema({ type: 'object', properties: { a: { type: 'string', anyOf: [{ type: 'string' }] } } })).toEqual([
+    expect(
+      invalidSchema({ type: 'object', properties: { a: { type: 'string', anyOf: [{ type: 'string' }] } } }),
+    ).toEqual([
       'spec.validation.openAPIV3Schema.properties[a].anyOf[0].type: Forbidden: must be empty to be structural',
     ]);
     expect(
@@ -118,11 +132,17 @@ describe('CustomResourceDefinition', () => {
       'spec.validation.openAPIV3Schema.properties[list].items.properties[name].default: Required value: this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property',
     ]);
     expect(
-      invalidSchema({ type: 'object' }, { subresources: { scale: { specReplicasPath: '.size', statusReplicasPath: '.status.size' } } }),
+      invalidSchema(
+        { type: 'object' },
+        { subresources: { scale: { specReplicasPath: '.size', statusReplicasPath: '.status.size' } } },
+      ),
+    ).toEqual(['spec.subresources.scale.specReplicasPath: Invalid value: ".size": should be a json path under .spec']);
+    expect(
+      invalidSchema(
+        { type: 'object' },
+        { additionalPrinterColumns: [{ name: 'Size', type: 'text', jsonPath: 'spec' }] },
+      ),
     ).toEqual([
-      'spec.subresources.scale.specReplicasPath: Invalid value: ".size": should be a json path under .spec',
-    ]);
-    expect(invalidSchema({ type: 'object' }, { additionalPrinterColumns: [{ name: 'Size', type: 'text', jsonPath: 'spec' }] })).toEqual([
       'spec.additionalPrinterColumns[0].type: Invalid value: "text": must be one of boolean,date,integer,number,string',
       'spec.additionalPrinterColumns[0].jsonPath: Invalid value: "spec": must be a simple json path starting with .',
     ]);
@@ -142,7 +162,9 @@ describe('CustomResourceDefinition', () => {
     removed.spec.versions = [{ ...old.spec.versions[0], name: 'v2' }];
     definition.prepareForUpdate?.(removed, old);
     expect(texts(definition.validate?.(removed))).toEqual([
-      expect.stringContaining('status.storedVersions[0]: Invalid value: "v1": missing from spec.versions; v1 was previously'),
+      expect.stringContaining(
+        'status.storedVersions[0]: Invalid value: "v1": missing from spec.versions; v1 was previously',
+      ),
     ]);
   });
 });

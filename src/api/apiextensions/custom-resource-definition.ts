@@ -41,7 +41,7 @@ export const customResourceDefinition = defineKind<CustomResourceDefinition>({
   validateUpdate: (object, old) => [
     ...validateSpecUpdate(object, old),
     ...validateApproval(object, old),
-    ...(old.spec.preserveUnknownFields ? [] : validatePreserveUnknownFields(object)),
+    ...(old.spec?.preserveUnknownFields ? [] : validatePreserveUnknownFields(object)),
   ],
   subresources: {
     status: {
@@ -242,16 +242,16 @@ function validatePreserveUnknownFields({ spec: crd }: CustomResourceDefinition):
 /** Where objects are stored may not change, nor, once it is served, what they are called. */
 function validateSpecUpdate(object: CustomResourceDefinition, old: CustomResourceDefinition): FieldError[] {
   const established = isCrdConditionTrue(old, 'Established');
-  const now = object.spec;
-  const was = old.spec;
+  const now = object.spec ?? ({} as CustomResourceDefinitionSpec);
+  const was = old.spec ?? ({} as CustomResourceDefinitionSpec);
   return [
     ...(established
       ? [
           ...immutable(spec.child('scope'), now.scope, was.scope),
-          ...immutable(spec.child('names', 'kind'), now.names?.kind, was.names.kind),
+          ...immutable(spec.child('names', 'kind'), now.names?.kind, was.names?.kind),
         ]
       : []),
     ...immutable(spec.child('group'), now.group, was.group),
-    ...immutable(spec.child('names', 'plural'), now.names?.plural, was.names.plural),
+    ...immutable(spec.child('names', 'plural'), now.names?.plural, was.names?.plural),
   ];
 }

@@ -6,7 +6,7 @@ import {
   notSupported,
   required,
 } from '../../apimachinery/field.ts';
-import { optionalOneOf } from '../field-checks.ts';
+import { optionalOneOf, repeatedIndexes } from '../field-checks.ts';
 import type { JSONSchemaProps, ValidationRule } from '../types/apiextensions.v1.gen.ts';
 import { additionalPropertiesSchema, hasTupleItems, itemsSchema, properties, property } from './schema-children.ts';
 
@@ -173,6 +173,7 @@ function validateMapItems(
         "must be object if parent array's x-kubernetes-list-type is map",
       ),
     ];
+  const repeated = repeatedIndexes(keys);
   keys.forEach((key, index) => {
     const field = property(items, key);
     const at = path.child('items', 'properties').key(key);
@@ -185,7 +186,7 @@ function validateMapItems(
           "must be a scalar type if parent array's x-kubernetes-list-type is map",
         ),
       );
-    if (keys.indexOf(key) < index) errors.push(invalidValue(keysPath, keys, 'must not contain duplicate entries'));
+    if (repeated.has(index)) errors.push(invalidValue(keysPath, keys, 'must not contain duplicate entries'));
     if (!field) return;
     if (!items.required?.includes(key) && field.default === undefined)
       errors.push(

@@ -60,14 +60,16 @@ describe('Deployment', () => {
     expect(invalid({ selector: { matchLabels: { app: 'other' } } })).toEqual([
       'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`',
     ]);
-    expect(invalid({ selector: {} })).toEqual(['spec.selector: Invalid value: {}: empty selector is invalid for deployment']);
+    expect(invalid({ selector: {} })).toEqual([
+      'spec.selector: Invalid value: {}: empty selector is invalid for deployment',
+    ]);
     expect(invalid({ replicas: -1 })).toEqual(['spec.replicas: Invalid value: -1: must be greater than or equal to 0']);
     expect(invalid({ strategy: { type: 'Recreate', rollingUpdate: {} } })).toEqual([
       "spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'",
     ]);
-    expect(invalid({ strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: '0%' } } })).toEqual([
-      'spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0',
-    ]);
+    expect(
+      invalid({ strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: '0%' } } }),
+    ).toEqual(['spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0']);
     expect(invalid({ strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '101%' } } })).toEqual([
       'spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "101%": must not be greater than 100%',
     ]);
@@ -100,7 +102,11 @@ describe('Deployment', () => {
   it('prints and scales', () => {
     const object = { ...defaulted(deployment, { replicas: 3 }), status: { readyReplicas: 2, updatedReplicas: 3 } };
     expect(row(deployment, object)).toEqual({ Name: 'web', Ready: '2/3', 'Up-to-date': 3, Available: 0, Age: '5m30s' });
-    expect(row(deployment, object, true)).toMatchObject({ Containers: 'web', Images: 'nginx:1.27', Selector: 'app=web' });
+    expect(row(deployment, object, true)).toMatchObject({
+      Containers: 'web',
+      Images: 'nginx:1.27',
+      Selector: 'app=web',
+    });
     const { scale } = deployment.subresources;
     scale?.setReplicas(object, 5);
     expect(scale?.getReplicas(object)).toBe(5);
@@ -152,7 +158,12 @@ describe('StatefulSet', () => {
       updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
       persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
       volumeClaimTemplates: [
-        { apiVersion: 'v1', kind: 'PersistentVolumeClaim', spec: { volumeMode: 'Filesystem' }, status: { phase: 'Pending' } },
+        {
+          apiVersion: 'v1',
+          kind: 'PersistentVolumeClaim',
+          spec: { volumeMode: 'Filesystem' },
+          status: { phase: 'Pending' },
+        },
       ],
     });
   });

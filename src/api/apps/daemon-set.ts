@@ -31,11 +31,11 @@ export const daemonSet = defineKind<DaemonSet>({
   },
   prepareForUpdate: (object, old) => {
     const before = Number(old.metadata.annotations?.[templateGeneration]) || 1;
-    const changed = !semanticEqual(object.spec.template, old.spec.template);
+    const changed = !semanticEqual(object.spec?.template, old.spec?.template);
     setTemplateGeneration(object, changed ? before + 1 : before);
   },
   validate: (object) => validateSpec(object.spec),
-  validateUpdate: (object, old) => immutable(spec.child('selector'), object.spec.selector, old.spec.selector),
+  validateUpdate: (object, old) => immutable(spec.child('selector'), object.spec?.selector, old.spec?.selector),
   subresources: {
     status: {
       validateUpdate: (object, old) => [

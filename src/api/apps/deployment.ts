@@ -32,7 +32,7 @@ export const deployment = defineKind<Deployment>({
   generation: 'spec',
   default: setDefaults,
   validate: (object) => validateSpec(object.spec),
-  validateUpdate: (object, old) => immutable(spec.child('selector'), object.spec.selector, old.spec.selector),
+  validateUpdate: (object, old) => immutable(spec.child('selector'), object.spec?.selector, old.spec?.selector),
   subresources: {
     status: {
       validateUpdate: (object, old) => [

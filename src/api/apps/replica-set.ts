@@ -25,7 +25,7 @@ export const replicaSet = defineKind<ReplicaSet>({
     if (spec.template) defaultPodTemplateSpec(spec.template);
   },
   validate: (object) => validateSpec(object.spec),
-  validateUpdate: (object, old) => immutable(spec.child('selector'), object.spec.selector, old.spec.selector),
+  validateUpdate: (object, old) => immutable(spec.child('selector'), object.spec?.selector, old.spec?.selector),
   subresources: {
     status: { validateUpdate: (object) => validateStatus(object.status ?? { replicas: 0 }) },
     scale: {

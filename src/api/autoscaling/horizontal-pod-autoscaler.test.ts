@@ -21,7 +21,9 @@ describe('HorizontalPodAutoscaler', () => {
     v2.default?.(object);
     expect(object.spec).toMatchObject({
       minReplicas: 1,
-      metrics: [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } }],
+      metrics: [
+        { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } },
+      ],
       behavior: {
         scaleUp: {
           stabilizationWindowSeconds: 5,
@@ -43,10 +45,11 @@ describe('HorizontalPodAutoscaler', () => {
     expect(invalid({ minReplicas: 6, maxReplicas: 5 })).toEqual([
       'spec.maxReplicas: Invalid value: 5: must be greater than or equal to `minReplicas`',
     ]);
-    expect(invalid({ metrics: [{ type: 'Pods', resource: { name: 'cpu', target: { type: 'Utilization' } } }] })).toEqual([
+    expect(
+      invalid({ metrics: [{ type: 'Pods', resource: { name: 'cpu', target: { type: 'Utilization' } } }] }),
+    ).toEqual([
       'spec.metrics[0].resource.target.averageUtilization: Required value: must set either a target raw value or a target utilization',
       'spec.metrics[0].pods: Required value: must populate information for the given metric source',
-      'spec.metrics[0].resource: Forbidden: must populate the given metric source only',
     ]);
     expect((v1.validate?.(autoscaler({ maxReplicas: 0 })) ?? []).map(String)).toEqual([
       'spec.maxReplicas: Invalid value: 0: must be greater than 0',
@@ -64,7 +67,11 @@ describe('autoscaling/v1', () => {
           { type: 'Pods', pods: { metric: { name: 'rps' }, target: { type: 'AverageValue', averageValue: '1k' } } },
           {
             type: 'Object',
-            object: { describedObject: scaleTargetRef, metric: { name: 'hits' }, target: { type: 'Value', value: '10' } },
+            object: {
+              describedObject: scaleTargetRef,
+              metric: { name: 'hits' },
+              target: { type: 'Value', value: '10' },
+            },
           },
           {
             type: 'External',
@@ -79,7 +86,9 @@ describe('autoscaling/v1', () => {
       status: {
         currentReplicas: 2,
         desiredReplicas: 3,
-        currentMetrics: [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: 70, averageValue: '70m' } } }],
+        currentMetrics: [
+          { type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: 70, averageValue: '70m' } } },
+        ],
         conditions: [{ type: 'AbleToScale', status: 'True' }],
       },
     };

@@ -69,7 +69,7 @@ function validateConditions(job: Job, changed: (type: string) => boolean): Field
     [criteriaMet && failed, 'cannot set SuccessCriteriaMet=True and Failed=true conditions'],
     [criteriaMet && failureTarget, 'cannot set SuccessCriteriaMet=True and FailureTarget=true conditions'],
     [
-      job.spec.successPolicy !== undefined && !criteriaMet && complete,
+      job.spec?.successPolicy !== undefined && !criteriaMet && complete,
       'cannot set Complete=True for Job with SuccessPolicy unless SuccessCriteriaMet=True',
     ],
   ];
@@ -134,7 +134,7 @@ function validateFinished(
 
 function validateIndexes(job: Job, changed: (field: keyof JobStatus) => boolean): FieldError[] {
   const { completedIndexes = '', failedIndexes } = job.status ?? {};
-  const { completions, completionMode, backoffLimitPerIndex } = job.spec;
+  const { completions, completionMode, backoffLimitPerIndex } = job.spec ?? ({} as Job['spec']);
   const completedPath = status.child('completedIndexes');
   const failedPath = status.child('failedIndexes');
   const errors: FieldError[] = [];
@@ -179,12 +179,12 @@ function validateTransition(job: Job, old: Job, changed: (field: keyof JobStatus
   if ((now.failed ?? 0) < (was.failed ?? 0))
     errors.push(invalidValue(status.child('failed'), now.failed ?? 0, 'cannot decrease the failed counter'));
   // An indexed Job scaled down (parallelism and completions move together) forgets the indexes above.
-  const scalable = job.spec.completions === job.spec.parallelism;
+  const scalable = job.spec?.completions === job.spec?.parallelism;
   if (!scalable && (now.succeeded ?? 0) < (was.succeeded ?? 0))
     errors.push(invalidValue(status.child('succeeded'), now.succeeded ?? 0, 'cannot decrease the succeeded counter'));
   if (now.completionTime && was.completionTime && changed('completionTime'))
     errors.push(invalidValue(status.child('completionTime'), now.completionTime, 'field is immutable'));
-  if (was.startTime && changed('startTime') && !job.spec.suspend)
+  if (was.startTime && changed('startTime') && !job.spec?.suspend)
     errors.push(required(status.child('startTime'), 'startTime cannot be removed for unsuspended job'));
   const wasMet = hasJobCondition(old, 'SuccessCriteriaMet');
   const isMet = hasJobCondition(job, 'SuccessCriteriaMet');

@@ -85,7 +85,9 @@ describe('Job', () => {
     const old = created();
     const moved = structuredClone(old);
     moved.spec.template.spec.nodeSelector = { disk: 'ssd' };
-    expect(texts(job.validateUpdate?.(moved, old))[0]).toMatch(/^spec\.template: Invalid value: .*: field is immutable$/);
+    expect(texts(job.validateUpdate?.(moved, old))[0]).toMatch(
+      /^spec\.template: Invalid value: .*: field is immutable$/,
+    );
     old.spec.suspend = true;
     moved.spec.suspend = true;
     expect(texts(job.validateUpdate?.(moved, old))).toEqual([]);

@@ -136,6 +136,7 @@ function validateGeneratedSelector(job: Job): FieldError[] {
 }
 
 function validateJobUpdate(job: Job, old: Job): FieldError[] {
+  if (!job.spec?.template) return [];
   const now = job.spec;
   const was = old.spec;
   const unchanged = (field: keyof Job['spec']) => immutable(spec.child(field), now[field], was[field]);

@@ -1,8 +1,12 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { certificateSigningRequest as definition, prepareApproval, validateApproval } from './certificate-signing-request.ts';
-import { validateSignerName } from './signer-name.ts';
 import { FieldPath } from '../../apimachinery/field.ts';
+import {
+  certificateSigningRequest as definition,
+  prepareApproval,
+  validateApproval,
+} from './certificate-signing-request.ts';
+import { validateSignerName } from './signer-name.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: objects under test are partly invalid on purpose
 type Loose = any;
@@ -10,7 +14,9 @@ type Loose = any;
 const der = (tag: number, ...parts: Buffer[]) => {
   const content = Buffer.concat(parts);
   const length =
-    content.length < 0x80 ? Buffer.from([content.length]) : Buffer.from([0x82, content.length >> 8, content.length & 0xff]);
+    content.length < 0x80
+      ? Buffer.from([content.length])
+      : Buffer.from([0x82, content.length >> 8, content.length & 0xff]);
   return Buffer.concat([Buffer.from([tag]), length, content]);
 };
 
@@ -19,7 +25,12 @@ function requestOf(publicKey: KeyObject, privateKey: KeyObject, oid: string): st
   const spki = publicKey.export({ format: 'der', type: 'spki' }) as Buffer;
   const info = der(0x30, der(0x02, Buffer.from([0])), der(0x30), spki, der(0xa0));
   const signature = sign('sha256', info, privateKey);
-  const request = der(0x30, info, der(0x30, der(0x06, Buffer.from(oid, 'hex'))), der(0x03, Buffer.from([0]), signature));
+  const request = der(
+    0x30,
+    info,
+    der(0x30, der(0x06, Buffer.from(oid, 'hex'))),
+    der(0x03, Buffer.from([0]), signature),
+  );
   const pem = `-----BEGIN CERTIFICATE REQUEST-----\n${request.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`;
   return Buffer.from(pem).toString('base64');
 }
@@ -40,13 +51,25 @@ describe('CertificateSigningRequest', () => {
   it('accepts requests signed by their own key only', () => {
     expect(invalid({})).toEqual([]);
     expect(invalid({ request: requestOf(rsa.publicKey, rsa.privateKey, '2a864886f70d01010b') })).toEqual([]);
-    expect(invalid({ request: requestOf(rsa.publicKey, createPrivateKey(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'pem', type: 'pkcs8' })), '2a864886f70d01010b') })[0]).toMatch(
-      /x509: signature verification failed$/,
-    );
+    expect(
+      invalid({
+        request: requestOf(
+          rsa.publicKey,
+          createPrivateKey(
+            generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'pem', type: 'pkcs8' }),
+          ),
+          '2a864886f70d01010b',
+        ),
+      })[0],
+    ).toMatch(/x509: signature verification failed$/);
     expect(invalid({ request: Buffer.from('hello').toString('base64') })).toEqual([
       'spec.request: Invalid value: "aGVsbG8=": PEM block type must be CERTIFICATE REQUEST',
     ]);
-    const truncated = Buffer.from(Buffer.from(request, 'base64').toString().replace(/.{40}\n-----END/, '\n-----END')).toString('base64');
+    const truncated = Buffer.from(
+      Buffer.from(request, 'base64')
+        .toString()
+        .replace(/.{40}\n-----END/, '\n-----END'),
+    ).toString('base64');
     expect(invalid({ request: truncated })[0]).toMatch(/x509: malformed certificate request$/);
   });
 
@@ -73,7 +96,12 @@ describe('CertificateSigningRequest', () => {
     expect(now.spec).toEqual(old.spec);
     expect(now.status).toEqual({
       conditions: [
-        { type: 'Approved', status: 'True', lastUpdateTime: '2026-01-01T00:00:00Z', lastTransitionTime: '2026-01-01T00:00:00Z' },
+        {
+          type: 'Approved',
+          status: 'True',
+          lastUpdateTime: '2026-01-01T00:00:00Z',
+          lastTransitionTime: '2026-01-01T00:00:00Z',
+        },
       ],
     });
     expect(validateApproval(now, old)).toEqual([]);

@@ -11,7 +11,7 @@ import {
 import { type Draft, draft } from '../../apimachinery/json.ts';
 import { ageColumn, column, nameColumn, orNone } from '../columns.ts';
 import { defineKind } from '../define.ts';
-import { optionalOneOf, requiredOneOf, semanticEqual } from '../field-checks.ts';
+import { optionalOneOf, repeatedIndexes, requiredOneOf, semanticEqual } from '../field-checks.ts';
 import type { CertificateSigningRequest } from '../types/certificates.v1.gen.ts';
 import { certificateChainProblem, checkCertificationRequest } from './certification-request.ts';
 import { validateSignerName } from './signer-name.ts';
@@ -126,9 +126,7 @@ function validateSpec({ spec: request }: CertificateSigningRequest): FieldError[
   asked.forEach((usage, index) => {
     errors.push(...optionalOneOf(spec.child('usages').index(index), usage, usages));
   });
-  asked.forEach((usage, index) => {
-    if (asked.indexOf(usage) < index) errors.push(duplicate(spec.child('usages').index(index), usage));
-  });
+  for (const index of repeatedIndexes(asked)) errors.push(duplicate(spec.child('usages').index(index), asked[index]));
   if (signerName === 'kubernetes.io/legacy-unknown')
     errors.push(
       invalidValue(spec.child('signerName'), signerName, 'the legacy signerName is not allowed via this API version'),

@@ -1,156 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { draft } from '../../apimachinery/json.ts';
 import type { UnstructuredObject } from '../../apimachinery/meta.ts';
-import { applyDefaults } from '../../apimachinery/typecheck.ts';
 import { event as newEvent } from '../events/event.ts';
 import { plugin } from '../k8ts/plugin.ts';
-import type { KindDefinition } from '../kind.ts';
 import { configMap } from './config-map.ts';
 import { endpoints } from './endpoints.ts';
 import { event } from './event.ts';
 import { limitRange } from './limit-range.ts';
 import { namespace } from './namespace.ts';
 import { node } from './node.ts';
-import { persistentVolume } from './persistent-volume.ts';
-import { persistentVolumeClaim } from './persistent-volume-claim.ts';
 import { replicationController } from './replication-controller.ts';
 import { resourceQuota } from './resource-quota.ts';
 import { secret } from './secret.ts';
-import { service } from './service.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: objects of many kinds, read field by field
-type Loose = any;
-
-function create(kind: KindDefinition, object: object, name = 'x'): Loose {
-  const result = draft({ metadata: { name, namespace: 'default' }, ...object }) as Loose;
-  applyDefaults(result, kind.schema);
-  kind.default?.(result);
-  kind.prepareForCreate?.(result);
-  return result;
-}
-
-function update(
-  kind: KindDefinition,
-  old: Loose,
-  change: (object: Loose) => void,
-): { object: Loose; errors: string[] } {
-  const object = draft(old) as Loose;
-  change(object);
-  applyDefaults(object, kind.schema);
-  kind.default?.(object);
-  kind.prepareForUpdate?.(object, old);
-  const errors = [...(kind.validate?.(object) ?? []), ...(kind.validateUpdate?.(object, old) ?? [])];
-  return { object, errors: errors.map(String) };
-}
-
-const errorsOf = (kind: KindDefinition, object: Loose) => (kind.validate?.(object) ?? []).map(String);
-const now = Date.parse('2026-01-01T01:00:00Z');
-const row = (kind: KindDefinition, object: Loose) =>
-  Object.fromEntries(kind.columns.map(({ name, value }) => [name, value(object, now)]));
-
-describe('services', () => {
-  const web = create(service, { spec: { selector: { app: 'web' }, ports: [{ port: 80 }] } });
-
-  it('are ClusterIP services by default', () => {
-    expect(web).toMatchObject({
-      spec: {
-        type: 'ClusterIP',
-        sessionAffinity: 'None',
-        internalTrafficPolicy: 'Cluster',
-        ports: [{ port: 80, protocol: 'TCP', targetPort: 80 }],
-      },
-      status: { loadBalancer: {} },
-    });
-    expect(web.spec.externalTrafficPolicy).toBeUndefined();
-    expect(errorsOf(service, web)).toEqual([]);
-    expect(create(service, { spec: { type: 'LoadBalancer', ports: [{ port: 80 }] } }).spec).toMatchObject({
-      allocateLoadBalancerNodePorts: true,
-      externalTrafficPolicy: 'Cluster',
-    });
-  });
-
-  it.each([
-    [{ ports: [] }, ['spec.ports: Required value']],
-    [
-      { ports: [{ port: 80 }, { port: 80, name: 'b' }] },
-      [
-        'spec.ports[0].name: Required value',
-        'spec.ports[1]: Duplicate value: {"Name":"","Protocol":"TCP","AppProtocol":null,"Port":80,"TargetPort":0,"NodePort":0}',
-      ],
-    ],
-    [
-      { ports: [{ port: 80, nodePort: 30000 }] },
-      ["spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'"],
-    ],
-    [{ type: 'ExternalName' }, ['spec.externalName: Required value']],
-    [
-      { type: 'Magic', ports: [{ port: 80 }] },
-      [
-        'spec.type: Unsupported value: "Magic": supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"',
-      ],
-    ],
-    [
-      { ports: [{ port: 80 }], loadBalancerClass: 'a.b/c' },
-      ["spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer'"],
-    ],
-    [
-      { ports: [{ port: 80 }], externalIPs: ['127.0.0.1'] },
-      ['spec.externalIPs[0]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)'],
-    ],
-  ] as readonly (readonly [object, readonly string[]])[])('refuses %j', (spec, errors) => {
-    expect(errorsOf(service, create(service, { spec }))).toEqual(errors);
-  });
-
-  it('keep their addresses through updates, and drop what a new type has no use for', () => {
-    const old = draft(create(service, { spec: { type: 'NodePort', ports: [{ port: 80 }] } })) as Loose;
-    Object.assign(old.spec, {
-      clusterIP: '10.96.0.9',
-      clusterIPs: ['10.96.0.9'],
-      ipFamilies: ['IPv4'],
-      ipFamilyPolicy: 'SingleStack',
-    });
-    old.spec.ports[0].nodePort = 30080;
-    const kept = update(service, old, (next) => {
-      delete next.spec.clusterIP;
-      delete next.spec.clusterIPs;
-      delete next.spec.ports[0].nodePort;
-    });
-    expect(kept.errors).toEqual([]);
-    expect(kept.object.spec).toEqual(old.spec);
-    const internal = update(service, old, (next) => {
-      next.spec.type = 'ClusterIP';
-    });
-    expect(internal.errors).toEqual([]);
-    expect(internal.object.spec.ports[0].nodePort).toBeUndefined();
-    expect(internal.object.spec.externalTrafficPolicy).toBeUndefined();
-    const moved = update(service, old, (next) => {
-      next.spec.clusterIP = '10.96.0.10';
-    });
-    expect(moved.errors).toEqual(['spec.clusterIPs[0]: Invalid value: ["10.96.0.10"]: may not change once set']);
-  });
-
-  it('print as kubectl shows them', () => {
-    const balanced = create(service, {
-      spec: {
-        type: 'LoadBalancer',
-        clusterIP: '10.0.0.1',
-        selector: { a: 'b' },
-        ports: [
-          { port: 80, nodePort: 30080 },
-          { port: 53, protocol: 'UDP', name: 'x' },
-        ],
-      },
-    });
-    expect(row(service, balanced)).toMatchObject({
-      Type: 'LoadBalancer',
-      'Cluster-IP': '10.0.0.1',
-      'External-IP': '<pending>',
-      'Port(s)': '80:30080/TCP,53/UDP',
-      Selector: 'a=b',
-      Age: '<unknown>',
-    });
-  });
-});
+import { create, errorsOf, type Loose, row, update } from './testing.ts';
 
 describe('namespaces', () => {
   it('start active, with their finalizer and label', () => {
@@ -220,75 +82,6 @@ describe('config maps and secrets', () => {
     const old = create(secret, {});
     expect(update(secret, old, (next) => void Object.assign(next, { type: 'x/y' })).errors).toEqual([
       'type: Invalid value: "x/y": field is immutable',
-    ]);
-  });
-});
-
-describe('volumes and claims', () => {
-  const seed = {
-    spec: {
-      capacity: { storage: '1Gi' },
-      volumeMode: 'Filesystem',
-      accessModes: ['ReadWriteOnce'],
-      storageClassName: 'my-storage-class',
-      persistentVolumeReclaimPolicy: 'Retain',
-      mountOptions: ['hard', 'nfsvers=4.1'],
-      nfs: { path: '/path/to/nfs', server: 'nfs-server.example.com' },
-    },
-  };
-
-  it('accepts the NFS volume of the documentation and prints it', () => {
-    const volume = create(persistentVolume, seed, 'my-pv');
-    expect(errorsOf(persistentVolume, volume)).toEqual([]);
-    expect(volume.spec).toEqual(seed.spec);
-    expect(row(persistentVolume, { ...volume, status: { phase: 'Available' } })).toMatchObject({
-      Name: 'my-pv',
-      Capacity: '1Gi',
-      'Access Modes': 'RWO',
-      'Reclaim Policy': 'Retain',
-      Status: 'Available',
-      Claim: '',
-      StorageClass: 'my-storage-class',
-      VolumeAttributesClass: '<unset>',
-      VolumeMode: 'Filesystem',
-    });
-  });
-
-  it('refuses volumes without a place or a size', () => {
-    expect(errorsOf(persistentVolume, create(persistentVolume, { spec: {} }))).toEqual([
-      'spec.accessModes: Required value: at least 1 access mode is required',
-      'spec.capacity: Required value',
-      'spec: Required value: must specify a volume type',
-    ]);
-    const moved = update(persistentVolume, create(persistentVolume, seed), (next) => {
-      next.spec.nfs.path = '/elsewhere';
-    });
-    expect(moved.errors).toEqual([
-      'spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation',
-    ]);
-  });
-
-  it('lets bound claims grow and nothing else', () => {
-    const claim = create(persistentVolumeClaim, {
-      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
-    });
-    expect(claim.status).toEqual({ phase: 'Pending' });
-    expect(claim.spec.volumeMode).toBe('Filesystem');
-    expect(errorsOf(persistentVolumeClaim, claim)).toEqual([]);
-    const size = (storage: string) => (next: Loose) => {
-      next.spec.resources.requests.storage = storage;
-    };
-    const fixed =
-      'spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
-    expect(update(persistentVolumeClaim, claim, size('2Gi')).errors).toEqual([fixed]);
-    const binding = update(persistentVolumeClaim, claim, (next) => {
-      next.spec.volumeName = 'pv';
-    });
-    expect(binding.errors).toEqual([]);
-    const bound = { ...binding.object, status: { phase: 'Bound', capacity: { storage: '1Gi' } } };
-    expect(update(persistentVolumeClaim, bound, size('2Gi')).errors).toEqual([]);
-    expect(update(persistentVolumeClaim, bound, size('1Mi')).errors).toEqual([
-      'spec.resources.requests.storage: Forbidden: field can not be less than status.capacity',
     ]);
   });
 });

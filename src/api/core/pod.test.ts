@@ -1,40 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type Draft, draft } from '../../apimachinery/json.ts';
-import { applyDefaults } from '../../apimachinery/typecheck.ts';
 import type { Pod } from '../types/core.v1.gen.ts';
 import { pod as podKind } from './pod.ts';
 import { computeQosClass } from './pod-qos.ts';
-import {
-  applyEphemeralContainers,
-  applyResize,
-  bindPod,
-  validateEphemeralContainersUpdate,
-  validateResize,
-} from './pod-subresources.ts';
-
-function podOf(spec: object, metadata: object = {}): Pod {
-  const pod = draft({
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: 'web', namespace: 'default', ...metadata },
-    spec,
-  });
-  applyDefaults(pod, podKind.schema);
-  podKind.default?.(pod as never);
-  podKind.prepareForCreate?.(pod as never);
-  return pod as unknown as Pod;
-}
-const errorsOf = (pod: Pod) => (podKind.validate?.(pod) ?? []).map(String);
-const updateErrors = (change: (pod: Draft<Pod>) => void, old: Pod) => {
-  const next = draft(old);
-  change(next);
-  return (podKind.validateUpdate?.(next as Pod, old) ?? []).map(String);
-};
-const minimal = { containers: [{ name: 'web', image: 'nginx' }] };
+import { minimalPod, podErrors, podOf } from './testing.ts';
 
 describe('pod defaults', () => {
-  it('completes a minimal pod as Kubernetes does', () => {
-    expect(podOf(minimal)).toMatchObject({
+  it('completes a minimalPod pod as Kubernetes does', () => {
+    expect(podOf(minimalPod)).toMatchObject({
       spec: {
         containers: [
           {
@@ -55,7 +27,7 @@ describe('pod defaults', () => {
       },
       status: { phase: 'Pending', qosClass: 'BestEffort' },
     });
-    expect(errorsOf(podOf(minimal))).toEqual([]);
+    expect(podErrors(podOf(minimalPod))).toEqual([]);
   });
 
   it.each([
@@ -115,11 +87,11 @@ describe('pod defaults', () => {
       { name: 'd', hostPath: { path: '/tmp', type: '' } },
     ]);
     expect(status?.qosClass).toBe('Burstable');
-    expect(errorsOf({ spec } as Pod)).toEqual([]);
+    expect(podErrors({ spec } as Pod)).toEqual([]);
   });
 
   it('holds a gated pod back', () => {
-    expect(podOf({ ...minimal, schedulingGates: [{ name: 'example.com/wait' }] }).status?.conditions).toMatchObject([
+    expect(podOf({ ...minimalPod, schedulingGates: [{ name: 'example.com/wait' }] }).status?.conditions).toMatchObject([
       { type: 'PodScheduled', status: 'False', reason: 'SchedulingGated' },
     ]);
   });
@@ -132,7 +104,7 @@ describe('pod defaults', () => {
       labelSelector: {},
       matchLabelKeys: ['hash'],
     };
-    const pod = podOf({ ...minimal, topologySpreadConstraints: [constraint] }, { labels: { hash: 'x' } });
+    const pod = podOf({ ...minimalPod, topologySpreadConstraints: [constraint] }, { labels: { hash: 'x' } });
     expect(pod.spec.topologySpreadConstraints?.[0]?.labelSelector).toEqual({
       matchExpressions: [{ key: 'hash', operator: 'In', values: ['x'] }],
     });
@@ -190,24 +162,24 @@ describe('pod validation', () => {
     ],
     [
       'a probe on an init container',
-      { ...minimal, initContainers: [{ name: 'i', image: 'x', livenessProbe: { tcpSocket: { port: 1 } } }] },
+      { ...minimalPod, initContainers: [{ name: 'i', image: 'x', livenessProbe: { tcpSocket: { port: 1 } } }] },
       [
         'spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without restartPolicy=Always',
       ],
     ],
     [
       'a restart policy unheard of',
-      { ...minimal, restartPolicy: 'Sometimes' },
+      { ...minimalPod, restartPolicy: 'Sometimes' },
       ['spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"'],
     ],
     [
       'two volume sources',
-      { ...minimal, volumes: [{ name: 'v', emptyDir: {}, hostPath: { path: '/x' } }] },
+      { ...minimalPod, volumes: [{ name: 'v', emptyDir: {}, hostPath: { path: '/x' } }] },
       ['spec.volumes[0].hostPath: Forbidden: may not specify more than 1 volume type'],
     ],
     [
       'a way out of the volume',
-      { ...minimal, volumes: [{ name: 'v', secret: { secretName: 's', items: [{ key: 'k', path: '../x' }] } }] },
+      { ...minimalPod, volumes: [{ name: 'v', secret: { secretName: 's', items: [{ key: 'k', path: '../x' }] } }] },
       [`spec.volumes[0].secret.items[0].path: Invalid value: "../x": must not contain '..'`],
     ],
     [
@@ -219,7 +191,7 @@ describe('pod validation', () => {
     ],
     [
       'a toleration of everything with a value',
-      { ...minimal, tolerations: [{ operator: 'Equal', value: 'x' }] },
+      { ...minimalPod, tolerations: [{ operator: 'Equal', value: 'x' }] },
       [
         'spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which means "match all values and all keys"',
       ],
@@ -227,7 +199,7 @@ describe('pod validation', () => {
     [
       'affinity without terms',
       {
-        ...minimal,
+        ...minimalPod,
         affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [] } } },
       },
       [
@@ -243,7 +215,7 @@ describe('pod validation', () => {
     ],
   ];
   it.each(cases)('refuses %s', (_, spec, errors) => {
-    expect(errorsOf(podOf(spec))).toEqual(errors);
+    expect(podErrors(podOf(spec))).toEqual(errors);
   });
 
   it('accepts a pod that uses much of the API', () => {
@@ -307,96 +279,17 @@ describe('pod validation', () => {
       hostAliases: [{ ip: '10.0.0.1', hostnames: ['db'] }],
       securityContext: { fsGroup: 2000, sysctls: [{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }] },
     });
-    expect(errorsOf(pod)).toEqual([]);
-  });
-});
-
-describe('pod updates', () => {
-  const old = podOf({ ...minimal, tolerations: [{ key: 'a', operator: 'Exists' }], activeDeadlineSeconds: 10 });
-
-  it('allows images, more tolerations and a shorter deadline', () => {
-    const errors = updateErrors((pod) => {
-      pod.spec.containers[0]!.image = 'nginx:2';
-      pod.spec.tolerations?.push({ key: 'b', operator: 'Exists' });
-      pod.spec.activeDeadlineSeconds = 5;
-    }, old);
-    expect(errors).toEqual([]);
-  });
-
-  it('refuses all else in the words that clients look for', () => {
-    const [error, ...more] = updateErrors((pod) => {
-      pod.spec.nodeSelector = { a: 'b' };
-    }, old);
-    expect(more).toEqual([]);
-    expect(error).toContain(
-      'spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n',
-    );
-    expect(updateErrors((pod) => pod.spec.containers.pop(), old)).toEqual([
-      'spec.containers: Forbidden: pod updates may not add or remove containers',
-    ]);
-    expect(updateErrors((pod) => void delete pod.spec.tolerations, old)).toEqual([
-      'spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds',
-    ]);
-  });
-
-  it('adds ephemeral containers through their subresource alone', () => {
-    const requested = draft(old);
-    requested.spec.ephemeralContainers = [{ name: 'debug', image: 'busybox', targetContainerName: 'web' }];
-    requested.spec.nodeSelector = { ignored: 'yes' };
-    podKind.default?.(requested);
-    const next = applyEphemeralContainers(requested as Pod, old) as Pod;
-    expect(next.spec.nodeSelector).toBeUndefined();
-    expect(validateEphemeralContainersUpdate(next, old).map(String)).toEqual([]);
-    expect(validateEphemeralContainersUpdate(old, next).map(String)).toEqual([
-      'spec.ephemeralContainers: Forbidden: existing ephemeral containers "debug" may not be removed\n',
-    ]);
-    expect((podKind.validateCreate?.(next) ?? []).map(String)).toEqual([
-      'spec.ephemeralContainers: Forbidden: cannot be set on create',
-    ]);
-  });
-
-  it('resizes cpu and memory without a change of QoS class', () => {
-    const limited = podOf({
-      containers: [{ name: 'web', image: 'nginx', resources: { requests: { cpu: '1' }, limits: { cpu: '2' } } }],
-    });
-    const resize = (resources: object) => {
-      const requested = draft(limited);
-      requested.spec.containers[0]!.resources = resources;
-      return validateResize(applyResize(requested as Pod, limited) as Pod, limited, requested as Pod).map(String);
-    };
-    expect(resize({ requests: { cpu: '1500m' }, limits: { cpu: '2' } })).toEqual([]);
-    expect(resize({ requests: { cpu: '1' }, limits: { cpu: '2', 'ephemeral-storage': '1Gi' } })).toEqual([
-      'spec: Forbidden: only cpu and memory resources are mutable',
-    ]);
-    expect(resize({})).toContain(
-      'spec: Invalid value: "BestEffort": Pod QOS Class may not change as a result of resizing',
-    );
-  });
-
-  it('binds a pod once', () => {
-    const pod = draft(podOf(minimal));
-    const binding = {
-      apiVersion: 'v1',
-      kind: 'Binding',
-      metadata: { name: 'web' },
-      target: { kind: 'Node', name: 'n1' },
-    };
-    expect(bindPod(pod, binding, '2026-01-01T00:00:00Z')).toBeUndefined();
-    expect(pod.spec.nodeName).toBe('n1');
-    expect(pod.status?.conditions).toEqual([
-      { type: 'PodScheduled', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' },
-    ]);
-    expect(bindPod(pod, binding, '2026-01-01T00:00:00Z')).toBe('pod web is already assigned to node "n1"');
+    expect(podErrors(pod)).toEqual([]);
   });
 });
 
 describe('pod deletion and QoS', () => {
   it('waits for what runs', () => {
-    const scheduled = podOf({ ...minimal, nodeName: 'n1' });
+    const scheduled = podOf({ ...minimalPod, nodeName: 'n1' });
     expect(podKind.gracePeriod?.(scheduled, undefined)).toBe(30);
     expect(podKind.gracePeriod?.(scheduled, 5)).toBe(5);
     expect(podKind.gracePeriod?.(scheduled, -1)).toBe(1);
-    expect(podKind.gracePeriod?.(podOf(minimal), undefined)).toBe(0);
+    expect(podKind.gracePeriod?.(podOf(minimalPod), undefined)).toBe(0);
     expect(podKind.gracePeriod?.({ ...scheduled, status: { phase: 'Succeeded' } }, undefined)).toBe(0);
   });
 
@@ -407,94 +300,5 @@ describe('pod deletion and QoS', () => {
     const both = { cpu: '1', memory: '1Gi' };
     expect(of({ requests: both, limits: { cpu: '1000m', memory: '1024Mi' } })).toBe('Guaranteed');
     expect(of({ requests: { 'example.com/gpu': '1' } })).toBe('BestEffort');
-  });
-});
-
-describe('pod columns', () => {
-  const now = Date.parse('2026-01-01T01:00:00Z');
-  const created = { creationTimestamp: '2026-01-01T00:00:00Z' };
-  const rowOf = (pod: Pod) => Object.fromEntries(podKind.columns.map(({ name, value }) => [name, value(pod, now)]));
-  const withStatus = (status: object, spec: object = minimal, metadata: object = {}) =>
-    ({ ...podOf(spec, { ...created, ...metadata }), status }) as Pod;
-  const running = { name: 'web', ready: true, restartCount: 0, image: '', imageID: '', state: { running: {} } };
-
-  it('prints a running pod', () => {
-    const pod = withStatus(
-      { phase: 'Running', podIPs: [{ ip: '10.0.0.5' }], containerStatuses: [running] },
-      { ...minimal, nodeName: 'n1', readinessGates: [{ conditionType: 'example.com/x' }] },
-    );
-    expect(rowOf(pod)).toEqual({
-      Name: 'web',
-      Ready: '1/1',
-      Status: 'Running',
-      Restarts: '0',
-      Age: '60m',
-      IP: '10.0.0.5',
-      Node: 'n1',
-      'Nominated Node': '<none>',
-      'Readiness Gates': '0/1',
-    });
-  });
-
-  it('counts restarts and says when the last was', () => {
-    const crashed = {
-      ...running,
-      ready: false,
-      restartCount: 3,
-      state: { waiting: { reason: 'CrashLoopBackOff' } },
-      lastState: { terminated: { exitCode: 1, finishedAt: '2026-01-01T00:55:00Z' } },
-    };
-    expect(rowOf(withStatus({ phase: 'Running', containerStatuses: [crashed] }))).toMatchObject({
-      Ready: '0/1',
-      Status: 'CrashLoopBackOff',
-      Restarts: '3 (5m ago)',
-    });
-  });
-
-  const init = {
-    initContainers: [
-      { name: 'a', image: 'x' },
-      { name: 'b', image: 'x' },
-    ],
-    ...minimal,
-  };
-  const done = { name: 'a', state: { terminated: { exitCode: 0 } } };
-  it.each([
-    ['Pending', {}, minimal, {}],
-    ['Init:1/2', { initContainerStatuses: [done, { name: 'b', state: { running: {} } }] }, init, {}],
-    ['Init:ExitCode:2', { initContainerStatuses: [{ name: 'a', state: { terminated: { exitCode: 2 } } }] }, init, {}],
-    [
-      'Init:ErrImagePull',
-      { initContainerStatuses: [{ name: 'a', state: { waiting: { reason: 'ErrImagePull' } } }] },
-      init,
-      {},
-    ],
-    [
-      'Completed',
-      {
-        phase: 'Succeeded',
-        containerStatuses: [{ name: 'web', state: { terminated: { exitCode: 0, reason: 'Completed' } } }],
-      },
-      minimal,
-      {},
-    ],
-    ['Evicted', { phase: 'Failed', reason: 'Evicted' }, minimal, {}],
-    [
-      'Terminating',
-      { phase: 'Running', containerStatuses: [running] },
-      minimal,
-      { deletionTimestamp: '2026-01-01T00:59:00Z' },
-    ],
-    [
-      'Completed',
-      {
-        phase: 'Succeeded',
-        containerStatuses: [{ name: 'web', state: { terminated: { exitCode: 0, reason: 'Completed' } } }],
-      },
-      minimal,
-      { deletionTimestamp: '2026-01-01T00:59:00Z' },
-    ],
-  ])('says %s', (word, status, spec, metadata) => {
-    expect(rowOf(withStatus({ phase: 'Pending', ...status }, spec, metadata)).Status).toBe(word);
   });
 });

@@ -14,7 +14,10 @@ type Loose = any;
 
 const metadata = { name: 'web', namespace: 'default', creationTimestamp: '2026-01-01T00:00:00Z' };
 const backend = { service: { name: 'web', port: { number: 80 } } };
-const rule = (path: object, host?: string) => ({ host, http: { paths: [{ backend, pathType: 'Prefix', path: '/', ...path }] } });
+const rule = (path: object, host?: string) => ({
+  host,
+  http: { paths: [{ backend, pathType: 'Prefix', path: '/', ...path }] },
+});
 const withRules = (...rules: object[]): Loose => ({ metadata, spec: { rules } });
 
 describe('Ingress', () => {
@@ -46,7 +49,12 @@ describe('Ingress', () => {
   });
 
   it('prints', () => {
-    const object = withRules(rule({}, 'a.example'), rule({}, 'b.example'), rule({}, 'c.example'), rule({}, 'd.example'));
+    const object = withRules(
+      rule({}, 'a.example'),
+      rule({}, 'b.example'),
+      rule({}, 'c.example'),
+      rule({}, 'd.example'),
+    );
     object.status = { loadBalancer: { ingress: [{ ip: '10.0.0.2' }, { hostname: 'lb.example' }] } };
     expect(ingress.columns.map((column) => column.value(object, Date.parse('2026-01-01T00:00:10Z')))).toEqual([
       'web',
@@ -75,14 +83,19 @@ describe('NetworkPolicy', () => {
   it('is about what its rules are about', () => {
     const object: Loose = { metadata, spec: { podSelector: {}, egress: [{ ports: [{ port: 53 }] }] } };
     networkPolicy.default?.(object);
-    expect(object.spec).toMatchObject({ policyTypes: ['Ingress', 'Egress'], egress: [{ ports: [{ protocol: 'TCP' }] }] });
+    expect(object.spec).toMatchObject({
+      policyTypes: ['Ingress', 'Egress'],
+      egress: [{ ports: [{ protocol: 'TCP' }] }],
+    });
   });
 
   it('refuses impossible peers', () => {
     const peer = (...from: object[]) =>
       texts(networkPolicy.validate?.({ metadata, spec: { podSelector: {}, ingress: [{ from }] } } as Loose));
     expect(peer({ ipBlock: { cidr: '10.0.0.0/8', except: ['10.1.0.0/16'] } })).toEqual([]);
-    expect(peer({}, { ipBlock: { cidr: '10.0.0.0/8', except: ['11.0.0.0/16', '10.0.0.0/8'] }, podSelector: {} })).toEqual([
+    expect(
+      peer({}, { ipBlock: { cidr: '10.0.0.0/8', except: ['11.0.0.0/16', '10.0.0.0/8'] }, podSelector: {} }),
+    ).toEqual([
       'spec.ingress[0].from[0]: Required value: must specify a peer',
       'spec.ingress[0].from[1].ipBlock.except[0]: Invalid value: "11.0.0.0/16": must be a strict subset of `cidr`',
       'spec.ingress[0].from[1].ipBlock.except[1]: Invalid value: "10.0.0.0/8": must be a strict subset of `cidr`',
@@ -109,12 +122,21 @@ describe('IPAddress and ServiceCIDR', () => {
 
 describe('EndpointSlice', () => {
   it('names its ports and refuses special addresses', () => {
-    const object: Loose = { metadata, addressType: 'IPv4', ports: [{ port: 80 }], endpoints: [{ addresses: ['127.0.0.1'] }] };
+    const object: Loose = {
+      metadata,
+      addressType: 'IPv4',
+      ports: [{ port: 80 }],
+      endpoints: [{ addresses: ['127.0.0.1'] }],
+    };
     endpointSlice.default?.(object);
     expect(object.ports).toEqual([{ port: 80, name: '', protocol: 'TCP' }]);
     expect(texts(endpointSlice.validate?.(object))).toEqual([
       'endpoints[0].addresses[0]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
     ]);
-    expect(endpointSlice.columns.slice(1, 4).map((column) => column.value(object, 0))).toEqual(['IPv4', '80', '127.0.0.1']);
+    expect(endpointSlice.columns.slice(1, 4).map((column) => column.value(object, 0))).toEqual([
+      'IPv4',
+      '80',
+      '127.0.0.1',
+    ]);
   });
 });

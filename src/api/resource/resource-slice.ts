@@ -40,9 +40,9 @@ export const resourceSlice = defineKind<ResourceSlice>({
   },
   validate: (object) => validateSpec(object.spec ?? ({} as ResourceSliceSpec)),
   validateUpdate: (object, old) => [
-    ...immutable(spec.child('pool', 'name'), object.spec.pool?.name, old.spec.pool?.name),
-    ...immutable(spec.child('driver'), object.spec.driver, old.spec.driver),
-    ...immutable(spec.child('nodeName'), object.spec.nodeName, old.spec.nodeName),
+    ...immutable(spec.child('pool', 'name'), object.spec?.pool?.name, old.spec?.pool?.name),
+    ...immutable(spec.child('driver'), object.spec?.driver, old.spec?.driver),
+    ...immutable(spec.child('nodeName'), object.spec?.nodeName, old.spec?.nodeName),
   ],
   columns: [
     nameColumn,

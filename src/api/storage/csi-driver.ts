@@ -27,8 +27,8 @@ export const csiDriver = defineKind<CSIDriver>({
   },
   validate: (object) => validateSpec(object.spec ?? {}),
   validateUpdate: (object, old) => [
-    ...immutable(attachRequired, object.spec.attachRequired, old.spec.attachRequired),
-    ...immutable(spec.child('volumeLifecycleModes'), object.spec.volumeLifecycleModes, old.spec.volumeLifecycleModes),
+    ...immutable(attachRequired, object.spec?.attachRequired, old.spec?.attachRequired),
+    ...immutable(spec.child('volumeLifecycleModes'), object.spec?.volumeLifecycleModes, old.spec?.volumeLifecycleModes),
   ],
   columns: [
     nameColumn,

@@ -2,7 +2,7 @@ import { duplicate, type FieldError, FieldPath, invalidValue, required } from '.
 import { isQualifiedName } from '../../apimachinery/names.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
-import { immutable, invalidFor, nonNegative } from '../field-checks.ts';
+import { immutable, invalidFor, nonNegative, repeatedIndexes } from '../field-checks.ts';
 import type { CSINode, CSINodeDriver } from '../types/storage.v1.gen.ts';
 import { validateCsiDriverName } from './parameters.ts';
 
@@ -45,9 +45,10 @@ function validateDrivers(drivers: readonly CSINodeDriver[]): FieldError[] {
     errors.push(...nonNegative(at.child('allocatable', 'count'), allocatable?.count));
     if (names.has(name)) errors.push(duplicate(at.child('name'), name));
     names.add(name);
+    const repeated = repeatedIndexes(topologyKeys);
     topologyKeys.forEach((key, i) => {
       if (key === '') errors.push(required(at));
-      if (topologyKeys.indexOf(key) < i) errors.push(duplicate(at, key));
+      if (repeated.has(i)) errors.push(duplicate(at, key));
       errors.push(...invalidFor(at, key, isQualifiedName(key)));
     });
   });

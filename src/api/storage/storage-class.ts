@@ -2,7 +2,7 @@ import { duplicate, type FieldError, FieldPath, required } from '../../apimachin
 import { validateLabelName } from '../../apimachinery/labels.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
-import { immutable, optionalOneOf, requiredOneOf, semanticEqual } from '../field-checks.ts';
+import { immutable, optionalOneOf, repeatedIndexes, requiredOneOf } from '../field-checks.ts';
 import type { StorageClass } from '../types/storage.v1.gen.ts';
 import { validateDriver, validateParameters } from './parameters.ts';
 
@@ -53,6 +53,11 @@ export const storageClass = defineKind<StorageClass>({
 
 function validateTopologies(terms: NonNullable<StorageClass['allowedTopologies']>): FieldError[] {
   const errors: FieldError[] = [];
+  const repeated = repeatedIndexes(
+    terms.map(({ matchLabelExpressions = [] }) =>
+      JSON.stringify(matchLabelExpressions.map(({ key, values = [] }) => [key, [...values].sort()]).sort()),
+    ),
+  );
   terms.forEach(({ matchLabelExpressions = [] }, index) => {
     const path = at('allowedTopologies').index(index).child('matchLabelExpressions');
     const keys = new Set<string>();
@@ -60,14 +65,11 @@ function validateTopologies(terms: NonNullable<StorageClass['allowedTopologies']
       const expression = path.index(i);
       errors.push(...validateLabelName(key, expression.child('key')));
       if (values.length === 0) errors.push(required(expression.child('values')));
-      values.forEach((value, j) => {
-        if (values.indexOf(value) < j) errors.push(duplicate(expression.child('values').index(j), value));
-      });
+      for (const j of repeatedIndexes(values)) errors.push(duplicate(expression.child('values').index(j), values[j]));
       if (keys.has(key)) errors.push(duplicate(expression.child('key'), key));
       keys.add(key);
     });
-    if (terms.slice(0, index).some((earlier) => semanticEqual(earlier.matchLabelExpressions, matchLabelExpressions)))
-      errors.push(duplicate(path, ''));
+    if (repeated.has(index)) errors.push(duplicate(path, ''));
   });
   return errors;
 }

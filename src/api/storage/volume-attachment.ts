@@ -23,7 +23,7 @@ export const volumeAttachment = defineKind<VolumeAttachment>({
   version: 'v1',
   kind: 'VolumeAttachment',
   requireResourceVersionOnUpdate: true,
-  validate: (object) => validateSpec(object.spec),
+  validate: (object) => validateSpec(object.spec ?? {}),
   validateUpdate: (object, old) => immutable(spec, object.spec, old.spec),
   subresources: { status: { validateUpdate: (object) => validateStatus(object.status) } },
   columns: [
@@ -39,7 +39,7 @@ export const volumeAttachment = defineKind<VolumeAttachment>({
   ],
 });
 
-function validateSpec({ attacher, nodeName = '', source = {} }: VolumeAttachmentSpec): FieldError[] {
+function validateSpec({ attacher, nodeName = '', source = {} }: Partial<VolumeAttachmentSpec>): FieldError[] {
   const errors = validateCsiDriverName(spec.child('attacher'), attacher);
   const { persistentVolumeName, inlineVolumeSpec } = source;
   const path = spec.child('source');

@@ -31,7 +31,8 @@ export const systemPriorityClasses: BootstrapStep = {
       {
         name: 'system-cluster-critical',
         value: 2_000_000_000,
-        description: 'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+        description:
+          'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
       },
     ];
     for (const { name, value, description } of classes)
@@ -64,7 +65,11 @@ export function kubernetesService({ clusterIP, address, port }: KubernetesServic
         apiVersion: 'v1',
         kind: 'Service',
         metadata: { ...metadata, labels: { component: 'apiserver', provider: 'kubernetes' } },
-        spec: { clusterIP, type: 'ClusterIP', ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: port }] },
+        spec: {
+          clusterIP,
+          type: 'ClusterIP',
+          ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: port }],
+        },
       });
       // Endpoints may not be on loopback: a server that nobody else reaches has a Service without any.
       if (address === '::1' || address.startsWith('127.')) return;

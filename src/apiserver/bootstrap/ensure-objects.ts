@@ -14,8 +14,13 @@ export async function ensure(transport: Transport, collection: string, object: F
 }
 
 /** Creates the object, or gives the one that is there these `fields`. */
-export async function ensureFields(transport: Transport, collection: string, object: Fields, fields: Fields): Promise<void> {
-  const { name } = object['metadata'] as { name: string };
+export async function ensureFields(
+  transport: Transport,
+  collection: string,
+  object: Fields,
+  fields: Fields,
+): Promise<void> {
+  const { name } = object.metadata as { name: string };
   try {
     await transport.request({ method: 'POST', path: collection, body: { ...object, ...fields } });
   } catch (error) {

@@ -15,7 +15,10 @@ export interface DiscoveredResource {
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly stored: boolean;
-  readonly subresources: readonly Omit<DiscoveredResource, 'subresources' | 'shortNames' | 'categories' | 'stored' | 'singularName'>[];
+  readonly subresources: readonly Omit<
+    DiscoveredResource,
+    'subresources' | 'shortNames' | 'categories' | 'stored' | 'singularName'
+  >[];
 }
 
 export interface DiscoveredVersion {
@@ -68,7 +71,10 @@ export class DiscoveryDocuments {
     if (this.#documents.has(key)) return this.#documents.get(key);
     const object = make(this.groups());
     const body = object && JSON.stringify(object);
-    const document = body === undefined ? undefined : { body, etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` };
+    const document =
+      body === undefined
+        ? undefined
+        : { body, etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` };
     this.#documents.set(key, document);
     return document;
   }
@@ -114,11 +120,14 @@ function mergeGroups(sources: readonly (readonly DiscoveredGroup[])[]): Discover
 }
 
 function discovered(definition: KindDefinition): DiscoveredResource {
-  const { group, version, kind, resource, singular, namespaced, verbs, shortNames, categories, subresources } = definition;
+  const { group, version, kind, resource, singular, namespaced, verbs, shortNames, categories, subresources } =
+    definition;
   const own = { group, version, kind, namespaced };
   const below = [
     ...(subresources.status ? [{ ...own, name: 'status', verbs: READ_WRITE }] : []),
-    ...(subresources.scale ? [{ ...own, ...gvkOfScale(subresources.scale.version), name: 'scale', verbs: READ_WRITE }] : []),
+    ...(subresources.scale
+      ? [{ ...own, ...gvkOfScale(subresources.scale.version), name: 'scale', verbs: READ_WRITE }]
+      : []),
     ...(subresources.others ?? []).map((other) => ({
       namespaced,
       name: other.name,

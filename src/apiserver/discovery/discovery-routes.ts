@@ -1,5 +1,5 @@
-import { parseAccept } from '../http/negotiation.ts';
 import { methodNotSupported } from '../../apimachinery/status-error.ts';
+import { parseAccept } from '../http/negotiation.ts';
 import { headerOf, type RequestContext } from '../request/request-context.ts';
 import { type RequestRouter, resourceNotFound } from '../request/request-router.ts';
 import type { ContentResult, Result } from '../request/result.ts';
@@ -63,7 +63,9 @@ export function addDiscoveryRoutes(router: RequestRouter, { documents, serverAdd
   function version(context: RequestContext, group: string, name: string): Result {
     readOnly(context);
     const document = documents.document(`/apis/${group}/${name}`, (groups) => {
-      const found = groups.find((candidate) => candidate.group === group)?.versions.find((item) => item.version === name);
+      const found = groups
+        .find((candidate) => candidate.group === group)
+        ?.versions.find((item) => item.version === name);
       return found && resourceList(group, name, found.resources);
     });
     if (!document) throw resourceNotFound();
@@ -72,11 +74,15 @@ export function addDiscoveryRoutes(router: RequestRouter, { documents, serverAdd
 }
 
 function pathParts({ info }: RequestContext): string[] {
-  return info.path.split('/').filter((part) => part !== '').slice(1);
+  return info.path
+    .split('/')
+    .filter((part) => part !== '')
+    .slice(1);
 }
 
 function readOnly({ method }: RequestContext): void {
-  if (method !== 'GET' && method !== 'HEAD') throw methodNotSupported({ group: '', resource: '' }, method.toLowerCase());
+  if (method !== 'GET' && method !== 'HEAD')
+    throw methodNotSupported({ group: '', resource: '' }, method.toLowerCase());
 }
 
 function aggregatedVersion({ headers }: RequestContext): string | undefined {
@@ -84,9 +90,13 @@ function aggregatedVersion({ headers }: RequestContext): string | undefined {
   if (!accept?.includes('apidiscovery.k8s.io')) return undefined;
   for (const { mediaType, parameters } of parseAccept(accept)) {
     if (mediaType !== 'application/json') continue;
-    if (parameters['as'] === undefined) return undefined;
-    const v = parameters['v'];
-    if (parameters['g'] === 'apidiscovery.k8s.io' && parameters['as'] === 'APIGroupDiscoveryList' && (v === 'v2' || v === 'v2beta1'))
+    if (parameters.as === undefined) return undefined;
+    const v = parameters.v;
+    if (
+      parameters.g === 'apidiscovery.k8s.io' &&
+      parameters.as === 'APIGroupDiscoveryList' &&
+      (v === 'v2' || v === 'v2beta1')
+    )
       return v;
   }
   return undefined;
@@ -94,7 +104,9 @@ function aggregatedVersion({ headers }: RequestContext): string | undefined {
 
 function reply({ headers }: RequestContext, { body, etag }: Document, contentType: string): ContentResult {
   const common = { etag, vary: 'Accept', 'cache-control': 'public' };
-  const unchanged = headerOf(headers, 'if-none-match')?.split(',').some((tag) => tag.trim() === etag);
+  const unchanged = headerOf(headers, 'if-none-match')
+    ?.split(',')
+    .some((tag) => tag.trim() === etag);
   return unchanged
     ? { type: 'content', status: 304, contentType, body: '', headers: common }
     : { type: 'content', status: 200, contentType, body, headers: common };

@@ -12,10 +12,15 @@ export class HealthChecks {
   ]);
 
   /** Every endpoint named asks the check; returns its removal. */
-  add(name: string, check: HealthCheck, endpoints: readonly HealthEndpoint[] = ['healthz', 'livez', 'readyz']): () => void {
+  add(
+    name: string,
+    check: HealthCheck,
+    endpoints: readonly HealthEndpoint[] = ['healthz', 'livez', 'readyz'],
+  ): () => void {
     for (const endpoint of endpoints) this.#checks.get(endpoint)!.set(name, check);
     return () => {
-      for (const endpoint of endpoints) if (this.#checks.get(endpoint)!.get(name) === check) this.#checks.get(endpoint)!.delete(name);
+      for (const endpoint of endpoints)
+        if (this.#checks.get(endpoint)!.get(name) === check) this.#checks.get(endpoint)!.delete(name);
     };
   }
 

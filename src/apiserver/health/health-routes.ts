@@ -35,7 +35,10 @@ async function reportAll(
       return (await passes(name, check, logger)) ? `[+]${name} ok` : `[-]${name} failed: reason withheld`;
     }),
   );
-  if (excluded.size) lines.push(`warn: some health checks cannot be excluded: no matches for ${[...excluded].map((name) => JSON.stringify(name)).join(', ')}`);
+  if (excluded.size)
+    lines.push(
+      `warn: some health checks cannot be excluded: no matches for ${[...excluded].map((name) => JSON.stringify(name)).join(', ')}`,
+    );
   if (lines.some((line) => line.startsWith('[-]'))) return text(500, `${lines.join('\n')}\n${endpoint} check failed\n`);
   return query.has('verbose') ? text(200, `${lines.join('\n')}\n${endpoint} check passed\n`) : text(200, 'ok');
 }
@@ -57,5 +60,11 @@ async function passes(name: string, check: HealthCheck, logger: Logger): Promise
 }
 
 function text(status: number, body: string): ContentResult {
-  return { type: 'content', status, contentType: 'text/plain; charset=utf-8', body, headers: { 'x-content-type-options': 'nosniff' } };
+  return {
+    type: 'content',
+    status,
+    contentType: 'text/plain; charset=utf-8',
+    body,
+    headers: { 'x-content-type-options': 'nosniff' },
+  };
 }

@@ -1,6 +1,6 @@
+import type { InFlight } from '../request/in-flight.ts';
 import type { RequestInfo } from '../request/request-info.ts';
 import type { RequestRouter } from '../request/request-router.ts';
-import type { InFlight } from '../request/in-flight.ts';
 import type { WatchCache } from '../watch-cache/watch-cache.ts';
 
 const BUCKETS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 30, 60];
@@ -51,7 +51,8 @@ export class RequestMetrics {
     const { Registry, Gauge, collectDefaultMetrics } = await import('prom-client');
     const registry = new Registry();
     collectDefaultMetrics({ register: registry });
-    const gauge = (name: string, help: string, labelNames: string[]) => new Gauge({ name, help, labelNames, registers: [registry] });
+    const gauge = (name: string, help: string, labelNames: string[]) =>
+      new Gauge({ name, help, labelNames, registers: [registry] });
     const current = gauge('apiserver_current_inflight_requests', 'Requests that are worked on.', ['request_kind']);
     current.set({ request_kind: 'readOnly' }, inFlight.counts.readOnly);
     current.set({ request_kind: 'mutating' }, inFlight.counts.mutating);
@@ -68,11 +69,13 @@ export class RequestMetrics {
       '# HELP apiserver_request_total Requests by verb, resource and HTTP status code.',
       '# TYPE apiserver_request_total counter',
     ];
-    for (const { labels, count } of this.#requests.values()) lines.push(`apiserver_request_total${show(labels)} ${count}`);
+    for (const { labels, count } of this.#requests.values())
+      lines.push(`apiserver_request_total${show(labels)} ${count}`);
     const name = 'apiserver_request_duration_seconds';
     lines.push(`# HELP ${name} Time until a request was answered.`, `# TYPE ${name} histogram`);
     for (const { labels, count, sum, buckets } of this.#withoutCode()) {
-      buckets.forEach((value, index) => lines.push(`${name}_bucket${show({ ...labels, le: String(BUCKETS[index]) })} ${value}`));
+      for (const [index, value] of buckets.entries())
+        lines.push(`${name}_bucket${show({ ...labels, le: String(BUCKETS[index]) })} ${value}`);
       lines.push(`${name}_bucket${show({ ...labels, le: '+Inf' })} ${count}`);
       lines.push(`${name}_sum${show(labels)} ${sum}`, `${name}_count${show(labels)} ${count}`);
     }
@@ -99,11 +102,18 @@ export class RequestMetrics {
 }
 
 function show(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`))}"`);
+  const pairs = Object.entries(labels).map(
+    ([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`))}"`,
+  );
   return `{${pairs.join(',')}}`;
 }
 
-export function addMetricsRoute(router: RequestRouter, metrics: RequestMetrics, inFlight: InFlight, cache: WatchCache): void {
+export function addMetricsRoute(
+  router: RequestRouter,
+  metrics: RequestMetrics,
+  inFlight: InFlight,
+  cache: WatchCache,
+): void {
   router.addPath('/metrics', async () => {
     const { contentType, body } = await metrics.expose(inFlight, cache);
     return { type: 'content', status: 200, contentType, body };

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../apimachinery/logger.ts';
 import { isStatusError, timedOut } from '../../apimachinery/status-error.ts';
-import { headerOf } from '../request/request-context.ts';
 import type { IncomingRequest } from '../request/request-chain.ts';
+import { headerOf } from '../request/request-context.ts';
 import type { Result } from '../request/result.ts';
 import type { HttpExchange } from './http-exchange.ts';
+import { PROTOBUF, ProtobufEncoding } from './protobuf.ts';
 import { type ResponseOptions, respond, respondError } from './respond.ts';
 
 export interface HttpHandlerOptions {
@@ -19,27 +20,39 @@ const noQuery = new URLSearchParams();
 
 /** Carries HTTP exchanges through the request chain. It never throws. */
 export function createHttpHandler(options: HttpHandlerOptions): (exchange: HttpExchange) => void {
+  let loading: Promise<ProtobufEncoding> | undefined;
+  const protobuf = () => {
+    loading ??= ProtobufEncoding.load();
+    return loading;
+  };
   return (exchange) => {
-    serve(exchange, options).catch((error: unknown) => {
+    serve(exchange, options, protobuf).catch((error: unknown) => {
       options.logger.error({ err: error, path: exchange.path }, 'a request could not be answered');
       exchange.destroy();
     });
   };
 }
 
-async function serve(exchange: HttpExchange, options: HttpHandlerOptions): Promise<void> {
+async function serve(
+  exchange: HttpExchange,
+  options: HttpHandlerOptions,
+  protobuf: () => Promise<ProtobufEncoding>,
+): Promise<void> {
   const warnings: string[] = [];
   // `noQuery` is shared: nothing changes the query of a request.
   const query = exchange.rawQuery === '' ? noQuery : new URLSearchParams(exchange.rawQuery);
-  const response: ResponseOptions = { query, warnings, auditId: randomUUID(), now: options.now };
+  const response: ResponseOptions = { query, warnings, auditId: randomUUID(), now: options.now, protobuf };
   const deadline = setTimeout(() => expire(exchange, response), options.requestTimeoutMs);
   try {
-    const result = await options.handle(incoming(exchange, query, warnings, options.bodyLimit));
+    const result = await options.handle(incoming(exchange, query, warnings, options.bodyLimit, protobuf));
     if (result.type === 'watch' || result.type === 'takeOver') clearTimeout(deadline);
     await respond(exchange, result, response);
   } catch (error) {
     if (!isStatusError(error))
-      options.logger.error({ err: error, method: exchange.method, path: exchange.path }, 'a request failed unexpectedly');
+      options.logger.error(
+        { err: error, method: exchange.method, path: exchange.path },
+        'a request failed unexpectedly',
+      );
     respondError(exchange, error, response);
   } finally {
     clearTimeout(deadline);
@@ -51,8 +64,10 @@ function incoming(
   query: URLSearchParams,
   warnings: string[],
   bodyLimit: number,
+  protobuf: () => Promise<ProtobufEncoding>,
 ): IncomingRequest {
-  let body: Promise<{ contentType: string; bytes: Uint8Array }> | undefined;
+  let body: Promise<Buffer> | undefined;
+  const contentType = headerOf(exchange.headers, 'content-type') ?? '';
   return {
     method: exchange.method,
     path: exchange.path,
@@ -63,12 +78,11 @@ function incoming(
     },
     ...(exchange.clientCertificate ? { clientCertificate: exchange.clientCertificate } : {}),
     ...(exchange.remoteAddress ? { remoteAddress: exchange.remoteAddress } : {}),
-    readBody() {
-      body ??= exchange.readBody(bodyLimit).then((bytes) => ({
-        contentType: headerOf(exchange.headers, 'content-type') ?? '',
-        bytes,
-      }));
-      return body;
+    async readBody() {
+      body ??= exchange.readBody(bodyLimit);
+      const bytes = await body;
+      if (!contentType.startsWith(PROTOBUF) || bytes.length === 0) return { contentType, bytes };
+      return { contentType: 'application/json', object: (await protobuf()).decode(bytes), owned: true };
     },
     warnings,
   };
@@ -78,8 +92,9 @@ function expire(exchange: HttpExchange, response: ResponseOptions): void {
   if (exchange.headersSent || exchange.finished) return;
   respondError(
     exchange,
-    timedOut('the server was unable to return a response in the time allotted, but may still be processing the request'),
+    timedOut(
+      'the server was unable to return a response in the time allotted, but may still be processing the request',
+    ),
     response,
   );
 }
-

@@ -9,9 +9,9 @@ import {
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import type { HttpExchange } from './http-exchange.ts';
 import { Http1Exchange } from './http1-exchange.ts';
 import { Http2Exchange } from './http2-exchange.ts';
-import type { HttpExchange } from './http-exchange.ts';
 
 export interface TlsMaterial {
   /** PEM. */
@@ -56,14 +56,20 @@ export class HttpListener {
       settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024, maxHeaderListSize: MAX_HEADER_BYTES },
     } as Parameters<typeof createSecureServer>[0]);
     const server = this.#server;
-    Object.assign(server, { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: IDLE_TIMEOUT_MS });
+    Object.assign(server, {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: IDLE_TIMEOUT_MS,
+    });
     server.on('request', (request: unknown, response: unknown) =>
       this.#onHttp1(request as IncomingMessage, response as ServerResponse),
     );
     // The listener above makes Node wrap HTTP/2 streams as requests too; they are handled as streams here.
     server.removeAllListeners('stream');
     server.on('stream', (stream, headers) => this.#onHttp2(stream, headers));
-    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#onUpgrade(request, socket, head));
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      this.#onUpgrade(request, socket, head),
+    );
     server.on('session', (session) => {
       this.#sessions.add(session);
       session.once('close', () => this.#sessions.delete(session));

@@ -78,7 +78,7 @@ export class Http1Exchange implements HttpExchange {
     if (this.finished) return;
     headers['content-length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     // A body that was not read to its end (too large) would be taken for the next request.
-    if (status === 413) headers['connection'] = 'close';
+    if (status === 413) headers.connection = 'close';
     this.#response.writeHead(status, headers as Record<string, string>);
     this.#response.end(this.method === 'HEAD' ? undefined : body);
   }

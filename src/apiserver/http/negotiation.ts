@@ -1,6 +1,6 @@
 import { notAcceptable } from '../../apimachinery/status-error.ts';
 
-export type Format = 'json' | 'yaml';
+export type Format = 'json' | 'yaml' | 'protobuf';
 export type Shape = 'object' | 'table' | 'partial';
 
 /** How a client wants its answer. */
@@ -22,8 +22,9 @@ const FORMATS: Readonly<Record<string, Format>> = {
   'application/*': 'json',
   '*/*': 'json',
   'application/yaml': 'yaml',
+  'application/vnd.kubernetes.protobuf': 'protobuf',
 };
-export const ACCEPTED = ['application/json', 'application/yaml'];
+export const ACCEPTED = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 
 /** By preference: higher `q` first, then in the order given. */
 export function parseAccept(accept: string): AcceptClause[] {
@@ -34,29 +35,38 @@ export function parseAccept(accept: string): AcceptClause[] {
       const parameters: Record<string, string> = {};
       for (const parameter of rest) {
         const equals = parameter.indexOf('=');
-        if (equals > 0) parameters[parameter.slice(0, equals).toLowerCase()] = parameter.slice(equals + 1).replace(/^"|"$/g, '');
+        if (equals > 0)
+          parameters[parameter.slice(0, equals).toLowerCase()] = parameter.slice(equals + 1).replace(/^"|"$/g, '');
       }
-      return { mediaType: mediaType.toLowerCase(), parameters, q: Number(parameters['q'] ?? 1), order };
+      return { mediaType: mediaType.toLowerCase(), parameters, q: Number(parameters.q ?? 1), order };
     })
     .filter(({ mediaType, q }) => mediaType !== '' && q > 0)
     .sort((a, b) => b.q - a.q || a.order - b.order);
 }
 
-/** The first of the client's wishes that can be met. `shapes`: whether the answer can be a Table or metadata alone. */
-export function negotiate(accept: string | undefined, shapes: boolean): Negotiated {
+/**
+ * The first of the client's wishes that can be met. `shapes`: whether the answer can be a Table or metadata alone;
+ * `protobuf`: whether it has such a form.
+ */
+export function negotiate(accept: string | undefined, shapes: boolean, protobuf: boolean): Negotiated {
   if (!accept || accept === 'application/json' || accept === '*/*') return PLAIN;
   for (const { mediaType, parameters } of parseAccept(accept)) {
     const format = FORMATS[mediaType];
-    if (!format) continue;
+    if (!format || (format === 'protobuf' && !protobuf)) continue;
     const { as, g, v } = parameters;
     if (as === undefined) return { ...PLAIN, format };
     if (!shapes || g !== 'meta.k8s.io' || (v !== 'v1' && v !== 'v1beta1')) continue;
+    if (format === 'protobuf') continue;
     if (as === 'Table') return { format, shape: 'table', metaVersion: v };
-    if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') return { format, shape: 'partial', metaVersion: v };
+    if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList')
+      return { format, shape: 'partial', metaVersion: v };
   }
   throw notAcceptable(ACCEPTED);
 }
 
 export function acceptsGzip(acceptEncoding: string | undefined): boolean {
-  return acceptEncoding !== undefined && /(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[\d.]+\s*)?(?:,|$)/.test(acceptEncoding);
+  return (
+    acceptEncoding !== undefined &&
+    /(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[\d.]+\s*)?(?:,|$)/.test(acceptEncoding)
+  );
 }

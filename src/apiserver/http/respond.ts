@@ -1,14 +1,17 @@
 import { promisify } from 'node:util';
 import { constants, createGzip, gzip } from 'node:zlib';
-import { isStatusError, internalError, type StatusError } from '../../apimachinery/status-error.ts';
+import type { KubeObject } from '../../apimachinery/meta.ts';
+import { internalError, isStatusError, type StatusError } from '../../apimachinery/status-error.ts';
 import { headerOf } from '../request/request-context.ts';
 import { isTrue } from '../request/request-info.ts';
 import type { ListResult, Result, WatchResult } from '../request/result.ts';
+import type { Notice } from '../watch-cache/cache-event.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { encodeList } from './encode-list.ts';
 import { errorFrame, frameEncoder } from './encode-watch.ts';
 import type { HttpExchange, ResponseHeaders } from './http-exchange.ts';
 import { acceptsGzip, type Negotiated, negotiate } from './negotiation.ts';
+import { PROTOBUF, type ProtobufEncoding } from './protobuf.ts';
 import { includeObjectOf, tableHead, writePartial, writeRow } from './table.ts';
 
 const GZIP_FROM_BYTES = 128 * 1024;
@@ -22,6 +25,7 @@ export interface ResponseOptions {
   readonly warnings: readonly string[];
   readonly auditId: string;
   readonly now: () => number;
+  protobuf(): Promise<ProtobufEncoding>;
 }
 
 /** Encodes a result the way the client asked for. Throws StatusError 406 before anything is sent. */
@@ -31,9 +35,19 @@ export async function respond(exchange: HttpExchange, result: Result, options: R
     const headers = { ...baseHeaders(options), 'content-type': result.contentType, ...result.headers };
     return sendBytes(exchange, result.status, headers, result.body);
   }
-  const shapes = result.type !== 'object';
-  const as = negotiate(headerOf(exchange.headers, 'accept'), shapes);
-  if (result.type === 'watch') return respondWatch(exchange, result, as, options);
+  const accept = headerOf(exchange.headers, 'accept');
+  const protobuf = accept?.includes(PROTOBUF) ? await options.protobuf() : undefined;
+  const as = negotiate(accept, result.type !== 'object', protobuf !== undefined && hasProtobuf(result, protobuf));
+  if (as.format === 'protobuf' && result.type !== 'watch') {
+    const headers = { ...baseHeaders(options), 'content-type': PROTOBUF };
+    return sendBytes(
+      exchange,
+      'status' in result ? result.status : 200,
+      headers,
+      await encodeProtobuf(result, protobuf!),
+    );
+  }
+  if (result.type === 'watch') return respondWatch(exchange, result, as, options, protobuf);
   if (result.type === 'list') return respondList(exchange, result, as, options);
   if (result.type === 'object') return sendJson(exchange, result.status, as, options, JSON.stringify(result.object));
   const entry = result.entry.as(result.definition);
@@ -41,11 +55,33 @@ export async function respond(exchange: HttpExchange, result: Result, options: R
   const writer = new ByteWriter(entry.metadataLength + 2048);
   if (as.shape === 'partial') writePartial(writer, entry, as.metaVersion);
   else {
-    writer.text(tableHead(result.definition, as.metaVersion, { resourceVersion: entry.object.metadata.resourceVersion ?? '' }, true));
+    writer.text(
+      tableHead(
+        result.definition,
+        as.metaVersion,
+        { resourceVersion: entry.object.metadata.resourceVersion ?? '' },
+        true,
+      ),
+    );
     writeRow(writer, result.definition, entry, as, includeObjectOf(options.query), options.now());
     writer.text(']}\n');
   }
   return sendJson(exchange, result.status, as, options, writer.take());
+}
+
+function hasProtobuf(result: Exclude<Result, { type: 'content' | 'takeOver' }>, protobuf: ProtobufEncoding): boolean {
+  return result.type === 'object'
+    ? protobuf.object(result.object as KubeObject) !== undefined
+    : protobuf.supports(result.definition);
+}
+
+async function encodeProtobuf(
+  result: Exclude<Result, { type: 'content' | 'takeOver' | 'watch' }>,
+  protobuf: ProtobufEncoding,
+): Promise<Uint8Array> {
+  if (result.type === 'list') return protobuf.list(result);
+  if (result.type === 'entry') return protobuf.entry(result.entry.as(result.definition));
+  return protobuf.object(result.object as KubeObject)!;
 }
 
 /** The Status of a failure; nothing of an unexpected error but its message reaches the client. */
@@ -63,7 +99,7 @@ export function respondError(exchange: HttpExchange, error: unknown, options: Re
 
 function baseHeaders({ warnings, auditId }: ResponseOptions): ResponseHeaders {
   const headers: ResponseHeaders = { 'audit-id': auditId, 'cache-control': 'no-cache, private' };
-  if (warnings.length) headers['warning'] = warningHeaders(warnings);
+  if (warnings.length) headers.warning = warningHeaders(warnings);
   return headers;
 }
 
@@ -95,7 +131,9 @@ async function sendJson(
     headers['content-type'] = 'application/yaml';
     return sendBytes(exchange, status, headers, stringify(JSON.parse(json.toString())));
   }
-  const body = wantsPretty(exchange, options.query) ? `${JSON.stringify(JSON.parse(json.toString()), null, 2)}\n` : json;
+  const body = wantsPretty(exchange, options.query)
+    ? `${JSON.stringify(JSON.parse(json.toString()), null, 2)}\n`
+    : json;
   return sendBytes(exchange, status, headers, body);
 }
 
@@ -107,7 +145,7 @@ async function sendBytes(
 ): Promise<void> {
   if (body.length > GZIP_FROM_BYTES && acceptsGzip(headerOf(exchange.headers, 'accept-encoding'))) {
     headers['content-encoding'] = 'gzip';
-    headers['vary'] = 'Accept-Encoding';
+    headers.vary = 'Accept-Encoding';
     exchange.send(status, headers, await gzipAsync(body, { level: constants.Z_BEST_SPEED }));
     return;
   }
@@ -184,9 +222,21 @@ function gzipSink(exchange: HttpExchange): ByteSink {
   };
 }
 
-function respondWatch(exchange: HttpExchange, result: WatchResult, as: Negotiated, options: ResponseOptions): Promise<void> {
-  const encode = frameEncoder(result.definition, as, includeObjectOf(options.query), options.now);
-  exchange.writeHead(200, { ...baseHeaders(options), 'content-type': 'application/json' });
+function respondWatch(
+  exchange: HttpExchange,
+  result: WatchResult,
+  as: Negotiated,
+  options: ResponseOptions,
+  protobuf: ProtobufEncoding | undefined,
+): Promise<void> {
+  const binary = as.format === 'protobuf' ? protobuf : undefined;
+  const encode = binary
+    ? (notice: Notice) => binary.frame(notice)
+    : frameEncoder(result.definition, as, includeObjectOf(options.query), options.now);
+  exchange.writeHead(200, {
+    ...baseHeaders(options),
+    'content-type': binary ? `${PROTOBUF};stream=watch` : 'application/json',
+  });
   return new Promise((resolve) => {
     const { signal } = exchange;
     const running = result.open({
@@ -197,7 +247,7 @@ function respondWatch(exchange: HttpExchange, result: WatchResult, as: Negotiate
       },
       close(error?: StatusError) {
         signal.removeEventListener('abort', stop);
-        exchange.end(error ? errorFrame(error) : undefined);
+        exchange.end(error && (binary ? binary.errorFrame(error.status) : errorFrame(error)));
         resolve();
       },
     });

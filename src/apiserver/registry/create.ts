@@ -8,8 +8,8 @@ import { Entry } from '../watch-cache/entry.ts';
 import { encodeStored } from '../watch-cache/object-encoding.ts';
 import { Admission } from './admit.ts';
 import { trackManagedFields } from './managed-fields.ts';
-import { cacheKey } from './object-storage.ts';
 import { generatedName, placeInNamespace, setSystemFields, validateMetadata } from './object-metadata.ts';
+import { cacheKey } from './object-storage.ts';
 import { dropDuplicateOwners } from './owner-references.ts';
 import { completeObject, readObject } from './read-object.ts';
 import { hooksOf, type RegistryServices, timestamp } from './registry-services.ts';
@@ -24,8 +24,7 @@ export async function createFromRequest(
 ): Promise<Entry> {
   const options = parseWriteOptions(context, 'CreateOptions');
   const { namespace } = context.info;
-  if (definition.namespaced && !namespace)
-    throw badRequest('an empty namespace may not be set during creation');
+  if (definition.namespaced && !namespace) throw badRequest('an empty namespace may not be set during creation');
   const object = await readObject(context, definition, options.fieldValidation);
   placeInNamespace(object, definition, namespace);
   return createObject(services, context, definition, object, options, 'Update');
@@ -69,7 +68,8 @@ async function attempt(
   if (keepsNoStatus(definition)) delete (object as { status?: unknown }).status;
   dropDuplicateOwners(object, context.warnings);
   let tracked = object;
-  if (tracking === 'Update') tracked = trackManagedFields(services, definition, object, undefined, options.fieldManager);
+  if (tracking === 'Update')
+    tracked = trackManagedFields(services, definition, object, undefined, options.fieldManager);
   const admission = new Admission(services, context, {
     operation: 'CREATE',
     definition,
@@ -117,7 +117,11 @@ function keepsNoStatus(definition: KindDefinition): boolean {
   return definition.subresources.status !== undefined && !(definition.group === '' && definition.resource === 'nodes');
 }
 
-async function pretend(services: RegistryServices, definition: KindDefinition, object: UnstructuredObject): Promise<Entry> {
+async function pretend(
+  services: RegistryServices,
+  definition: KindDefinition,
+  object: UnstructuredObject,
+): Promise<Entry> {
   const { namespace = '', name } = object.metadata;
   if (await services.storage.get(definition, namespace, name)) throw alreadyExists(definition, name);
   return unstored(definition, object);

@@ -17,7 +17,11 @@ export async function readDeleteOptions(context: RequestContext): Promise<Delete
   const { propagationPolicy, orphanDependents } = options;
   if (propagationPolicy !== undefined && orphanDependents !== undefined)
     errors.push(
-      invalidValue(FieldPath.of('propagationPolicy'), propagationPolicy, 'orphanDependents and deletionPropagation cannot be both set'),
+      invalidValue(
+        FieldPath.of('propagationPolicy'),
+        propagationPolicy,
+        'orphanDependents and deletionPropagation cannot be both set',
+      ),
     );
   if (propagationPolicy !== undefined && !POLICIES.includes(propagationPolicy))
     errors.push(notSupported(FieldPath.of('propagationPolicy'), propagationPolicy, [...POLICIES, 'nil']));
@@ -48,7 +52,8 @@ function fromBody(value: unknown): DeleteOptions {
     throw badRequest(`the body of a deletion must be DeleteOptions, not ${JSON.stringify(kind)}`);
   if (gracePeriodSeconds !== undefined && gracePeriodSeconds !== null && !Number.isInteger(gracePeriodSeconds))
     throw badRequest('DeleteOptions: gracePeriodSeconds must be an integer');
-  if (dryRun !== undefined && dryRun !== null && !Array.isArray(dryRun)) throw badRequest('DeleteOptions: dryRun must be a list');
+  if (dryRun !== undefined && dryRun !== null && !Array.isArray(dryRun))
+    throw badRequest('DeleteOptions: dryRun must be a list');
   if (preconditions !== undefined && preconditions !== null && typeof preconditions !== 'object')
     throw badRequest('DeleteOptions: preconditions must be an object');
   return Object.fromEntries(Object.entries(options).filter(([, field]) => field !== null)) as DeleteOptions;
@@ -63,7 +68,11 @@ export function checkPreconditions(
   const { uid, resourceVersion } = preconditions ?? {};
   const { metadata } = object;
   const fail = (what: string, wanted: string, found: string | undefined) =>
-    conflict(definition, metadata.name, `Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${found}`);
+    conflict(
+      definition,
+      metadata.name,
+      `Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${found}`,
+    );
   if (uid && uid !== metadata.uid) throw fail('UID', uid, metadata.uid);
   if (resourceVersion && resourceVersion !== metadata.resourceVersion)
     throw fail('ResourceVersion', resourceVersion, metadata.resourceVersion);

@@ -4,9 +4,8 @@ import type { DeleteOptions, Status, UnstructuredObject } from '../../apimachine
 import { isStatusError, notFound } from '../../apimachinery/status-error.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import { objectResult, type Result } from '../request/result.ts';
-import { Entry } from '../watch-cache/entry.ts';
+import { type Entry, namespaceOfKey } from '../watch-cache/entry.ts';
 import { compileSelection } from '../watch-cache/filter.ts';
-import { namespaceOfKey } from '../watch-cache/entry.ts';
 import { list } from '../watch-cache/list.ts';
 import { Admission } from './admit.ts';
 import { unstored } from './create.ts';
@@ -78,9 +77,15 @@ export async function deleteObject(
     }
     const marked = mark(services, definition, old, options);
     if (marked === 'pending') return { entry: current, gone: false };
-    if (dryRun) return { entry: marked === 'now' ? current : unstored(definition, marked, current.revision), gone: marked === 'now' };
+    if (dryRun)
+      return {
+        entry: marked === 'now' ? current : unstored(definition, marked, current.revision),
+        gone: marked === 'now',
+      };
     const outcome =
-      marked === 'now' ? await storage.delete(definition, current) : await storage.replace(definition, marked, current.revision);
+      marked === 'now'
+        ? await storage.delete(definition, current)
+        : await storage.replace(definition, marked, current.revision);
     if (outcome.written) {
       if (marked !== 'now') return { entry: outcome.written, gone: false };
       hooksOf(services, definition)?.afterDelete?.(old);
@@ -134,7 +139,8 @@ function mark(
   const pendingFinalizers = (object.metadata.finalizers?.length ?? 0) > 0;
   if (grace === 0 || grace === undefined) {
     if (!pendingFinalizers) return 'now';
-    if (grace === undefined && !markAsDeleting(object, services.now()) && samePropagation(object, old)) return 'pending';
+    if (grace === undefined && !markAsDeleting(object, services.now()) && samePropagation(object, old))
+      return 'pending';
   }
   return object;
 }

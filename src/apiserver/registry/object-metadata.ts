@@ -20,11 +20,14 @@ const MAX_GENERATED_BASE = 63 - 5;
 const SUFFIX_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
 
 /** The namespace of the path goes into the object; throws 400 when the object says another. */
-export function placeInNamespace(object: Draft<UnstructuredObject>, definition: KindDefinition, namespace: string): void {
+export function placeInNamespace(
+  object: Draft<UnstructuredObject>,
+  definition: KindDefinition,
+  namespace: string,
+): void {
   const given = object.metadata.namespace ?? '';
   if (!definition.namespaced) {
-    if (given !== '' && definition.resource !== 'namespaces')
-      throw badRequest('namespace is not allowed on this type');
+    if (given !== '' && definition.resource !== 'namespaces') throw badRequest('namespace is not allowed on this type');
     delete object.metadata.namespace;
     return;
   }
@@ -128,7 +131,12 @@ function annotationErrors(annotations: Readonly<Record<string, string>>): FieldE
 }
 
 function tooLongAnnotations(path: FieldPath): FieldError {
-  return { type: 'FieldValueTooLong', field: path.toString(), body: `Too long: may not be more than ${MAX_ANNOTATIONS_BYTES} bytes`, toString: () => `${path}: Too long: may not be more than ${MAX_ANNOTATIONS_BYTES} bytes` };
+  return {
+    type: 'FieldValueTooLong',
+    field: path.toString(),
+    body: `Too long: may not be more than ${MAX_ANNOTATIONS_BYTES} bytes`,
+    toString: () => `${path}: Too long: may not be more than ${MAX_ANNOTATIONS_BYTES} bytes`,
+  };
 }
 
 function ownerErrors(owners: NonNullable<ObjectMeta['ownerReferences']>): FieldError[] {
@@ -137,7 +145,8 @@ function ownerErrors(owners: NonNullable<ObjectMeta['ownerReferences']>): FieldE
   let controller: string | undefined;
   owners.forEach((owner, index) => {
     const at = path.index(index);
-    if (!owner.apiVersion) errors.push(invalidValue(at.child('apiVersion'), owner.apiVersion ?? '', 'version must not be empty'));
+    if (!owner.apiVersion)
+      errors.push(invalidValue(at.child('apiVersion'), owner.apiVersion ?? '', 'version must not be empty'));
     if (!owner.kind) errors.push(invalidValue(at.child('kind'), owner.kind ?? '', 'must not be empty'));
     if (!owner.name) errors.push(invalidValue(at.child('name'), owner.name ?? '', 'must not be empty'));
     if (!owner.uid) errors.push(invalidValue(at.child('uid'), owner.uid ?? '', 'must not be empty'));

@@ -88,9 +88,9 @@ export async function readPatch(context: RequestContext, custom: boolean): Promi
   const force = context.query.get('force');
   const given = context.query.get('fieldManager');
   if (mediaType === APPLY_PATCH) {
-    if (!given)
-      throw invalidOptions(required(FieldPath.of('fieldManager'), 'is required for apply patch'));
-  } else if (force !== null) throw invalidOptions(forbiddenField(FieldPath.of('force'), 'may not be specified for non-apply patch'));
+    if (!given) throw invalidOptions(required(FieldPath.of('fieldManager'), 'is required for apply patch'));
+  } else if (force !== null)
+    throw invalidOptions(forbiddenField(FieldPath.of('force'), 'may not be specified for non-apply patch'));
   const duplicates = options.fieldValidation !== 'Ignore';
   const decoded =
     'object' in raw
@@ -154,16 +154,31 @@ function applied(
 }
 
 /** What the applier wrote: checked as an object of the kind, without defaults. */
-function appliedConfiguration(definition: KindDefinition, patch: PatchRequest, context: RequestContext): UnstructuredObject {
-  const value = draft(patch.body) as { metadata?: { managedFields?: unknown; name?: string }; apiVersion?: string; kind?: string };
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badRequest('the body of an apply must be an object');
+function appliedConfiguration(
+  definition: KindDefinition,
+  patch: PatchRequest,
+  context: RequestContext,
+): UnstructuredObject {
+  const value = draft(patch.body) as {
+    metadata?: { managedFields?: unknown; name?: string };
+    apiVersion?: string;
+    kind?: string;
+  };
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw badRequest('the body of an apply must be an object');
   if (!value.apiVersion || !value.kind)
     throw badRequest('error decoding YAML: apiVersion and kind must be set in an apply patch');
   if (value.metadata?.managedFields) throw badRequest('metadata.managedFields must be nil');
   const name = value.metadata?.name;
   if (name && name !== context.info.name)
     throw badRequest(`the name of the object (${name}) does not match the name on the URL (${context.info.name})`);
-  return decodeObject(value, withoutDefaults(definition), patch.options.fieldValidation, patch.duplicateFields, context.warnings);
+  return decodeObject(
+    value,
+    withoutDefaults(definition),
+    patch.options.fieldValidation,
+    patch.duplicateFields,
+    context.warnings,
+  );
 }
 
 function withoutDefaults({ group, version, kind, schema }: KindDefinition): DecodeTarget {
@@ -174,7 +189,9 @@ function withoutDefaults({ group, version, kind, schema }: KindDefinition): Deco
 function checkName(object: unknown, old: UnstructuredObject): void {
   const name = (object as { metadata?: { name?: unknown } } | null)?.metadata?.name;
   if (name !== undefined && name !== old.metadata.name)
-    throw badRequest(`the name of the object (${String(name)}) does not match the name on the URL (${old.metadata.name})`);
+    throw badRequest(
+      `the name of the object (${String(name)}) does not match the name on the URL (${old.metadata.name})`,
+    );
 }
 
 async function mayCreate(services: RegistryServices, { info, user }: RequestContext): Promise<void> {

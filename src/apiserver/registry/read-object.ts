@@ -14,7 +14,11 @@ import type { RequestBody, RequestContext } from '../request/request-context.ts'
 import type { FieldValidation } from '../request/write-options.ts';
 import { fillRequired } from './required-zero-values.ts';
 
-export const BODY_MEDIA_TYPES = ['application/json', 'application/yaml'] as const;
+export const BODY_MEDIA_TYPES = [
+  'application/json',
+  'application/yaml',
+  'application/vnd.kubernetes.protobuf',
+] as const;
 
 /** What an object is decoded as: a kind and its schema. */
 export interface DecodeTarget {
@@ -35,7 +39,7 @@ export interface DecodedValue {
 
 /** The body as JSON data, by its media type. */
 export function decodeBody(body: RequestBody, duplicates: boolean): DecodedValue {
-  if ('object' in body) return { value: draft(body.object), duplicateFields: [] };
+  if ('object' in body) return { value: body.owned ? body.object : draft(body.object), duplicateFields: [] };
   const mediaType = mediaTypeOf(body.contentType);
   if (mediaType === '' || mediaType === 'application/json') return decodeJson(body.bytes, { duplicates });
   if (mediaType === 'application/yaml') return decodeYaml(body.bytes, { duplicates });
@@ -101,15 +105,19 @@ function ofKind(value: unknown, target: DecodeTarget): Draft<UnstructuredObject>
     );
   const object = value as Record<string, unknown>;
   // Absent means what the path says.
-  const apiVersion = object['apiVersion'] ?? expected;
-  const givenKind = object['kind'] ?? kind;
+  const apiVersion = object.apiVersion ?? expected;
+  const givenKind = object.kind ?? kind;
   if (givenKind !== kind)
-    throw badRequest(`${givenKind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: no kind ${JSON.stringify(givenKind)} is expected here`);
+    throw badRequest(
+      `${givenKind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: no kind ${JSON.stringify(givenKind)} is expected here`,
+    );
   if (apiVersion !== expected)
-    throw badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${expected})`);
-  object['apiVersion'] = apiVersion;
-  object['kind'] = kind;
-  object['metadata'] ??= {};
+    throw badRequest(
+      `the API version in the data (${apiVersion}) does not match the expected API version (${expected})`,
+    );
+  object.apiVersion = apiVersion;
+  object.kind = kind;
+  object.metadata ??= {};
   return object as unknown as Draft<UnstructuredObject>;
 }
 

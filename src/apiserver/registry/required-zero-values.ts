@@ -19,8 +19,7 @@ export function fillRequired(value: unknown, schema: Schema): void {
     return;
   }
   if (schema.constraints) return;
-  for (const [name, field] of requiredOf(schema, fields))
-    if (object[name] === undefined) object[name] = zero(field);
+  for (const [name, field] of requiredOf(schema, fields)) if (object[name] === undefined) object[name] = zero(field);
   for (const key in object) {
     const child = object[key];
     if (typeof child !== 'object' || child === null) continue;
@@ -39,7 +38,8 @@ function requiredOf(schema: Schema, fields: Fields): [string, Schema][] {
   if (!found) {
     found = [];
     for (const [name, field] of fields)
-      if (field.required && field.default === undefined && zero(field.schema) !== undefined) found.push([name, field.schema]);
+      if (field.required && field.default === undefined && zero(field.schema) !== undefined)
+        found.push([name, field.schema]);
     zeroFields.set(schema, found);
   }
   return found;

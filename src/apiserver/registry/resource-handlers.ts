@@ -39,7 +39,9 @@ export function addResourceHandlers(router: RequestRouter, options: ResourceHand
   part('certificates.k8s.io', 'certificatesigningrequests', approvalStrategy(services.now));
   router.addSubresource('', 'pods', 'binding', (context, definition) => bind(services, context, definition));
   router.addSubresource('', 'pods', 'eviction', (context, definition) => evict(services, context, definition));
-  router.addResource('', 'bindings', (context) => bind(services, context, services.kinds.byResource('', 'v1', 'pods')!));
+  router.addResource('', 'bindings', (context) =>
+    bind(services, context, services.kinds.byResource('', 'v1', 'pods')!),
+  );
   router.addSubresource('', 'serviceaccounts', 'token', (context, definition) =>
     createToken(services, context, definition, options.tokenRequester),
   );

@@ -13,7 +13,10 @@ export interface HookOptions {
 /** What a resource does beyond its definition: allocations, and deletions with rules of their own. */
 export interface ResourceHooks {
   /** After the kind's own preparation, before validation: the object may be invalid. Throws StatusError to refuse. */
-  beginCreate?(object: Draft<UnstructuredObject>, options: HookOptions): Finish | undefined | Promise<Finish | undefined>;
+  beginCreate?(
+    object: Draft<UnstructuredObject>,
+    options: HookOptions,
+  ): Finish | undefined | Promise<Finish | undefined>;
   beginUpdate?(
     object: Draft<UnstructuredObject>,
     old: UnstructuredObject,

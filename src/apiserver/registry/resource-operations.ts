@@ -11,7 +11,7 @@ import { deleteCollection, deleteFromRequest } from './delete.ts';
 import { cacheKey } from './object-storage.ts';
 import { patchFromRequest } from './patch.ts';
 import type { RegistryServices } from './registry-services.ts';
-import { statusStrategy, updateFromRequest, type SubresourceStrategy } from './update.ts';
+import { type SubresourceStrategy, statusStrategy, updateFromRequest } from './update.ts';
 
 const MIN_WATCH_TIMEOUT_MS = 1_800_000;
 
@@ -64,11 +64,18 @@ export async function serveSubresource(
   }
 }
 
-function written(definition: KindDefinition, { entry, created }: Awaited<ReturnType<typeof updateFromRequest>>): Result {
+function written(
+  definition: KindDefinition,
+  { entry, created }: Awaited<ReturnType<typeof updateFromRequest>>,
+): Result {
   return { type: 'entry', status: created ? 201 : 200, definition, entry };
 }
 
-async function getObject(services: RegistryServices, context: RequestContext, definition: KindDefinition): Promise<Result> {
+async function getObject(
+  services: RegistryServices,
+  context: RequestContext,
+  definition: KindDefinition,
+): Promise<Result> {
   const { cache } = services;
   const { name, namespace } = context.info;
   const requested = context.query.get('resourceVersion');
@@ -84,9 +91,18 @@ function waitFor({ cache }: RegistryServices, requested: string): Promise<void> 
   return revision > cache.revision ? cache.waitFor(revision) : undefined;
 }
 
-async function listObjects(services: RegistryServices, context: RequestContext, definition: KindDefinition): Promise<Result> {
+async function listObjects(
+  services: RegistryServices,
+  context: RequestContext,
+  definition: KindDefinition,
+): Promise<Result> {
   const { cache, storage } = services;
-  const listing = await list({ cache, store: storage.store }, definition, selectionOf(context, definition), readOptions(context.query));
+  const listing = await list(
+    { cache, store: storage.store },
+    definition,
+    selectionOf(context, definition),
+    readOptions(context.query),
+  );
   return {
     type: 'list',
     definition,
@@ -112,7 +128,11 @@ function watchObjects(services: RegistryServices, context: RequestContext, defin
     timeoutMs: timeout > 0 ? timeout * 1000 : MIN_WATCH_TIMEOUT_MS * (1 + Math.random()),
   };
   validateWatchOptions(options);
-  return { type: 'watch', definition, open: (sink) => watch({ cache, store: storage.store }, definition, selection, options, sink) };
+  return {
+    type: 'watch',
+    definition,
+    open: (sink) => watch({ cache, store: storage.store }, definition, selection, options, sink),
+  };
 }
 
 function selectionOf({ info, query }: RequestContext, definition: KindDefinition): Selection {

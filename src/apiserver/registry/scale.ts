@@ -87,7 +87,13 @@ async function patchedScale(
           ? { ...now, spec: { ...now.spec, ...(patch.body as Scale).spec } }
           : patchDocument(patch, { ...now, metadata: { ...now.metadata, resourceVersion: undefined } }, target.schema);
       const { fieldValidation } = patch.options;
-      return decodeObject(document, target, fieldValidation, patch.duplicateFields, context.warnings) as unknown as Scale;
+      return decodeObject(
+        document,
+        target,
+        fieldValidation,
+        patch.duplicateFields,
+        context.warnings,
+      ) as unknown as Scale;
     },
   };
 }
@@ -95,7 +101,11 @@ async function patchedScale(
 function checkIdentity(definition: KindDefinition, wanted: Scale, old: UnstructuredObject): void {
   const { uid, resourceVersion, name } = wanted.metadata;
   if (uid && uid !== old.metadata.uid)
-    throw conflict(definition, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`);
+    throw conflict(
+      definition,
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`,
+    );
   if (resourceVersion && resourceVersion !== old.metadata.resourceVersion)
     throw conflict(
       definition,

@@ -50,7 +50,8 @@ export async function updateFromRequest(
   subresource?: SubresourceStrategy,
 ): Promise<{ entry: Entry; created: boolean }> {
   const options = parseWriteOptions(context, 'UpdateOptions');
-  const { namespace, name } = context.info;
+  const { name } = context.info;
+  const namespace = definition.namespaced ? context.info.namespace : '';
   let created = false;
   const read = async () => {
     const object = await readObject(context, definition, options.fieldValidation);
@@ -58,7 +59,7 @@ export async function updateFromRequest(
     if (!given) throw badRequest('name must be provided');
     if (given !== name)
       throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
-    placeInNamespace(object, definition, definition.namespaced ? namespace : '');
+    placeInNamespace(object, definition, namespace);
     return object;
   };
   // Read before the object is looked for: a bad body is the first thing to be told.
@@ -107,7 +108,7 @@ export async function updateObject(
     }
     const old = current.as(definition).object;
     const object = await input.next(old);
-    const pinned = checkIdentity(definition, object, old, input);
+    checkIdentity(definition, object, old, input);
     const step = await oneUpdate(services, context, input, object, old);
     if (step.kind === 'unchanged') return current;
     let outcome: Awaited<ReturnType<typeof storage.replace>>;
@@ -126,7 +127,7 @@ export async function updateObject(
       if (step.kind === 'delete') hooksOf(services, definition)?.afterDelete?.(old);
       return outcome.written;
     }
-    if (pinned && outcome.current) throw modifiedConflict(definition, name);
+    // The next round refuses a resourceVersion that the client named, for it is not the current one any more.
     current = outcome.current;
   }
 }
@@ -149,7 +150,8 @@ async function oneUpdate(
   carryOverMetadata(object, old);
   dropDuplicateOwners(object, context.warnings);
   restrict(definition, subresource, object, old);
-  if (!input.tracked) object = trackManagedFields(services, definition, object, old, options.fieldManager, subresource?.name);
+  if (!input.tracked)
+    object = trackManagedFields(services, definition, object, old, options.fieldManager, subresource?.name);
   const admission = new Admission(services, context, {
     operation: 'UPDATE',
     definition,
@@ -220,26 +222,29 @@ function validate(
   if (errors.length) throw invalid(definition, object.metadata.name, errors);
 }
 
-/** The uid and resourceVersion that the client has in mind. Returns whether it insists on a version. */
+/** Refuses when the object is not of the uid and resourceVersion that the client has in mind. */
 function checkIdentity(
   definition: KindDefinition,
   object: Draft<UnstructuredObject>,
   old: UnstructuredObject,
   input: UpdateInput,
-): boolean {
+): void {
   const { name } = input;
   const { uid, resourceVersion } = object.metadata;
   if (uid && uid !== old.metadata.uid)
-    throw conflict(definition, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`);
+    throw conflict(
+      definition,
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`,
+    );
   if (!resourceVersion || resourceVersion === '0') {
     if (input.requireResourceVersion)
       throw invalid(definition, name, [
         invalidValue(FieldPath.of('metadata', 'resourceVersion'), 0, 'must be specified for an update'),
       ]);
-    return false;
+    return;
   }
   if (resourceVersion !== old.metadata.resourceVersion) throw modifiedConflict(definition, name);
-  return true;
 }
 
 async function mayCreate(services: RegistryServices, { info, user }: RequestContext): Promise<void> {

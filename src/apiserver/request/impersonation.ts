@@ -36,7 +36,8 @@ export function impersonationOf(headers: RequestHeaders, requester: UserInfo): I
   for (const group of groups) need({ resource: 'groups', name: group });
   if (uid) need({ group: 'authentication.k8s.io', resource: 'uids', name: uid });
   for (const [key, list] of Object.entries(extra))
-    for (const value of list) need({ group: 'authentication.k8s.io', resource: 'userextras', subresource: key, name: value });
+    for (const value of list)
+      need({ group: 'authentication.k8s.io', resource: 'userextras', subresource: key, name: value });
   return {
     user: {
       name,
@@ -52,7 +53,9 @@ function effectiveGroups(name: string, groups: readonly string[], account: RegEx
   const all = [...groups];
   if (account && all.length === 0) all.push('system:serviceaccounts', `system:serviceaccounts:${account[1]}`);
   if (name === 'system:anonymous') return all.includes(SYSTEM_UNAUTHENTICATED) ? all : [...all, SYSTEM_UNAUTHENTICATED];
-  return all.includes(SYSTEM_AUTHENTICATED) || all.includes(SYSTEM_UNAUTHENTICATED) ? all : [...all, SYSTEM_AUTHENTICATED];
+  return all.includes(SYSTEM_AUTHENTICATED) || all.includes(SYSTEM_UNAUTHENTICATED)
+    ? all
+    : [...all, SYSTEM_AUTHENTICATED];
 }
 
 function base(user: UserInfo): AuthorizationAttributes {

@@ -6,7 +6,7 @@ export type RequestHeaders = Readonly<Record<string, string | readonly string[] 
 /** A body as it came: bytes over HTTP, an object in the process. */
 export type RequestBody =
   | { readonly contentType: string; readonly bytes: Uint8Array }
-  | { readonly contentType: string; readonly object: unknown };
+  | { readonly contentType: string; readonly object: unknown /** Nobody else has it. */; readonly owned?: boolean };
 
 /** A request on its way through the chain. */
 export interface RequestContext {

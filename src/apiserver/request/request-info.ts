@@ -30,7 +30,8 @@ const namespaceSubresources = new Set(['status', 'finalize']);
 export function parseRequestInfo(method: string, path: string, query: URLSearchParams): RequestInfo {
   const parts = segments(path);
   const groupless = parts[0] === 'api';
-  if (!(groupless && parts.length >= 3) && !(parts[0] === 'apis' && parts.length >= 4)) return nonResource(method, path);
+  if (!(groupless && parts.length >= 3) && !(parts[0] === 'apis' && parts.length >= 4))
+    return nonResource(method, path);
   const group = groupless ? '' : parts[1]!;
   const version = parts[groupless ? 1 : 2]!;
   let current = parts.slice(groupless ? 2 : 3);

@@ -77,8 +77,10 @@ export class RequestRouter {
       return this.#fallback(context);
     if (!definition.namespaced && info.namespace && info.resource !== 'namespaces') return this.#fallback(context);
     const key = `${info.group}/${info.resource}`;
-    if (info.subresource === '') return (this.#resources.get(key) ?? this.#storedHandler(definition))(context, definition);
-    const handler = this.#subresources.get(`${key}/${info.subresource}`) ?? this.#genericHandler(definition, info.subresource);
+    if (info.subresource === '')
+      return (this.#resources.get(key) ?? this.#storedHandler(definition))(context, definition);
+    const handler =
+      this.#subresources.get(`${key}/${info.subresource}`) ?? this.#genericHandler(definition, info.subresource);
     return handler ? handler(context, definition) : this.#fallback(context);
   }
 

@@ -1,18 +1,12 @@
 import type { KindDefinition } from '../../api/kind.ts';
 import type { KubeObject, ListMeta } from '../../apimachinery/meta.ts';
+import type { HttpExchange } from '../http/http-exchange.ts';
 import type { Entry } from '../watch-cache/entry.ts';
 import type { RunningWatch } from '../watch-cache/watch.ts';
 import type { WatchSink } from '../watch-cache/watcher.ts';
-import type { HttpExchange } from '../http/http-exchange.ts';
 
 /** What a request comes to, before it is encoded for whoever asked. Failures are thrown as StatusError. */
-export type Result =
-  | EntryResult
-  | ObjectResult
-  | ListResult
-  | WatchResult
-  | ContentResult
-  | TakeOverResult;
+export type Result = EntryResult | ObjectResult | ListResult | WatchResult | ContentResult | TakeOverResult;
 
 /** A stored object (or what one would be, with dry run). */
 export interface EntryResult {
@@ -58,4 +52,8 @@ export interface TakeOverResult {
   run(exchange: HttpExchange): Promise<void>;
 }
 
-export const objectResult = (object: KubeObject | object, status = 200): ObjectResult => ({ type: 'object', status, object });
+export const objectResult = (object: KubeObject | object, status = 200): ObjectResult => ({
+  type: 'object',
+  status,
+  object,
+});

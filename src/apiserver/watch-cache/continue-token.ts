@@ -10,13 +10,22 @@ export interface ContinueToken {
 }
 
 export function encodeContinue(token: ContinueToken): string {
-  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: token.revision, start: token.start })).toString('base64url');
+  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: token.revision, start: token.start })).toString(
+    'base64url',
+  );
 }
 
 export function decodeContinue(text: string): ContinueToken {
   try {
     const { v, rv, start } = JSON.parse(Buffer.from(text, 'base64').toString('utf8')) as Record<string, unknown>;
-    if (v === 'meta.k8s.io/v1' && Number.isSafeInteger(rv) && rv !== 0 && typeof start === 'string' && start !== '' && !start.includes('..'))
+    if (
+      v === 'meta.k8s.io/v1' &&
+      Number.isSafeInteger(rv) &&
+      rv !== 0 &&
+      typeof start === 'string' &&
+      start !== '' &&
+      !start.includes('..')
+    )
       return { revision: rv as number, start };
   } catch {
     // Falls through to the one answer for every token that is not ours.
@@ -29,6 +38,11 @@ const EXPIRED =
 
 /** 410 with a token that goes on where the old one stopped, in what is current. */
 export function continueExpired(token: ContinueToken): StatusError {
-  const status = { code: 410, reason: 'Expired', message: EXPIRED, metadata: { continue: encodeContinue({ revision: -1, start: token.start }) } };
+  const status = {
+    code: 410,
+    reason: 'Expired',
+    message: EXPIRED,
+    metadata: { continue: encodeContinue({ revision: -1, start: token.start }) },
+  };
   return new StatusError(status);
 }

@@ -100,7 +100,12 @@ export class Entry {
     const known = this.#views?.get(definition);
     if (known) return known;
     const converted = definition.storage.fromStorage(draft(this.object)) as unknown as UnstructuredObject;
-    const view = new Entry(this.key, this.revision, encodeStored(converted), deepFreeze(withRevision(converted, this.revision)));
+    const view = new Entry(
+      this.key,
+      this.revision,
+      encodeStored(converted),
+      deepFreeze(withRevision(converted, this.revision)),
+    );
     this.#views ??= new Map();
     this.#views.set(definition, view);
     return view;

@@ -31,13 +31,20 @@ export function compileSelection(
   let indexed: Selection['indexed'];
   for (const requirement of fields?.requirements ?? []) {
     const { field } = requirement;
-    if (field !== 'metadata.name' && field !== 'metadata.namespace' && !Object.hasOwn(definition.selectableFields, field))
+    if (
+      field !== 'metadata.name' &&
+      field !== 'metadata.namespace' &&
+      !Object.hasOwn(definition.selectableFields, field)
+    )
       throw badRequest(unknownField(definition, field));
     if (requirement.operator !== '=') continue;
     if (field === 'metadata.name') name = requirement.value;
     else if (definition.indexedFields?.includes(field)) indexed = { field, value: requirement.value };
   }
-  const narrowing = [labels && !labels.empty ? labels : undefined, fields?.requirements.length ? fields : undefined] as const;
+  const narrowing = [
+    labels && !labels.empty ? labels : undefined,
+    fields?.requirements.length ? fields : undefined,
+  ] as const;
   return {
     namespace,
     name,
@@ -47,7 +54,11 @@ export function compileSelection(
   };
 }
 
-function matcher(definition: KindDefinition, labels: LabelSelectorMatcher | undefined, fields: FieldSelector | undefined) {
+function matcher(
+  definition: KindDefinition,
+  labels: LabelSelectorMatcher | undefined,
+  fields: FieldSelector | undefined,
+) {
   if (!labels && !fields) return () => true;
   return (entry: Entry) => {
     const { object } = entry.as(definition);

@@ -31,9 +31,13 @@ export interface Reader {
 }
 
 export function parseRevision(text: string): number {
-  if (!/^\d+$/.test(text)) throw badRequest(`invalid resource version: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!/^\d+$/.test(text))
+    throw badRequest(`invalid resource version: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
   const revision = Number(text);
-  if (!Number.isSafeInteger(revision)) throw badRequest(`invalid resource version: strconv.ParseUint: parsing ${JSON.stringify(text)}: value out of range`);
+  if (!Number.isSafeInteger(revision))
+    throw badRequest(
+      `invalid resource version: strconv.ParseUint: parsing ${JSON.stringify(text)}: value out of range`,
+    );
   return revision;
 }
 
@@ -51,9 +55,12 @@ export async function list(
   const requested = options.resourceVersion ? parseRevision(options.resourceVersion) : undefined;
   if (requested === undefined) await cache.fresh();
   else if (requested > 0) {
-    const exact = options.resourceVersionMatch === 'Exact' || (options.limit > 0 && options.resourceVersionMatch !== 'NotOlderThan');
+    const exact =
+      options.resourceVersionMatch === 'Exact' ||
+      (options.limit > 0 && options.resourceVersionMatch !== 'NotOlderThan');
     await cache.waitFor(requested);
-    if (exact) return pageAt(reader, resource, definition, selection, { revision: requested, start: '' }, options.limit);
+    if (exact)
+      return pageAt(reader, resource, definition, selection, { revision: requested, start: '' }, options.limit);
   }
   if (selection.filtered) await resource.parsed();
   return page(resource, resource.select(definition, selection), cache.revision, options.limit, selection);
@@ -147,7 +154,13 @@ async function pageFromStore(
   }
 }
 
-function page(resource: ResourceCache, entries: readonly Entry[], revision: number, limit: number, selection: Selection): Listing {
+function page(
+  resource: ResourceCache,
+  entries: readonly Entry[],
+  revision: number,
+  limit: number,
+  selection: Selection,
+): Listing {
   if (limit <= 0 || entries.length <= limit) return { entries, revision };
   // Only what is current can be pinned; older moments are pinned already or read from the store's history.
   if (resource.changedAt <= revision) resource.pin(revision);

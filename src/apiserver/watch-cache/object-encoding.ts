@@ -7,13 +7,20 @@ import type { KubeObject, UnstructuredObject } from '../../apimachinery/meta.ts'
  */
 export function encodeStored(object: KubeObject): Buffer {
   const { apiVersion, kind, metadata, ...rest } = object;
-  return Buffer.from(JSON.stringify({ apiVersion, kind, metadata: { ...metadata, resourceVersion: undefined }, ...rest }));
+  return Buffer.from(
+    JSON.stringify({ apiVersion, kind, metadata: { ...metadata, resourceVersion: undefined }, ...rest }),
+  );
 }
 
 /** The same object as it reads once it is stored at `revision`. */
 export function withRevision(object: KubeObject, revision: number): UnstructuredObject {
   const { apiVersion, kind, metadata, ...rest } = object;
-  return { apiVersion, kind, metadata: { ...metadata, resourceVersion: String(revision) }, ...rest } as UnstructuredObject;
+  return {
+    apiVersion,
+    kind,
+    metadata: { ...metadata, resourceVersion: String(revision) },
+    ...rest,
+  } as UnstructuredObject;
 }
 
 /** Freezes plain JSON data all the way down; what is frozen already is taken as deeply frozen. */

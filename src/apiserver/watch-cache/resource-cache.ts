@@ -1,7 +1,7 @@
 import type { KindDefinition } from '../../api/kind.ts';
 import type { StoreEvent } from '../../store/store.ts';
 import { CacheEvent } from './cache-event.ts';
-import { Entry, namespaceOfKey } from './entry.ts';
+import { type Entry, namespaceOfKey } from './entry.ts';
 import { EventHistory } from './event-history.ts';
 import { fieldOf, type Selection } from './filter.ts';
 import { type EntrySnapshot, OrderedEntries } from './ordered-entries.ts';
@@ -211,7 +211,13 @@ export class ResourceCache {
   }
 }
 
-function updateIndex(field: string, index: FieldIndex, key: string, previous: Entry | undefined, entry: Entry | undefined): void {
+function updateIndex(
+  field: string,
+  index: FieldIndex,
+  key: string,
+  previous: Entry | undefined,
+  entry: Entry | undefined,
+): void {
   const { definition, entries } = index;
   const before = previous && fieldOf(definition, previous.as(definition).object, field);
   const now = entry && fieldOf(definition, entry.as(definition).object, field);

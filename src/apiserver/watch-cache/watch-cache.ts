@@ -203,7 +203,8 @@ export class WatchCache {
           seen.set(id, keys);
         }
         keys.add(rest);
-        if (this.#resource(id).get(rest)?.revision !== kv.modRevision) changes.push({ kv, entry: await this.decode(kv) });
+        if (this.#resource(id).get(rest)?.revision !== kv.modRevision)
+          changes.push({ kv, entry: await this.decode(kv) });
       }
       const last = page.kvs[page.kvs.length - 1];
       if (!page.more || !last) break;

@@ -10,7 +10,12 @@ const REPLAY_TIMEOUT_MS = 5000;
  * The changes of a resource in `(since, until]` from the store's own history, for watches that resume from before what
  * the cache remembers (after a restart, say). Throws 410 when the store has forgotten them.
  */
-export async function replay(reader: Reader, resource: ResourceCache, since: number, until: number): Promise<CacheEvent[]> {
+export async function replay(
+  reader: Reader,
+  resource: ResourceCache,
+  since: number,
+  until: number,
+): Promise<CacheEvent[]> {
   const events = await storeEvents(reader, resource, since, until);
   const result: CacheEvent[] = [];
   for (const { type, kv, previous } of events) {
@@ -23,7 +28,9 @@ export async function replay(reader: Reader, resource: ResourceCache, since: num
     }
     const created = kv.createRevision === kv.modRevision;
     if (!created && !before) throw tooOld(since, until);
-    result.push(new CacheEvent(created ? 'ADDED' : 'MODIFIED', await reader.cache.decode(kv), created ? undefined : before));
+    result.push(
+      new CacheEvent(created ? 'ADDED' : 'MODIFIED', await reader.cache.decode(kv), created ? undefined : before),
+    );
   }
   return result;
 }

@@ -30,7 +30,11 @@ export function validateWatchOptions(options: WatchOptions): void {
     invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [forbiddenField(FieldPath.of(field), detail)]);
   if (options.resourceVersion) parseRevision(options.resourceVersion);
   if (options.sendInitialEvents === undefined) {
-    if (options.resourceVersionMatch) throw fail('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+    if (options.resourceVersionMatch)
+      throw fail(
+        'resourceVersionMatch',
+        'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+      );
     return;
   }
   if (options.resourceVersionMatch !== 'NotOlderThan')
@@ -90,7 +94,8 @@ async function resume(reader: Reader, resource: ResourceCache, watcher: Watcher,
   let from = since;
   if (since < resource.history.base) {
     const until = reader.cache.revision;
-    if (resource.changedAt > since || !resource.deletedBefore(since)) missed = await replay(reader, resource, since, until);
+    if (resource.changedAt > since || !resource.deletedBefore(since))
+      missed = await replay(reader, resource, since, until);
     from = Math.max(until, since);
     // History may have moved on during the replay; then the client starts over.
     if (from < resource.history.base) throw tooOld(since, resource.history.base);

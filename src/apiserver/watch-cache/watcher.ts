@@ -1,5 +1,5 @@
 import type { KindDefinition } from '../../api/kind.ts';
-import type { StatusError } from '../../apimachinery/status-error.ts';
+import { internalError, type StatusError } from '../../apimachinery/status-error.ts';
 import { bookmark, type CacheEvent, Notice } from './cache-event.ts';
 import { type Entry, namespaceOfKey } from './entry.ts';
 import type { Selection } from './filter.ts';
@@ -77,7 +77,8 @@ export class Watcher {
   }
 
   offerBookmark(revision: number): void {
-    if (this.bookmarks && !this.#busy && this.#queue.length === 0) this.#push(bookmark(this.definition, revision, false));
+    if (this.bookmarks && !this.#busy && this.#queue.length === 0)
+      this.#push(bookmark(this.definition, revision, false));
   }
 
   #push(notice: Notice): void {
@@ -103,7 +104,14 @@ export class Watcher {
     if (this.#closed || this.#busy || this.#queue.length === 0) return;
     const batch = this.#queue;
     this.#queue = [];
-    const sent = this.#sink.deliver(batch);
+    let sent: void | Promise<void>;
+    try {
+      sent = this.#sink.deliver(batch);
+    } catch (error) {
+      // One receiver's failure is not another's: its watch ends, and says why.
+      this.close(internalError(error instanceof Error ? error.message : String(error)));
+      return;
+    }
     if (!sent) return;
     this.#busy = true;
     sent.then(

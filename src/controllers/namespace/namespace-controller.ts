@@ -62,5 +62,10 @@ async function finalize(client: Client, namespace: Namespace): Promise<void> {
   const { name } = namespace.metadata;
   const finalizers = namespace.spec?.finalizers?.filter((finalizer) => finalizer !== FINALIZER) ?? [];
   const body = { ...namespace, spec: { ...namespace.spec, finalizers } };
-  await client.for(Namespaces).replaceSubresource({ name }, 'finalize', body).catch(ignoreNotFound);
+  try {
+    await client.for(Namespaces).replaceSubresource({ name }, 'finalize', body);
+  } catch (error) {
+    ignoreNotFound(error);
+    if (await client.for(Namespaces).get({ name }).catch(ignoreNotFound)) throw error;
+  }
 }

@@ -115,8 +115,9 @@ export function startController(definition: ControllerDefinition, options: Contr
         logger.error({ err: error, key }, 'reconcile failed for good');
       } else {
         queue.addRateLimited(key);
-        // Conflicts are how concurrent writers find out about each other: routine, until they don't end.
-        const routine = isStatusError(error, 'Conflict') && queue.retries(key) < 8;
+        // A cache that is behind shows in such errors: routine, until they don't end.
+        const stale = isStatusError(error, 'Conflict') || isStatusError(error, 'AlreadyExists');
+        const routine = stale && queue.retries(key) < 8;
         logger[routine ? 'debug' : 'warn']({ err: error, key, retries: queue.retries(key) }, 'reconcile failed');
       }
     } finally {

@@ -27,11 +27,12 @@ export interface ImageManager {
 
 const FIRST_BACKOFF_MS = 10_000;
 const LAST_BACKOFF_MS = 300_000;
+/** So long the error itself is shown before ImagePullBackOff takes its place. */
 const BACKOFF_SHOWN_AFTER_MS = 3000;
 
 export function createImageManager({ images, config, logger, now = Date.now }: ImageManagerOptions): ImageManager {
   const backoff = createRestartBackoff({ firstMs: FIRST_BACKOFF_MS, lastMs: LAST_BACKOFF_MS, now });
-  const lastErrors = new Map<string, string>();
+  const lastErrors = new Map<string, { reason: string; message: string; at: number }>();
   /** One pull of an image at a time and credential set: the others wait for it. */
   const pulls = new Map<string, Promise<string>>();
 
@@ -81,7 +82,9 @@ export function createImageManager({ images, config, logger, now = Date.now }: I
       const key = `${pod.metadata.uid}/${name}`;
       const waitUntil = backoff.waitUntil(key);
       if (waitUntil !== undefined) {
-        const message = `Back-off pulling image "${image}": ${lastErrors.get(key) ?? 'ErrImagePull'}`;
+        const last = lastErrors.get(key);
+        if (last && now() - last.at < BACKOFF_SHOWN_AFTER_MS) throw new ContainerError(last.reason, last.message, { retryAt: last.at + BACKOFF_SHOWN_AFTER_MS });
+        const message = `Back-off pulling image "${image}": ${last ? `${last.reason}: ${last.message}` : 'ErrImagePull'}`;
         events.normal('BackOff', message, container);
         throw new ContainerError('ImagePullBackOff', message, { retryAt: waitUntil });
       }
@@ -97,8 +100,7 @@ export function createImageManager({ images, config, logger, now = Date.now }: I
         const reason = /: (connection refused|no such host|i\/o timeout)/.test(text) && isRuntimeError(error, 'Unavailable') ? 'RegistryUnavailable' : 'ErrImagePull';
         events.warning('Failed', `Failed to pull image "${image}": ${text}`, container);
         backoff.next(key);
-        lastErrors.set(key, `${reason}: ${text}`);
-        // The next sync comes while the wait lasts, and shows ImagePullBackOff.
+        lastErrors.set(key, { reason, message: text, at: now() });
         throw new ContainerError(reason, text, { retryAt: now() + BACKOFF_SHOWN_AFTER_MS, cause: error });
       }
       backoff.forget(key);

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { silentLogger } from '../../apimachinery/logger.ts';
-import { type Containerd, startContainerd } from '../runtime/containerd/containerd.ts';
+import { type Containerd, findContainerd, startContainerd } from '../runtime/containerd/containerd.ts';
 import { createContainerdRuntime } from '../runtime/containerd/containerd-runtime.ts';
 import { createImageImporter } from '../runtime/containerd/image-import.ts';
 import type { ContainerRuntime } from '../runtime/container-runtime.ts';
@@ -61,12 +61,13 @@ export async function startTestNode(subnet: string): Promise<TestNode> {
     containerd,
     runtime,
     async stop() {
+      const current = await findContainerd(dataDir);
       for (const sandbox of await runtime.sandboxes.list()) {
         await runtime.sandboxes.stop(sandbox.id);
         await runtime.sandboxes.remove(sandbox.id);
       }
       await runtime.close();
-      await containerd.stop();
+      await current?.stop();
       try {
         execFileSync('ip', ['link', 'delete', bridge], { stdio: 'ignore' });
       } catch {

@@ -162,7 +162,8 @@ export class Database {
   }
 
   async #initialize(): Promise<void> {
-    if (this.#db.getKeysCount({ ...ALL_KEYS, limit: 1 }) === 0) {
+    // Not a bare count: it would visit every key.
+    if (!this.#get<Meta>(META_KEY) && this.#db.getKeysCount({ ...ALL_KEYS, limit: 1 }) === 0) {
       const meta = { revision: 1, compactRevision: 0, scrubbedRevision: 0 };
       await this.write([{ key: META_KEY, value: encodeMeta(meta) }]);
     }

@@ -77,17 +77,17 @@ async function pastRange(
   const slice = new Slice();
   const found: { key: string; at: Pointer | KeyValue }[] = [];
   let resorted = false;
-  for (const of of ['live', 'deleted'] as const) {
-    for (const [key, pointer] of database.pointers(of, request.start, request.end, snapshot)) {
+  for (const which of ['live', 'deleted'] as const) {
+    for (const [key, pointer] of database.pointers(which, request.start, request.end, snapshot)) {
       const at =
         pointer.revision > revision
           ? resolve(database, pointer, revision, snapshot)
-          : of === 'live'
+          : which === 'live'
             ? pointer
             : undefined;
       if (at) {
         found.push({ key, at });
-        resorted ||= of === 'deleted';
+        resorted ||= which === 'deleted';
       }
       const pause = slice.tick();
       if (pause) await pause;

@@ -171,7 +171,6 @@ function decodeRecord(bytes: Buffer): LogRecord | typeof DAMAGED {
 
 function copy(bytes: Buffer, length: number): Buffer {
   const result = Buffer.allocUnsafe(length);
-  if (bytes.copy) bytes.copy(result, 0, 0, length);
-  else result.set(new Uint8Array((bytes as Uint8Array).buffer, (bytes as Uint8Array).byteOffset, length));
+  result.set(new Uint8Array(bytes.buffer, bytes.byteOffset, length));
   return result;
 }

@@ -1,5 +1,5 @@
-import type { Namespace } from '../../../api/types/core.v1.gen.ts';
 import { validateFinalizer } from '../../../api/core/namespace.ts';
+import type { Namespace } from '../../../api/types/core.v1.gen.ts';
 import { FieldPath } from '../../../apimachinery/field.ts';
 import { type Draft, draft } from '../../../apimachinery/json.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';

@@ -27,7 +27,11 @@ import { type RegistryServices, timestamp } from '../registry-services.ts';
 const MAX_DISRUPTED_PODS = 2000;
 
 /** POST to `/pods/NAME/eviction`: a deletion that respects disruption budgets. */
-export async function evict(services: RegistryServices, context: RequestContext, pods: KindDefinition): Promise<Result> {
+export async function evict(
+  services: RegistryServices,
+  context: RequestContext,
+  pods: KindDefinition,
+): Promise<Result> {
   const { name, namespace, verb } = context.info;
   if (verb !== 'create') throw methodNotSupported(pods, verb);
   const options = parseWriteOptions(context, 'CreateOptions');
@@ -60,7 +64,8 @@ export async function evict(services: RegistryServices, context: RequestContext,
   let pinned = deletion;
   if (budget) {
     // The pod must still be the unhealthy one that was looked at.
-    if (evictsUnhealthy(pod, budget)) pinned = withPrecondition(deletion, 'resourceVersion', pod.metadata.resourceVersion);
+    if (evictsUnhealthy(pod, budget))
+      pinned = withPrecondition(deletion, 'resourceVersion', pod.metadata.resourceVersion);
     else {
       await takeDisruption(services, namespace, budget.metadata.name, name, options);
       pinned = withPrecondition(deletion, 'uid', pod.metadata.uid);
@@ -70,7 +75,11 @@ export async function evict(services: RegistryServices, context: RequestContext,
   return objectResult({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201);
 }
 
-function withPrecondition(options: DeleteOptions, field: 'uid' | 'resourceVersion', value: string | undefined): DeleteOptions {
+function withPrecondition(
+  options: DeleteOptions,
+  field: 'uid' | 'resourceVersion',
+  value: string | undefined,
+): DeleteOptions {
   return { ...options, preconditions: { ...options.preconditions, ...(value ? { [field]: value } : {}) } };
 }
 
@@ -79,7 +88,11 @@ function needsBudget({ metadata, status }: Pod): boolean {
   return status?.phase === 'Running' && !metadata.deletionTimestamp;
 }
 
-async function budgetOf(services: RegistryServices, namespace: string, pod: Pod): Promise<PodDisruptionBudget | undefined> {
+async function budgetOf(
+  services: RegistryServices,
+  namespace: string,
+  pod: Pod,
+): Promise<PodDisruptionBudget | undefined> {
   const definition = budgetsOf(services);
   const selection = compileSelection(definition, namespace, undefined, undefined);
   const matching = services.cache
@@ -171,4 +184,3 @@ function tooManyDisruptions(message: string, retryAfterSeconds: number): StatusE
     },
   });
 }
-

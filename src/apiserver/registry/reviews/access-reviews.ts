@@ -90,10 +90,28 @@ function attributesOf(
   user: UserInfo,
   spec: { resourceAttributes?: ResourceAttributes; nonResourceAttributes?: NonResourceAttributes },
 ): AuthorizationAttributes {
-  const { verb = '', group = '', version = '', resource = '', subresource = '', namespace = '', name = '' } =
-    spec.resourceAttributes ?? {};
+  const {
+    verb = '',
+    group = '',
+    version = '',
+    resource = '',
+    subresource = '',
+    namespace = '',
+    name = '',
+  } = spec.resourceAttributes ?? {};
   if (spec.resourceAttributes)
-    return { user, verb, resourceRequest: true, group, version: version || '*', resource, subresource, namespace, name, path: '' };
+    return {
+      user,
+      verb,
+      resourceRequest: true,
+      group,
+      version: version || '*',
+      resource,
+      subresource,
+      namespace,
+      name,
+      path: '',
+    };
   const { path = '', verb: method = '' } = spec.nonResourceAttributes ?? {};
   const none = { group: '', version: '', resource: '', subresource: '', namespace: '', name: '' };
   return { user, verb: method, resourceRequest: false, ...none, path };

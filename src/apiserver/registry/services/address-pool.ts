@@ -97,6 +97,7 @@ function toNumber(address: ipaddr.IPv4 | ipaddr.IPv6): bigint {
 
 function fromNumber(number: bigint, family: IPFamily): string {
   const bytes: number[] = [];
-  for (let rest = number, left = family === 'IPv4' ? 4 : 16; left > 0; left--, rest >>= 8n) bytes.unshift(Number(rest & 255n));
+  for (let rest = number, left = family === 'IPv4' ? 4 : 16; left > 0; left--, rest >>= 8n)
+    bytes.unshift(Number(rest & 255n));
   return ipaddr.fromByteArray(bytes).toString();
 }

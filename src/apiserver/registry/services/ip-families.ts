@@ -23,7 +23,13 @@ export function completeFamilies(
     const family: IPFamily = address.includes(':') ? 'IPv6' : 'IPv4';
     if (families[index] === undefined) families[index] = family;
     else if (families[index] !== family)
-      errors.push(invalidValue(spec.child('clusterIPs').index(index), address, `expected an ${families[index]} value as indicated by \`ipFamilies[${index}]\``));
+      errors.push(
+        invalidValue(
+          spec.child('clusterIPs').index(index),
+          address,
+          `expected an ${families[index]} value as indicated by \`ipFamilies[${index}]\``,
+        ),
+      );
   });
   if (errors.length) return errors;
   families[0] ??= cluster[0]!;
@@ -35,7 +41,13 @@ export function completeFamilies(
   }
   const missing = families.find((family) => !cluster.includes(family as IPFamily));
   if (missing && (missing === 'IPv4' || missing === 'IPv6'))
-    return [invalidValue(spec.child('ipFamilies').index(families.indexOf(missing)), missing, 'not configured on this cluster')];
+    return [
+      invalidValue(
+        spec.child('ipFamilies').index(families.indexOf(missing)),
+        missing,
+        'not configured on this cluster',
+      ),
+    ];
   if (service.ipFamilyPolicy === 'RequireDualStack' && cluster.length < 2)
     return [
       invalidValue(
@@ -51,7 +63,11 @@ export function completeFamilies(
     }
     if (families.length > 1)
       return [
-        invalidValue(spec.child('ipFamilyPolicy'), service.ipFamilyPolicy, 'must be RequireDualStack or PreferDualStack when multiple values are specified in `spec.ipFamilies`'),
+        invalidValue(
+          spec.child('ipFamilyPolicy'),
+          service.ipFamilyPolicy,
+          'must be RequireDualStack or PreferDualStack when multiple values are specified in `spec.ipFamilies`',
+        ),
       ];
   } else if (families.length < 2 && cluster.includes(other)) families.push(other);
   service.ipFamilies = families;

@@ -28,7 +28,9 @@ export class PortPool {
   take(owner: string): number | undefined {
     const size = this.to - this.from + 1;
     const reserved = size < 16 ? 0 : Math.min(Math.max(16, Math.floor(size / 32)), 128);
-    return this.#takeFrom(this.from + reserved, this.to, owner) ?? this.#takeFrom(this.from, this.from + reserved - 1, owner);
+    return (
+      this.#takeFrom(this.from + reserved, this.to, owner) ?? this.#takeFrom(this.from, this.from + reserved - 1, owner)
+    );
   }
 
   release(port: number, owner: string): void {

@@ -145,7 +145,8 @@ export class ServiceAllocator implements ResourceHooks, CacheListener {
       for (const port of ports) {
         if (port.nodePort || errors.length) continue;
         const shared = numbers.get(port.port);
-        const free = shared !== undefined && !ports.some((other) => other.protocol === port.protocol && other.nodePort === shared);
+        const free =
+          shared !== undefined && !ports.some((other) => other.protocol === port.protocol && other.nodePort === shared);
         port.nodePort = free ? shared : this.#takePort(reserved);
         numbers.set(port.port, port.nodePort);
       }
@@ -167,7 +168,13 @@ export class ServiceAllocator implements ResourceHooks, CacheListener {
         return [invalidValue(path, port, 'provided port is already allocated')];
       default: {
         const { from, to } = this.#ports;
-        return [invalidValue(path, port, `provided port is not in the valid range. The range of valid ports is ${from}-${to}`)];
+        return [
+          invalidValue(
+            path,
+            port,
+            `provided port is not in the valid range. The range of valid ports is ${from}-${to}`,
+          ),
+        ];
       }
     }
   }

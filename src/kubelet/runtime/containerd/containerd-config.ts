@@ -76,9 +76,3 @@ export function apparmorAvailable(): boolean {
     return false;
   }
 }
-
-/**
- * For every registry: plain HTTP when it is on this machine (as Docker does), else HTTPS. containerd itself already
- * tries HTTP for localhost; the entry makes it certain for any loopback name and port.
- */
-export const DEFAULT_HOSTS_TOML = '# Add a directory per registry, e.g. registry.example.com:5000/hosts.toml\n';

@@ -185,8 +185,12 @@ function connects(socket: string): Promise<boolean> {
 async function runningPid(pidFile: string, configFile: string): Promise<number | undefined> {
   const pid = Number.parseInt(await readFile(pidFile, 'utf8').catch(() => ''), 10);
   if (!(pid > 1)) return undefined;
+  return (await runsWith(pid, configFile)) ? pid : undefined;
+}
+
+async function runsWith(pid: number, configFile: string): Promise<boolean> {
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  return commandLine.split('\0').includes(configFile) ? pid : undefined;
+  return commandLine.split('\0').includes(configFile);
 }
 
 /** A zombie counts as ended: as a child of ours it stays one until it is collected. */
@@ -199,10 +203,12 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Does nothing if another containerd took over meanwhile. */
 async function stopProcess(pid: number, configFile: string, pidFile: string): Promise<void> {
   const deadline = Date.now() + STOP_TIMEOUT_MS;
   let signal: NodeJS.Signals = 'SIGTERM';
-  while ((await runningPid(pidFile, configFile)) === pid) {
+  if ((await runningPid(pidFile, configFile)) !== pid) return;
+  while (await runsWith(pid, configFile)) {
     try {
       process.kill(pid, signal);
     } catch {

@@ -49,8 +49,9 @@ async function unpack(file: string, directory: string): Promise<Files> {
   const files = new Map<string, { path: string; size: number }>();
   const links: { name: string; target: string }[] = [];
   const archive = extract();
+  const gzipped = await isGzip(file);
   const source = createReadStream(file);
-  const unzipped = (await isGzip(file)) ? source.pipe(createGunzip()) : source;
+  const unzipped = gzipped ? source.pipe(createGunzip()) : source;
   source.on('error', (error) => unzipped.destroy(error));
   const done = pipeline(unzipped, archive).catch((cause: unknown) => {
     throw badArchive(file, 'it is not a tar archive', cause);

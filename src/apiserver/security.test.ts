@@ -1,0 +1,176 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { builtinKinds } from '../api/builtin.ts';
+import { createKindRegistry } from '../api/registry.ts';
+import type { TokenRequest } from '../api/types/authentication.v1.gen.ts';
+import type { Pod } from '../api/types/core.v1.gen.ts';
+import { silentLogger } from '../apimachinery/logger.ts';
+import type { UserInfo } from '../sdk/user.ts';
+import { openMemoryStore } from '../store/memory/memory-store.ts';
+import { TokenKeys } from './authentication/token-keys.ts';
+import { ensureBootstrapPolicy } from './authorization/rbac/ensure-bootstrap-policy.ts';
+import { createSecurity } from './security.ts';
+import { createApiServer } from './server.ts';
+
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+async function startServer() {
+  const kinds = createKindRegistry(builtinKinds());
+  const security = createSecurity({
+    logger: silentLogger,
+    kinds,
+    tokenKeys: new TokenKeys({ signingKey: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey }),
+    clientCAs: () => [],
+  });
+  const store = openMemoryStore();
+  const server = createApiServer({ store, kinds, logger: silentLogger, ...security.serverOptions });
+  await server.start();
+  stops.push(async () => {
+    await server.stop();
+    await store.close();
+  });
+  const as = (user: UserInfo) => server.transport(user);
+  const root = as({ name: 'root', groups: ['system:masters'] });
+  const post = <T>(path: string, body: unknown, user?: UserInfo) =>
+    (user ? as(user) : root).request<T>({ method: 'POST', path, body });
+  return { security, root, as, post };
+}
+
+const user = (name: string, ...groups: string[]): UserInfo => ({ name, groups: [...groups, 'system:authenticated'] });
+const namespaced = (kind: string, name: string, more: object = {}) => ({
+  apiVersion: 'v1',
+  kind,
+  metadata: { name },
+  ...more,
+});
+
+describe('the security of an API server', () => {
+  it('brings its policy, gives tokens, and lets users do what their roles allow', async () => {
+    const { security, root, as, post } = await startServer();
+    await post('/api/v1/namespaces', namespaced('Namespace', 'shop'));
+    await post('/api/v1/namespaces/shop/serviceaccounts', namespaced('ServiceAccount', 'default'));
+
+    const { body } = await post<TokenRequest>('/api/v1/namespaces/shop/serviceaccounts/default/token', {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      spec: {},
+    });
+    const identity = await security.authentication.authenticate({ headers: {}, bearerToken: body.status!.token! });
+    expect(identity!.user).toMatchObject({
+      name: 'system:serviceaccount:shop:default',
+      groups: ['system:serviceaccounts', 'system:serviceaccounts:shop', 'system:authenticated'],
+    });
+
+    const list = () => as(identity!.user).request({ method: 'GET', path: '/api/v1/namespaces/shop/pods' });
+    await expect(list()).rejects.toThrow(
+      'pods is forbidden: User "system:serviceaccount:shop:default" cannot list resource "pods" in API group "" in the namespace "shop"',
+    );
+    await post('/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings', {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name: 'admins' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' },
+      subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'shop' }],
+    });
+    await vi.waitFor(list);
+    const binding = {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name: 'more' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'eve' }],
+    };
+    await expect(
+      post('/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings', binding, identity!.user),
+    ).rejects.toThrow(/is attempting to grant RBAC permissions not currently held/);
+
+    const { body: pod } = await post<Pod>(
+      '/api/v1/namespaces/shop/pods',
+      namespaced('Pod', 'web', { spec: { containers: [{ name: 'c', image: 'i' }] } }),
+      identity!.user,
+    );
+    expect(pod.spec).toMatchObject({
+      serviceAccountName: 'default',
+      priority: 0,
+      tolerations: [{ key: 'node.kubernetes.io/not-ready' }, { key: 'node.kubernetes.io/unreachable' }],
+    });
+    expect(pod.spec.volumes![0]!.name).toMatch(/^kube-api-access-/);
+    await root.request({ method: 'DELETE', path: '/api/v1/namespaces/shop/serviceaccounts/default' });
+    await vi.waitFor(async () =>
+      expect(
+        await security.authentication.authenticate({ headers: {}, bearerToken: body.status!.token! }),
+      ).toBeUndefined(),
+    );
+  });
+
+  it('brings its policy once', async () => {
+    const { root } = await startServer();
+    const revision = async () =>
+      (
+        await root.request<{ metadata: { resourceVersion: string } }>({
+          method: 'GET',
+          path: '/apis/rbac.authorization.k8s.io/v1/clusterroles',
+        })
+      ).body.metadata.resourceVersion;
+    const before = await revision();
+    await ensureBootstrapPolicy(root);
+    expect(await revision()).toBe(before);
+  });
+
+  it('marks plugin configurations of those who may configure, and nobody else', async () => {
+    const { post, as } = await startServer();
+    const configMap = (name: string) =>
+      namespaced('ConfigMap', name, { data: { 'x-plugin-config': 'plugin: my-auth-plugin\noptions: {}\n' } });
+    const path = '/api/v1/namespaces/default/configmaps';
+    const accepted = await post<{ metadata: { annotations?: object } }>(path, configMap('a'));
+    expect(accepted.body.metadata.annotations).toEqual({ 'plugins.k8ts.dev/configured-by': 'root' });
+    await post('/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRoleBinding',
+      metadata: { name: 'editors' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'bob' }],
+    });
+    const refused = await vi.waitFor(() =>
+      post<{ metadata: { annotations?: object } }>(path, configMap('b'), user('bob')),
+    );
+    expect(refused.body.metadata.annotations).toBeUndefined();
+    expect(refused.warnings).toEqual([
+      expect.stringMatching(
+        /^x-plugin-config is stored as plain data .*user "bob" may not "configure" "my-auth-plugin" of plugins.k8ts.dev$/,
+      ),
+    ]);
+    const forged = { metadata: { annotations: { 'plugins.k8ts.dev/configured-by': 'root' } } };
+    const patched = await as(user('bob')).request<{ metadata: { annotations?: object } }>({
+      method: 'PATCH',
+      path: `${path}/b`,
+      body: forged,
+      contentType: 'application/merge-patch+json',
+    });
+    expect(patched.body.metadata.annotations).toBeUndefined();
+  });
+
+  it('holds quotas, however many ask at once', async () => {
+    const { post, root } = await startServer();
+    await post('/api/v1/namespaces', namespaced('Namespace', 'shop'));
+    const { body: quota } = await post<object>(
+      '/api/v1/namespaces/shop/resourcequotas',
+      namespaced('ResourceQuota', 'q', { spec: { hard: { configmaps: '3' } } }),
+    );
+    const status = { hard: { configmaps: '3' }, used: { configmaps: '0' } };
+    await root.request({
+      method: 'PUT',
+      path: '/api/v1/namespaces/shop/resourcequotas/q/status',
+      body: { ...quota, status },
+    });
+    const results = await Promise.allSettled(
+      Array.from({ length: 8 }, (_, index) =>
+        post('/api/v1/namespaces/shop/configmaps', namespaced('ConfigMap', `c${index}`)),
+      ),
+    );
+    expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(3);
+  });
+});

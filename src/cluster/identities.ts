@@ -1,0 +1,79 @@
+import type { ClusterRole, ClusterRoleBinding } from '../api/types/rbac.v1.gen.ts';
+import type { Transport } from '../apimachinery/transport.ts';
+import { isStatusError } from '../apimachinery/status-error.ts';
+import type { BootstrapStep } from '../apiserver/bootstrap/bootstrap-objects.ts';
+import { SYSTEM_AUTHENTICATED, SYSTEM_MASTERS, type UserInfo } from '../sdk/user.ts';
+
+const user = (name: string, ...groups: string[]): UserInfo => ({ name, groups: [...groups, SYSTEM_AUTHENTICATED] });
+
+/** Who the components are, in the process and in their certificates. */
+export const ADMIN = user('kubernetes-admin', SYSTEM_MASTERS);
+export const CONTROLLER_MANAGER = user('system:kube-controller-manager');
+export const SCHEDULER = user('system:kube-scheduler');
+export const KUBE_PROXY = user('system:kube-proxy');
+export const ADDONS = user('system:k8ts:addons');
+export const PLUGIN_HOST = user('system:k8ts:plugin-host', SYSTEM_MASTERS);
+export const nodeUser = (nodeName: string): UserInfo => user(`system:node:${nodeName}`, 'system:nodes');
+
+/** What the add-ons of this process may do: publish DNS, serve ingresses and provision local volumes. */
+const ADDONS_ROLE: ClusterRole = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRole',
+  metadata: { name: ADDONS.name, labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } },
+  rules: [
+    { apiGroups: [''], resources: ['services'], verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'] },
+    { apiGroups: [''], resources: ['namespaces', 'nodes', 'pods', 'secrets'], verbs: ['get', 'list', 'watch'] },
+    { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'] },
+    { apiGroups: ['networking.k8s.io'], resources: ['ingresses'], verbs: ['get', 'list', 'watch'] },
+    { apiGroups: ['networking.k8s.io'], resources: ['ingresses/status'], verbs: ['update', 'patch'] },
+    { apiGroups: ['networking.k8s.io'], resources: ['ingressclasses'], verbs: ['get', 'list', 'watch', 'create'] },
+    { apiGroups: [''], resources: ['persistentvolumeclaims'], verbs: ['get', 'list', 'watch', 'update', 'patch'] },
+    { apiGroups: [''], resources: ['persistentvolumes'], verbs: ['get', 'list', 'watch', 'create', 'delete', 'patch'] },
+    { apiGroups: ['storage.k8s.io'], resources: ['storageclasses'], verbs: ['get', 'list', 'watch', 'create'] },
+    { apiGroups: ['apiregistration.k8s.io'], resources: ['apiservices'], verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'] },
+    { apiGroups: [''], resources: ['nodes/stats', 'nodes/metrics', 'nodes/proxy'], verbs: ['get'] },
+    { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'update', 'patch'] },
+  ],
+};
+
+const ADDONS_BINDING: ClusterRoleBinding = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRoleBinding',
+  metadata: { name: ADDONS.name, labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } },
+  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: ADDONS.name },
+  subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: ADDONS.name }],
+};
+
+/** An agent's kube-proxy and join use the node's identity and bootstrap tokens. */
+const NODE_BINDINGS: readonly ClusterRoleBinding[] = [
+  bindingToGroup('k8ts:node-proxier', 'system:node-proxier', 'system:nodes'),
+  bindingToGroup('k8ts:node-bootstrapper', 'system:node-bootstrapper', 'system:bootstrappers'),
+  bindingToGroup('k8ts:node-autoapprove-bootstrap', 'system:certificates.k8s.io:certificatesigningrequests:nodeclient', 'system:bootstrappers'),
+  bindingToGroup('k8ts:node-autoapprove-certificate-rotation', 'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient', 'system:nodes'),
+];
+
+export const clusterRoles: BootstrapStep = {
+  name: 'k8ts/cluster-roles',
+  async run(transport) {
+    const path = '/apis/rbac.authorization.k8s.io/v1';
+    await ensure(transport, `${path}/clusterroles`, ADDONS_ROLE);
+    await Promise.all([ADDONS_BINDING, ...NODE_BINDINGS].map((binding) => ensure(transport, `${path}/clusterrolebindings`, binding)));
+  },
+};
+
+/** What exists stays as it is: an administrator may have changed it. */
+async function ensure(transport: Transport, path: string, body: object): Promise<void> {
+  await transport.request({ method: 'POST', path, body }).catch((error) => {
+    if (!isStatusError(error, 'AlreadyExists')) throw error;
+  });
+}
+
+function bindingToGroup(name: string, role: string, group: string): ClusterRoleBinding {
+  return {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name, labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: group }],
+  };
+}
