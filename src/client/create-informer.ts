@@ -140,7 +140,7 @@ export function createInformer<T extends KubeObject>(
     const silenceMs = options.silenceMs ?? SILENCE_MS;
     const timer = setInterval(() => {
       if (performance.now() - last < silenceMs) return;
-      logger.warn({ silenceMs }, 'watch is silent; reconnecting');
+      logger.debug({ silenceMs }, 'watch is silent; reconnecting');
       stream.stop();
     }, silenceMs / 4);
     timer.unref?.();

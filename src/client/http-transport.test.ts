@@ -1,4 +1,3 @@
-import { webcrypto } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import {
   createSecureServer,
@@ -16,25 +15,11 @@ import { createHttpTransport } from './http-transport.ts';
 import { loadKubeconfig } from './kubeconfig.ts';
 import { createLineSplitter } from './line-splitter.ts';
 import { ConfigMaps } from './resource-types.gen.ts';
+import { selfSignedCertificate } from './testing/self-signed.ts';
 
 let certificate: { cert: string; key: string };
 beforeAll(async () => {
-  await import('reflect-metadata');
-  const x509 = await import('@peculiar/x509');
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const cert = await x509.X509CertificateGenerator.createSelfSigned(
-    {
-      name: 'CN=test',
-      keys: keys as never,
-      signingAlgorithm: algorithm,
-      notAfter: new Date(Date.now() + 3_600_000),
-      extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'ip', value: '127.0.0.1' }])],
-    },
-    webcrypto as never,
-  );
-  const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
-  certificate = { cert: cert.toString('pem'), key: `-----BEGIN PRIVATE KEY-----\n${key}\n-----END PRIVATE KEY-----\n` };
+  certificate = await selfSignedCertificate();
 });
 
 type Handler = (stream: ServerHttp2Stream, headers: Record<string, unknown>, body: string) => void;

@@ -1,5 +1,9 @@
 import type { Secret, ServiceAccount } from '../api/types/core.v1.gen.ts';
 import {
+  type HorizontalPodAutoscalerOptions,
+  horizontalPodAutoscalerController,
+} from './autoscaling/horizontal-pod-autoscaler-controller.ts';
+import {
   csrApprovingController,
   csrCleanerController,
   csrSigningController,
@@ -18,13 +22,16 @@ import { taintEvictionController } from './node/taint-eviction-controller.ts';
 import { disruptionController } from './policy/disruption-controller.ts';
 import { resourceQuotaController } from './policy/resource-quota-controller.ts';
 import type { ControllerDefinition } from './runtime/index.ts';
+import { bootstrapSignerController, tokenCleanerController } from './service-account/bootstrap-token-controllers.ts';
 import { rootCaController } from './service-account/root-ca-controller.ts';
 import { serviceAccountController } from './service-account/service-account-controller.ts';
 import { tokenSecretController } from './service-account/token-secret-controller.ts';
+import { serviceCidrController } from './service-cidr-controller.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished-controller.ts';
 import { ephemeralVolumeController } from './volume/ephemeral-volume-controller.ts';
 import { persistentVolumeBinder } from './volume/persistent-volume-binder.ts';
 import { claimProtectionController, volumeProtectionController } from './volume/protection-controllers.ts';
+import { workloadControllers } from './workloads/index.ts';
 
 export * from './runtime/index.ts';
 
@@ -38,6 +45,7 @@ export interface BuiltinControllersOptions {
   readonly nodeIpam?: NodeIpamOptions;
   readonly nodeLifecycle?: NodeLifecycleOptions;
   readonly podGc?: PodGcOptions;
+  readonly horizontalPodAutoscaler?: HorizontalPodAutoscalerOptions;
   /** Names of controllers to leave out. */
   readonly disabled?: readonly string[];
 }
@@ -65,9 +73,14 @@ export function builtinControllers(options: BuiltinControllersOptions): readonly
     resourceQuotaController(),
     clusterRoleAggregationController(),
     ttlAfterFinishedController(),
+    horizontalPodAutoscalerController(options.horizontalPodAutoscaler),
+    serviceCidrController(),
+    tokenCleanerController(),
+    bootstrapSignerController(),
     csrApprovingController(),
     csrCleanerController(),
     ...(signCertificate ? [csrSigningController({ sign: signCertificate })] : []),
+    ...workloadControllers(),
     // Last: it shares the informers that the others have asked for.
     garbageCollector(),
   ];

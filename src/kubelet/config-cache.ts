@@ -3,8 +3,8 @@ import type { Logger } from '../apimachinery/logger.ts';
 import type { KubeObject } from '../apimachinery/meta.ts';
 import { notFound } from '../apimachinery/status-error.ts';
 import type { Client, ResourceType } from '../client/client.ts';
-import { createInformerFactory } from '../client/informer-factory.ts';
 import type { Informer, InformerFactory } from '../client/informer.ts';
+import { createInformerFactory } from '../client/informer-factory.ts';
 import { ConfigMaps, Secrets } from '../client/resource-types.gen.ts';
 import type { ConfigSource } from './containers/config-source.ts';
 
@@ -27,7 +27,15 @@ interface Entry {
 const SYNC_TIMEOUT_MS = 10_000;
 
 /** `onChange` gets the pods that refer to what changed. */
-export function createConfigCache({ client, logger, onChange }: { client: Client; logger: Logger; onChange(podUid: string): void }): ConfigCache {
+export function createConfigCache({
+  client,
+  logger,
+  onChange,
+}: {
+  client: Client;
+  logger: Logger;
+  onChange(podUid: string): void;
+}): ConfigCache {
   const entries = new Map<string, Entry>();
   const references = new Map<string, Set<string>>();
 
@@ -95,8 +103,10 @@ const keyOf = (type: { readonly kind: string }, namespace: string, name: string)
 
 /** Everything a pod takes from ConfigMaps and Secrets: env, volumes, pull secrets. */
 function* referencesOf(pod: Pod): Iterable<[ResourceType<KubeObject>, string]> {
-  const configMap = (name: string | undefined) => (name ? [[ConfigMaps as ResourceType<KubeObject>, name] as [ResourceType<KubeObject>, string]] : []);
-  const secret = (name: string | undefined) => (name ? [[Secrets as ResourceType<KubeObject>, name] as [ResourceType<KubeObject>, string]] : []);
+  const configMap = (name: string | undefined) =>
+    name ? [[ConfigMaps as ResourceType<KubeObject>, name] as [ResourceType<KubeObject>, string]] : [];
+  const secret = (name: string | undefined) =>
+    name ? [[Secrets as ResourceType<KubeObject>, name] as [ResourceType<KubeObject>, string]] : [];
   const { initContainers = [], containers, ephemeralContainers = [] } = pod.spec;
   for (const container of [...initContainers, ...containers, ...(ephemeralContainers as readonly Container[])]) {
     for (const source of container.envFrom ?? []) {

@@ -25,7 +25,8 @@ export function kubeletPaths(dataDir: string): KubeletPaths {
     podLogsDir,
     seccompDir: join(root, 'seccomp'),
     podDir: (uid) => join(podsDir, uid),
-    logDir: (pod) => join(podLogsDir, logDirName(pod.metadata.namespace ?? '', pod.metadata.name, pod.metadata.uid ?? '')),
+    logDir: (pod) =>
+      join(podLogsDir, logDirName(pod.metadata.namespace ?? '', pod.metadata.name, pod.metadata.uid ?? '')),
     containerDir: (uid, container) => join(podsDir, uid, 'containers', container),
     hostsFile: (uid) => join(podsDir, uid, 'etc-hosts'),
     subPath: (uid, volume, container, index) => join(podsDir, uid, 'volume-subpaths', volume, container, String(index)),

@@ -14,7 +14,10 @@ export interface KubeletPods {
   sandboxId(pod: Pod): string | undefined;
 }
 
-export function createKubeletPods(pods: () => Iterable<Pod>, runtimePod: (uid: string) => RuntimePod | undefined): KubeletPods {
+export function createKubeletPods(
+  pods: () => Iterable<Pod>,
+  runtimePod: (uid: string) => RuntimePod | undefined,
+): KubeletPods {
   const byUid = (uid: string) => {
     for (const pod of pods()) if (pod.metadata.uid === uid) return pod;
     return undefined;
@@ -33,7 +36,8 @@ export function createKubeletPods(pods: () => Iterable<Pod>, runtimePod: (uid: s
     byUid,
     runtimePod,
     container(pod, name, { previous = false } = {}) {
-      const history = runtimePod(pod.metadata.uid ?? '')?.containers.filter((container) => container.name === name) ?? [];
+      const history =
+        runtimePod(pod.metadata.uid ?? '')?.containers.filter((container) => container.name === name) ?? [];
       return history[previous ? 1 : 0];
     },
     sandboxId(pod) {

@@ -11,8 +11,8 @@ import { createCgroupManager } from './cgroups/cgroup-manager.ts';
 import { createConfigCache } from './config-cache.ts';
 import { messageOf } from './containers/container-error.ts';
 import { createImageManager } from './images/image-manager.ts';
-import { createKubeletPods, type KubeletPods } from './kubelet-pods.ts';
 import { kubeletPaths } from './kubelet-paths.ts';
+import { createKubeletPods, type KubeletPods } from './kubelet-pods.ts';
 import { createLogRotation } from './logs/log-rotation.ts';
 import { nodeResources, readMachine } from './node/machine-info.ts';
 import { networkProblem } from './node/node-conditions.ts';
@@ -80,14 +80,19 @@ export async function createKubelet(options: KubeletOptions): Promise<Kubelet> {
   const { client, runtime, nodeName, dataDir } = options;
   const logger = options.logger.child({ component: 'kubelet', node: nodeName });
   if (runtime.realProcesses && !dataDir) throw new TypeError('a kubelet whose runtime has processes needs a dataDir');
-  const instance = createHash('sha256').update(`${dataDir ?? ''}\0${nodeName}`).digest('hex').slice(0, 12);
+  const instance = createHash('sha256')
+    .update(`${dataDir ?? ''}\0${nodeName}`)
+    .digest('hex')
+    .slice(0, 12);
   const now = Date.now;
   const machine = readMachine();
   const nodeIPs = [options.nodeIP ?? firstAddress()];
   const paths = runtime.realProcesses && dataDir ? kubeletPaths(dataDir) : undefined;
   const cgroups = paths ? createCgroupManager({ root: `/k8ts-${instance}`, logger }) : undefined;
   const resources = await nodeResources(machine, dataDir ?? os.tmpdir(), options.maxPods ?? 110, options.capacity);
-  if (paths) for (const directory of [paths.podsDir, paths.podLogsDir, paths.seccompDir]) await mkdir(directory, { recursive: true });
+  if (paths)
+    for (const directory of [paths.podsDir, paths.podLogsDir, paths.seccompDir])
+      await mkdir(directory, { recursive: true });
 
   const runtimeInfo = await runtime.info();
   const recorder = createEventRecorder({ client, logger, component: 'kubelet', host: nodeName });
@@ -102,8 +107,13 @@ export async function createKubelet(options: KubeletOptions): Promise<Kubelet> {
   const cache = createRuntimeCache({ runtime, instance, logger, onChange: (uid) => workers.runtimeChanged(uid) });
   const config = createConfigCache({ client, logger, onChange: wake });
   const tokens = createTokenSource(client);
-  const drivers = [...(options.volumeDrivers ?? []), ...createVolumeDrivers({ config, tokens, allocatable: () => resources.allocatable })];
-  const volumes = paths ? createVolumeManager({ client, podsDir: paths.podsDir, drivers }) : createVirtualVolumeManager({ client, config });
+  const drivers = [
+    ...(options.volumeDrivers ?? []),
+    ...createVolumeDrivers({ config, tokens, allocatable: () => resources.allocatable }),
+  ];
+  const volumes = paths
+    ? createVolumeManager({ client, podsDir: paths.podsDir, drivers })
+    : createVirtualVolumeManager({ client, config });
   const cleanup = createPodCleanup({ runtime, volumes, paths, cgroups });
   const killer = createContainerKiller({ runtime, logger });
   const status = createStatusManager({ client, logger });
@@ -137,7 +147,11 @@ export async function createKubelet(options: KubeletOptions): Promise<Kubelet> {
     probes,
     paths,
     cgroups,
-    dns: { clusterDNS: options.clusterDNS ?? [], clusterDomain: options.clusterDomain ?? 'cluster.local', resolvConf: options.resolvConf ?? '/etc/resolv.conf' },
+    dns: {
+      clusterDNS: options.clusterDNS ?? [],
+      clusterDomain: options.clusterDomain ?? 'cluster.local',
+      resolvConf: options.resolvConf ?? '/etc/resolv.conf',
+    },
     instance,
     memoryCapacity: machine.memoryBytes,
     environmentSources: (podIPs) => ({
@@ -149,13 +163,36 @@ export async function createKubelet(options: KubeletOptions): Promise<Kubelet> {
     }),
     now,
   });
-  const workers = createPodWorkers({ cache, cleanup, killer, cgroups, eventsOf, logger, steps: (hooks) =>
-    createPodSteps({
-      client, cache, syncer, killer, probes, volumes, cleanup, status, config, tokens, paths, cgroups, logger, runtimeName: runtimeInfo.name, now, eventsOf, node,
-      hostIPs: () => nodeIPs,
-      networkError: () => networkProblem(nodeStatus.health),
-      ...hooks,
-    }),
+  const workers = createPodWorkers({
+    cache,
+    cleanup,
+    killer,
+    cgroups,
+    eventsOf,
+    logger,
+    steps: (hooks) =>
+      createPodSteps({
+        client,
+        cache,
+        syncer,
+        killer,
+        probes,
+        volumes,
+        cleanup,
+        status,
+        config,
+        tokens,
+        paths,
+        cgroups,
+        logger,
+        runtimeName: runtimeInfo.name,
+        now,
+        eventsOf,
+        node,
+        hostIPs: () => nodeIPs,
+        networkError: () => networkProblem(nodeStatus.health),
+        ...hooks,
+      }),
   });
   const lease = createNodeLease({ client, nodeName, logger, nodeUid: () => node()?.metadata.uid });
   const rotation = paths ? createLogRotation({ containers: runtime.containers, cache, logger }) : undefined;
@@ -164,10 +201,20 @@ export async function createKubelet(options: KubeletOptions): Promise<Kubelet> {
   return {
     nodeName,
     runtime,
-    pods: createKubeletPods(() => workers.pods(), (uid) => cache.get(uid)),
+    pods: createKubeletPods(
+      () => workers.pods(),
+      (uid) => cache.get(uid),
+    ),
     async start() {
       const [first] = await Promise.all([nodeStatus.current(), cache.start()]);
-      const registration = { client, nodeName, architecture: machine.architecture, labels: options.nodeLabels ?? {}, taints: options.taints, logger };
+      const registration = {
+        client,
+        nodeName,
+        architecture: machine.architecture,
+        labels: options.nodeLabels ?? {},
+        taints: options.taints,
+        logger,
+      };
       await registerNode(registration, first, abort.signal);
       informers.start();
       await informers.whenSynced(abort.signal);
@@ -178,7 +225,11 @@ export async function createKubelet(options: KubeletOptions): Promise<Kubelet> {
       });
       nodeInformer.addHandler({
         // Somebody deleted the Node: it is registered anew.
-        onDelete: () => void nodeStatus.current().then((current) => registerNode(registration, current, abort.signal)).catch((error) => logger.debug({ error: messageOf(error) }, 'registration ended')),
+        onDelete: () =>
+          void nodeStatus
+            .current()
+            .then((current) => registerNode(registration, current, abort.signal))
+            .catch((error) => logger.debug({ error: messageOf(error) }, 'registration ended')),
       });
       workers.start();
       lease.start();
@@ -195,10 +246,14 @@ export async function createKubelet(options: KubeletOptions): Promise<Kubelet> {
           resolve(object.spec.podCIDR);
         };
         removeHandler = nodeInformer.addHandler({ onAdd: look, onUpdate: look });
-        signal?.addEventListener('abort', () => {
-          removeHandler();
-          reject(signal.reason);
-        }, { once: true });
+        signal?.addEventListener(
+          'abort',
+          () => {
+            removeHandler();
+            reject(signal.reason);
+          },
+          { once: true },
+        );
       });
     },
     async stop() {

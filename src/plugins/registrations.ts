@@ -2,9 +2,9 @@ import { isStatusError } from '../apimachinery/status-error.ts';
 import type { AdmissionAttributes, AdmissionStep } from '../sdk/admission.ts';
 import type { Authenticator } from '../sdk/authentication.ts';
 import type { Authorizer } from '../sdk/authorization.ts';
+import { withDeadline } from '../sdk/deadline.ts';
 import type { PluginContextOf, PluginType } from '../sdk/plugin.ts';
 import type { UserInfo } from '../sdk/user.ts';
-import { withDeadline } from './deadline.ts';
 
 /** The places in the API server where plugins take part. Each `register` returns its removal. */
 export interface ExtensionPoints {

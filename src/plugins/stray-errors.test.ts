@@ -12,7 +12,11 @@ function run(script: string) {
   });
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    ['--input-type=module', '-e', `${code}\nconst stray = new StrayErrors();\nconst second = new StrayErrors();\nstray.start();\nsecond.start();\n${script}`],
+    [
+      '--input-type=module',
+      '-e',
+      `${code}\nconst stray = new StrayErrors();\nconst second = new StrayErrors();\nstray.start();\nsecond.start();\n${script}`,
+    ],
     { encoding: 'utf8', timeout: 10_000 },
   );
   return { status, stdout, stderr };

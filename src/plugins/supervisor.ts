@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../apimachinery/logger.ts';
 import type { Client } from '../client/client.ts';
+import { withDeadline } from '../sdk/deadline.ts';
 import type { OptionsSchema, Plugin, PluginContext, PluginMetrics, StopPlugin } from '../sdk/plugin.ts';
-import { withDeadline } from './deadline.ts';
 import { type ExtensionPoints, Registrations } from './registrations.ts';
 
 /** One configuration of a plugin, as a ConfigMap holds it. */

@@ -8,7 +8,7 @@ import { createAnonymousAuthenticator } from './anonymous.ts';
 import { createBootstrapTokenAuthenticator } from './bootstrap-token.ts';
 import { AuthenticationChain } from './chain.ts';
 import { createRequestHeaderAuthenticator } from './request-header.ts';
-import { FakeObjects } from './test-objects.ts';
+import { FakeObjects } from './testing/fake-objects.ts';
 import { createX509Authenticator } from './x509.ts';
 
 x509.cryptoProvider.set(webcrypto as never);

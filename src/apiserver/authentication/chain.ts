@@ -1,7 +1,7 @@
 import type { Logger } from '../../apimachinery/logger.ts';
 import type { AuthenticationRequest, AuthenticationResult, Authenticator } from '../../sdk/authentication.ts';
+import { withDeadline } from '../../sdk/deadline.ts';
 import { SYSTEM_AUTHENTICATED, SYSTEM_UNAUTHENTICATED } from '../../sdk/user.ts';
-import { withDeadline } from './deadline.ts';
 
 export interface AuthenticationChainOptions {
   /** Asked in order; the first that knows the user decides. */

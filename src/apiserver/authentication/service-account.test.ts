@@ -5,7 +5,7 @@ import type { Authenticator } from '../../sdk/authentication.ts';
 import { openidConfiguration } from './issuer-discovery.ts';
 import { createLegacyTokenAuthenticator } from './legacy-token.ts';
 import { createServiceAccountAuthenticator } from './service-account.ts';
-import { FakeObjects, key } from './test-objects.ts';
+import { FakeObjects, key } from './testing/fake-objects.ts';
 import { TokenIssuer } from './token-issuer.ts';
 import { parseToken, TokenKeys } from './token-keys.ts';
 import { requestToken } from './token-request.ts';

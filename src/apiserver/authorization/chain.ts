@@ -6,8 +6,8 @@ import type {
   NonResourceRule,
   ResourceRule,
 } from '../../sdk/authorization.ts';
+import { withDeadline } from '../../sdk/deadline.ts';
 import type { UserInfo } from '../../sdk/user.ts';
-import { withDeadline } from '../authentication/deadline.ts';
 
 export interface AuthorizationChainOptions {
   /** Asked in order; the first that allows or denies decides. */

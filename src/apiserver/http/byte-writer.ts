@@ -28,12 +28,20 @@ export class ByteWriter {
     this.#length = entry.writeMetadataTo(this.#buffer, this.#length);
   }
 
-  /** What was written so far; the writer goes on with a buffer of `size` bytes. */
-  take(size = 0): Buffer {
-    const taken = this.#buffer.subarray(0, this.#length);
+  /** What was written so far. It is the writer's own memory until `renew`. */
+  view(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** Starts over in the same memory: nobody looks at the last `view` any more. */
+  reuse(): void {
+    this.#length = 0;
+  }
+
+  /** Starts over with memory of its own. */
+  renew(size: number): void {
     this.#buffer = Buffer.allocUnsafe(size);
     this.#length = 0;
-    return taken;
   }
 
   #reserve(bytes: number): void {

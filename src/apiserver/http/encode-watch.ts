@@ -45,7 +45,7 @@ function partialFrame({ type, entry }: Notice, metaVersion: string): Buffer {
   writer.text(`{"type":"${type}","object":`);
   writePartial(writer, entry, metaVersion);
   writer.text('}\n');
-  return writer.take();
+  return writer.view();
 }
 
 function tableFrame(
@@ -66,7 +66,7 @@ function tableFrame(
     writer.text('}');
   } else writeRow(writer, definition, entry, as, include, now);
   writer.text(']}}\n');
-  return writer.take();
+  return writer.view();
 }
 
 export function errorFrame(error: StatusError): string {

@@ -20,6 +20,8 @@ export function readBody(input: Readable, contentLength: string | undefined, lim
     });
     input.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
     input.on('error', () => reject(badRequest('the request body could not be read')));
-    input.on('close', () => reject(badRequest('the request body ended too soon')));
+    input.on('close', () => {
+      if (!input.readableEnded) reject(badRequest('the request body ended too soon'));
+    });
   });
 }

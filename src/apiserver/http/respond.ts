@@ -66,7 +66,7 @@ export async function respond(exchange: HttpExchange, result: Result, options: R
     writeRow(writer, result.definition, entry, as, includeObjectOf(options.query), options.now());
     writer.text(']}\n');
   }
-  return sendJson(exchange, result.status, as, options, writer.take());
+  return sendJson(exchange, result.status, as, options, writer.view());
 }
 
 function hasProtobuf(result: Exclude<Result, { type: 'content' | 'takeOver' }>, protobuf: ProtobufEncoding): boolean {
@@ -179,29 +179,38 @@ async function respondList(
     if (next === count) writer.text(encoding.tail);
     return next === count;
   };
-  if (fill()) return sendJson(exchange, 200, as, options, writer.take());
+  if (fill()) return sendJson(exchange, 200, as, options, writer.view());
   const headers: ResponseHeaders = { ...baseHeaders(options), 'content-type': 'application/json' };
   const compress = acceptsGzip(headerOf(exchange.headers, 'accept-encoding'));
   if (compress) Object.assign(headers, { 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
   exchange.writeHead(200, headers);
   const send = compress ? gzipSink(exchange) : plainSink(exchange);
-  for (let done = false; ; ) {
-    await send.write(writer.take(CHUNK_BYTES + 8192));
+  for (let done = false; ; done = fill()) {
+    // Sent chunks leave their memory for the next one, unless the connection still holds on to them.
+    if (await send.write(writer.view())) writer.reuse();
+    else writer.renew(CHUNK_BYTES + 8192);
     if (done || exchange.finished) break;
-    done = fill();
   }
   await send.end();
 }
 
 interface ByteSink {
-  write(chunk: Buffer): Promise<void> | void;
+  /** Resolves with whether the chunk has been taken in whole. */
+  write(chunk: Buffer): Promise<boolean>;
   end(): Promise<void> | void;
 }
 
 function plainSink(exchange: HttpExchange): ByteSink {
   return {
-    // A turn of the event loop between chunks, whether or not the connection needs it: others want to be served.
-    write: (chunk) => (exchange.write(chunk) ? new Promise((resolve) => setImmediate(resolve)) : exchange.drained()),
+    async write(chunk) {
+      if (!exchange.write(chunk)) {
+        await exchange.drained();
+        return true;
+      }
+      // A turn of the event loop between chunks, whether or not the connection needs it: others want to be served.
+      await new Promise(setImmediate);
+      return false;
+    },
     end: () => exchange.end(),
   };
 }
@@ -213,7 +222,7 @@ function gzipSink(exchange: HttpExchange): ByteSink {
   })();
   return {
     write: (chunk) =>
-      new Promise((resolve, reject) => stream.write(chunk, (error) => (error ? reject(error) : resolve()))),
+      new Promise((resolve, reject) => stream.write(chunk, (error) => (error ? reject(error) : resolve(true)))),
     async end() {
       stream.end();
       await copied;

@@ -93,7 +93,10 @@ export class RequestChain {
     const result = await this.#options.authentication.authenticate({
       headers,
       path: request.path,
-      signal: request.signal,
+      // An AbortSignal is dear, and few authenticators look at it.
+      get signal() {
+        return request.signal;
+      },
       ...(bearerToken === undefined ? {} : { bearerToken }),
       ...(request.clientCertificate ? { clientCertificate: request.clientCertificate } : {}),
       ...(request.remoteAddress ? { remoteAddress: request.remoteAddress } : {}),

@@ -24,6 +24,9 @@ export class Entry {
   readonly stored: Buffer;
   #object: UnstructuredObject | undefined;
   #views: Map<KindDefinition, Entry> | undefined;
+  /** Where the metadata's fields begin and where they are over, once looked for. */
+  #fieldsStart = 0;
+  #end = 0;
 
   /** `object`, if given, carries its resourceVersion and is never changed again. */
   constructor(key: string, revision: number, stored: Uint8Array, object?: UnstructuredObject) {
@@ -56,7 +59,7 @@ export class Entry {
 
   /** Writes the object's JSON at `offset`, which must leave `byteLength` bytes; returns the end. */
   writeTo(target: Buffer, offset: number): number {
-    const at = this.stored.indexOf(METADATA) + METADATA.length;
+    const at = this.#metadataFields();
     let end = offset + this.stored.copy(target, offset, 0, at);
     end += target.latin1Write(`${FIELD}${this.revision}",`, end);
     return end + this.stored.copy(target, end, at);
@@ -64,29 +67,27 @@ export class Entry {
 
   /** Length of what `writeMetadataTo` writes. */
   get metadataLength(): number {
-    return this.#metadataEnd() - this.stored.indexOf(METADATA) + FIELD.length + 2 + digits(this.revision);
+    return this.#metadataEnd() - this.#metadataFields() + METADATA.length + FIELD.length + 2 + digits(this.revision);
   }
 
   /** Writes `"metadata":{...}` alone. */
   writeMetadataTo(target: Buffer, offset: number): number {
-    const start = this.stored.indexOf(METADATA);
-    const at = start + METADATA.length;
-    let end = offset + this.stored.copy(target, offset, start, at);
+    const at = this.#metadataFields();
+    let end = offset + METADATA.copy(target, offset);
     end += target.latin1Write(`${FIELD}${this.revision}",`, end);
     return end + this.stored.copy(target, end, at, this.#metadataEnd());
   }
 
+  /** The offset after the metadata's opening brace. */
+  #metadataFields(): number {
+    if (this.#fieldsStart === 0) this.#fieldsStart = this.stored.indexOf(METADATA) + METADATA.length;
+    return this.#fieldsStart;
+  }
+
   /** The offset after the metadata's closing brace. */
   #metadataEnd(): number {
-    const { stored } = this;
-    let depth = 0;
-    for (let at = stored.indexOf(METADATA) + METADATA.length - 1; at < stored.length; at++) {
-      const byte = stored[at]!;
-      if (byte === QUOTE) at = endOfString(stored, at);
-      else if (byte === OPEN) depth++;
-      else if (byte === CLOSE && --depth === 0) return at + 1;
-    }
-    return stored.length;
+    if (this.#end === 0) this.#end = endOfObject(this.stored, this.#metadataFields() - 1);
+    return this.#end;
   }
 
   /** The same state under another revision: what a DELETED event shows. */
@@ -110,6 +111,18 @@ export class Entry {
     this.#views.set(definition, view);
     return view;
   }
+}
+
+/** The offset after the closing brace of the object that opens at `start`. */
+function endOfObject(bytes: Buffer, start: number): number {
+  let depth = 0;
+  for (let at = start; at < bytes.length; at++) {
+    const byte = bytes[at]!;
+    if (byte === QUOTE) at = endOfString(bytes, at);
+    else if (byte === OPEN) depth++;
+    else if (byte === CLOSE && --depth === 0) return at + 1;
+  }
+  return bytes.length;
 }
 
 /** The offset of the closing quote of the string that opens at `at`. */

@@ -12,6 +12,8 @@ export interface Selection {
   readonly name: string | undefined;
   /** An equality on an indexed field. */
   readonly indexed: { readonly field: string; readonly value: string } | undefined;
+  /** An equality on a label. */
+  readonly label: { readonly key: string; readonly value: string } | undefined;
   /** Whether label or field selectors narrow it. */
   readonly filtered: boolean;
   /** Whether an object (of the right namespace and name) is selected; reads the served version. */
@@ -49,9 +51,19 @@ export function compileSelection(
     namespace,
     name,
     indexed,
+    label: labels && equality(labels),
     filtered: narrowing[0] !== undefined || narrowing[1] !== undefined,
     matches: matcher(definition, ...narrowing),
   };
+}
+
+function equality({ requirements }: LabelSelectorMatcher): Selection['label'] {
+  for (const { key, operator, values } of requirements) {
+    const [value] = values;
+    if ((operator === '=' || operator === '==' || operator === 'in') && values.length === 1 && value !== undefined)
+      return { key, value };
+  }
+  return undefined;
 }
 
 function matcher(

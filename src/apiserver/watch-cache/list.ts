@@ -63,7 +63,7 @@ export async function list(
       return pageAt(reader, resource, definition, selection, { revision: requested, start: '' }, options.limit);
   }
   if (selection.filtered) await resource.parsed();
-  return page(resource, resource.select(definition, selection), cache.revision, options.limit, selection);
+  return currentPage(resource, definition, selection, '', cache.revision, options.limit);
 }
 
 async function nextPage(
@@ -79,8 +79,7 @@ async function nextPage(
   if (token.revision >= 0) return pageAt(reader, resource, definition, selection, token, options.limit);
   await reader.cache.fresh();
   await resource.parsed();
-  const entries = resource.select(definition, selection, token.start);
-  return page(resource, entries, reader.cache.revision, options.limit, selection);
+  return currentPage(resource, definition, selection, token.start, reader.cache.revision, options.limit);
 }
 
 /** The list from `token.start` on as it was at `token.revision`. */
@@ -95,12 +94,13 @@ async function pageAt(
   const { revision, start } = token;
   if (selection.filtered) await resource.parsed();
   if (resource.changedAt <= revision && revision <= reader.cache.revision && resource.deletedBefore(revision))
-    return page(resource, resource.select(definition, selection, start), revision, limit, selection);
+    return currentPage(resource, definition, selection, start, revision, limit);
   const pinned = resource.pinned(revision);
   if (pinned) {
-    const all = pinned.range(...keyRange(selection.namespace, start));
-    const entries = selects(definition, selection) ? all.filter(selectedBy(definition, selection)) : all;
-    return page(resource, entries, revision, limit, selection);
+    const range = keyRange(selection.namespace, start);
+    if (selects(definition, selection))
+      return page(pinned.range(...range).filter(selectedBy(definition, selection)), revision, limit, undefined);
+    return page(pinned.range(...range, limit > 0 ? limit + 1 : undefined), revision, limit, pinned.count(...range));
   }
   return pageFromStore(reader, resource, definition, selection, token, limit);
 }
@@ -154,21 +154,42 @@ async function pageFromStore(
   }
 }
 
-function page(
+/** A page of what is current, which further pages then go on from. */
+function currentPage(
   resource: ResourceCache,
-  entries: readonly Entry[],
+  definition: KindDefinition,
+  selection: Selection,
+  start: string,
   revision: number,
   limit: number,
-  selection: Selection,
 ): Listing {
+  const result =
+    limit <= 0 || selects(definition, selection)
+      ? page(resource.select(definition, selection, start), revision, limit, undefined)
+      : plainPage(resource, selection.namespace, start, revision, limit);
+  if (result.continue) resource.pin(revision);
+  return result;
+}
+
+function plainPage(
+  resource: ResourceCache,
+  namespace: string,
+  start: string,
+  revision: number,
+  limit: number,
+): Listing {
+  const { entries, count } = resource.page(namespace, start, limit + 1);
+  return page(entries, revision, limit, count);
+}
+
+/** `count`: how many there are from the first entry on, if that may be told. */
+function page(entries: readonly Entry[], revision: number, limit: number, count: number | undefined): Listing {
   if (limit <= 0 || entries.length <= limit) return { entries, revision };
-  // Only what is current can be pinned; older moments are pinned already or read from the store's history.
-  if (resource.changedAt <= revision) resource.pin(revision);
   return {
     entries: entries.slice(0, limit),
     revision,
     continue: encodeContinue({ revision, start: entries[limit]!.key }),
-    ...(selection.filtered ? {} : { remainingItemCount: entries.length - limit }),
+    ...(count === undefined ? {} : { remainingItemCount: count - limit }),
   };
 }
 

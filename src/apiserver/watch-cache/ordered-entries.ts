@@ -11,8 +11,9 @@ interface Chunk {
 /** Entries in key order at one moment; never changes. */
 export interface EntrySnapshot {
   readonly revision: number;
-  /** Entries whose key is in `[start, end)`; empty `end` means no end. */
-  range(start: string, end: string): Entry[];
+  /** Entries whose key is in `[start, end)`, `limit` at most; empty `end` means no end. */
+  range(start: string, end: string, limit?: number): Entry[];
+  count(start: string, end: string): number;
 }
 
 /** Entries ordered by key, in chunks, with cheap copy-on-write snapshots. */
@@ -57,15 +58,23 @@ export class OrderedEntries {
     if (entries.length === 0) this.#chunks.splice(index, 1);
   }
 
-  /** Entries whose key is in `[start, end)`; empty `end` means no end. */
-  range(start: string, end: string): Entry[] {
-    return rangeOf(this.#chunks, start, end);
+  /** Entries whose key is in `[start, end)`, `limit` at most; empty `end` means no end. */
+  range(start: string, end: string, limit?: number): Entry[] {
+    return rangeOf(this.#chunks, start, end, limit);
+  }
+
+  count(start: string, end: string): number {
+    return countOf(this.#chunks, start, end);
   }
 
   snapshot(revision: number): EntrySnapshot {
     this.#epoch++;
     const chunks = this.#chunks.slice();
-    return { revision, range: (start, end) => rangeOf(chunks, start, end) };
+    return {
+      revision,
+      range: (start, end, limit) => rangeOf(chunks, start, end, limit),
+      count: (start, end) => countOf(chunks, start, end),
+    };
   }
 
   #own(index: number): Chunk {
@@ -100,15 +109,36 @@ function lowerBound(entries: readonly Entry[], key: string): number {
   return low;
 }
 
-function rangeOf(chunks: readonly Chunk[], start: string, end: string): Entry[] {
+function rangeOf(chunks: readonly Chunk[], start: string, end: string, limit = Number.POSITIVE_INFINITY): Entry[] {
   const result: Entry[] = [];
-  if (chunks.length === 0) return result;
+  eachSlice(chunks, start, end, (entries, from, to) => {
+    for (let i = from; i < to && result.length < limit; i++) result.push(entries[i]!);
+    return result.length < limit;
+  });
+  return result;
+}
+
+function countOf(chunks: readonly Chunk[], start: string, end: string): number {
+  let count = 0;
+  eachSlice(chunks, start, end, (_entries, from, to) => {
+    count += to - from;
+    return true;
+  });
+  return count;
+}
+
+/** Visits the parts of chunks that lie in `[start, end)`, until `visit` returns false. */
+function eachSlice(
+  chunks: readonly Chunk[],
+  start: string,
+  end: string,
+  visit: (entries: readonly Entry[], from: number, to: number) => boolean,
+): void {
+  if (chunks.length === 0) return;
   for (let index = chunkIndex(chunks, start); index < chunks.length; index++) {
     const { entries } = chunks[index]!;
     const from = entries[0]!.key < start ? lowerBound(entries, start) : 0;
     const to = end && entries[entries.length - 1]!.key >= end ? lowerBound(entries, end) : entries.length;
-    for (let i = from; i < to; i++) result.push(entries[i]!);
-    if (to < entries.length) break;
+    if (!visit(entries, from, to) || to < entries.length) return;
   }
-  return result;
 }

@@ -2,6 +2,7 @@ import type { KindDefinition } from '../../api/kind.ts';
 import type { StoreEvent } from '../../store/store.ts';
 import { CacheEvent } from './cache-event.ts';
 import { type Entry, namespaceOfKey } from './entry.ts';
+import { EntryIndex } from './entry-index.ts';
 import { EventHistory } from './event-history.ts';
 import { fieldOf, type Selection } from './filter.ts';
 import { type EntrySnapshot, OrderedEntries } from './ordered-entries.ts';
@@ -9,6 +10,9 @@ import type { Watcher } from './watcher.ts';
 
 const HISTORY = 4096;
 const PARSE_SLICE_MS = 5;
+const MAX_LABEL_INDEXES = 16;
+/** Resources with fewer objects are searched faster without a label index. */
+const INDEX_FROM = 512;
 
 /** Hears of every change at the moment the cache takes it in, in the process and unfiltered. */
 export interface CacheListener {
@@ -16,17 +20,13 @@ export interface CacheListener {
   remove(entry: Entry): void;
 }
 
-interface FieldIndex {
-  readonly definition: KindDefinition;
-  readonly entries: Map<string, Map<string, Entry>>;
-}
-
 /** All objects of one stored resource, their recent changes, and who watches them. */
 export class ResourceCache {
   /** Store key prefix: `/registry/apps/deployments/`. */
   readonly prefix: string;
   readonly #entries = new OrderedEntries();
-  readonly #indexes = new Map<string, FieldIndex>();
+  readonly #fieldIndexes = new Map<string, EntryIndex>();
+  readonly #labelIndexes = new Map<string, EntryIndex>();
   readonly #groups = new Map<string, Set<Watcher>>();
   readonly #triggers = new Map<string, number>();
   readonly #snapshots = new Map<number, EntrySnapshot>();
@@ -63,19 +63,26 @@ export class ResourceCache {
 
   /** In key order; `start` is a key to begin at. */
   select(definition: KindDefinition, selection: Selection, start = ''): Entry[] {
-    const { namespace, name, indexed } = selection;
+    const { namespace, name } = selection;
     if (name !== undefined && (namespace !== '' || !definition.namespaced)) {
       const entry = this.get(namespace === '' ? name : `${namespace}/${name}`);
       return entry && entry.key >= start && selection.matches(entry) ? [entry] : [];
     }
-    if (indexed) {
-      const found = [...(this.#index(definition, indexed.field).get(indexed.value)?.values() ?? [])];
-      return found
-        .filter((entry) => entry.key >= start && inNamespace(entry, namespace) && selection.matches(entry))
-        .sort((a, b) => (a.key < b.key ? -1 : 1));
+    const narrowed = this.#narrow(definition, selection);
+    if (narrowed) {
+      const found: Entry[] = [];
+      for (const entry of narrowed)
+        if (entry.key >= start && inNamespace(entry, namespace) && selection.matches(entry)) found.push(entry);
+      return found.sort((a, b) => (a.key < b.key ? -1 : 1));
     }
     const all = this.#entries.range(...keyRange(namespace, start));
     return selection.filtered ? all.filter(selection.matches) : all;
+  }
+
+  /** Entries from `start` on without any selection, `limit` at most; and how many there are. */
+  page(namespace: string, start: string, limit: number): { entries: Entry[]; count: number } {
+    const range = keyRange(namespace, start);
+    return { entries: this.#entries.range(...range, limit), count: this.#entries.count(...range) };
   }
 
   /** The state as it is now, kept for the pages of a list. */
@@ -139,7 +146,8 @@ export class ResourceCache {
       : new CacheEvent('DELETED', previous!.at(change.kv.modRevision), previous);
     if (entry) this.#entries.set(entry);
     else this.#entries.delete(key);
-    for (const [field, index] of this.#indexes) updateIndex(field, index, key, previous, entry);
+    for (const index of this.#fieldIndexes.values()) index.update(previous, entry);
+    for (const index of this.#labelIndexes.values()) index.update(previous, entry);
     this.changedAt = event.revision;
     this.history.push(event);
     for (const listener of this.#listeners) {
@@ -160,7 +168,7 @@ export class ResourceCache {
     members.add(watcher);
     const field = watcher.group.startsWith('f:') ? watcher.selection.indexed!.field : undefined;
     if (field) {
-      this.#index(watcher.definition, field);
+      this.#fieldIndex(watcher.definition, field);
       this.#triggers.set(field, (this.#triggers.get(field) ?? 0) + 1);
     }
   }
@@ -187,9 +195,9 @@ export class ResourceCache {
     if (slash >= 0) this.#offer(`n:${key.slice(0, slash)}`, event);
     for (const [field, count] of this.#triggers) {
       if (count === 0) continue;
-      const { definition } = this.#indexes.get(field)!;
-      const now = fieldOf(definition, event.entry.as(definition).object, field);
-      const before = event.previous && fieldOf(definition, event.previous.as(definition).object, field);
+      const index = this.#fieldIndexes.get(field)!;
+      const now = index.valueOf(event.entry);
+      const before = event.previous && index.valueOf(event.previous);
       this.#offer(`f:${field}=${now}`, event);
       if (before !== undefined && before !== now) this.#offer(`f:${field}=${before}`, event);
     }
@@ -200,39 +208,34 @@ export class ResourceCache {
     if (members) for (const watcher of members) watcher.offer(event);
   }
 
-  #index(definition: KindDefinition, field: string): Map<string, Map<string, Entry>> {
-    let index = this.#indexes.get(field);
-    if (!index) {
-      index = { definition, entries: new Map() };
-      for (const entry of this.#entries.range('', '')) updateIndex(field, index, entry.key, undefined, entry);
-      this.#indexes.set(field, index);
-    }
-    return index.entries;
+  /** What an index leaves to look at; undefined when a walk over all is better. */
+  #narrow(definition: KindDefinition, { indexed, label, namespace }: Selection): Iterable<Entry> | undefined {
+    if (indexed) return this.#fieldIndex(definition, indexed.field).entries(indexed.value);
+    if (!label || namespace !== '' || this.size < INDEX_FROM) return undefined;
+    const index = this.#labelIndex(label.key);
+    return index && index.size(label.value) * 8 < this.size ? index.entries(label.value) : undefined;
   }
-}
 
-function updateIndex(
-  field: string,
-  index: FieldIndex,
-  key: string,
-  previous: Entry | undefined,
-  entry: Entry | undefined,
-): void {
-  const { definition, entries } = index;
-  const before = previous && fieldOf(definition, previous.as(definition).object, field);
-  const now = entry && fieldOf(definition, entry.as(definition).object, field);
-  if (before !== undefined && before !== now) {
-    const bucket = entries.get(before);
-    bucket?.delete(key);
-    if (bucket?.size === 0) entries.delete(before);
+  #fieldIndex(definition: KindDefinition, field: string): EntryIndex {
+    let index = this.#fieldIndexes.get(field);
+    if (!index) {
+      index = new EntryIndex((entry) => fieldOf(definition, entry.as(definition).object, field), this.keys());
+      this.#fieldIndexes.set(field, index);
+    }
+    return index;
   }
-  if (now === undefined) return;
-  let bucket = entries.get(now);
-  if (!bucket) {
-    bucket = new Map();
-    entries.set(now, bucket);
+
+  /** Clients choose the keys, so there are only so many indexes; the least recently made goes. */
+  #labelIndex(label: string): EntryIndex {
+    let index = this.#labelIndexes.get(label);
+    if (!index) {
+      if (this.#labelIndexes.size >= MAX_LABEL_INDEXES)
+        this.#labelIndexes.delete(this.#labelIndexes.keys().next().value!);
+      index = new EntryIndex((entry) => entry.object.metadata.labels?.[label], this.keys());
+      this.#labelIndexes.set(label, index);
+    }
+    return index;
   }
-  bucket.set(key, entry!);
 }
 
 function inNamespace(entry: Entry, namespace: string): boolean {

@@ -1,32 +1,43 @@
-import { createPrivateKey, generateKeyPair, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
+import { createPrivateKey, generateKeyPair, randomBytes, webcrypto } from 'node:crypto';
 import { promisify } from 'node:util';
+import { CodedError } from '../../apimachinery/coded-error.ts';
+import type { CertificateRequest, KeyPair, SigningOptions } from './pki.ts';
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  Name,
+  Pkcs10CertificateRequest,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+  X509Certificate,
+  X509CertificateGenerator,
+} from './x509-library.ts';
 
+export type { CertificateRequest, KeyPair } from './pki.ts';
+
+/*
+ * Imported only when there is something to sign: the library takes longer to load than all certificates to make.
+ */
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+/** The library's own types are those of a browser's WebCrypto. */
+const CRYPTO = webcrypto as never;
 
-/** A certificate and its private key, both PEM. */
-export interface KeyPair {
-  readonly cert: string;
-  readonly key: string;
+interface WebKeys {
+  readonly privateKey: webcrypto.CryptoKey;
+  readonly publicKey: webcrypto.CryptoKey;
 }
 
-export interface CertificateRequest {
-  readonly commonName: string;
-  readonly organizations?: readonly string[];
-  readonly usages: readonly ('client' | 'server')[];
-  readonly dnsNames?: readonly string[];
-  readonly ips?: readonly string[];
-  /** A year when absent. */
-  readonly ttlMs?: number;
-}
-
-/** The library and what it needs, loaded when the first certificate is made. */
-async function x509() {
-  await import('reflect-metadata');
-  const library = await import('@peculiar/x509');
-  library.cryptoProvider.set(webcrypto as unknown as Parameters<typeof library.cryptoProvider.set>[0]);
-  return library;
+/** Signs with one authority. */
+export interface Signer {
+  issue(request: CertificateRequest, now: number): Promise<KeyPair>;
+  /** Throws CodedError CSR_INVALID. */
+  signRequest(csr: string, options: SigningOptions, now: number): Promise<string>;
 }
 
 export async function newKey(): Promise<string> {
@@ -34,7 +45,113 @@ export async function newKey(): Promise<string> {
   return privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 }
 
-async function webKeys(pem: string): Promise<{ privateKey: webcrypto.CryptoKey; publicKey: webcrypto.CryptoKey }> {
+/**
+ * A self-signed authority, valid for ten years. With the `key` of an older one it is that one once more: what it signed
+ * stays valid.
+ */
+export async function newAuthority(commonName: string, now: number, oldKey?: string): Promise<KeyPair> {
+  const key = oldKey ?? (await newKey());
+  const keys = await webKeys(key);
+  const certificate = await X509CertificateGenerator.createSelfSigned(
+    {
+      serialNumber: serialNumber(),
+      name: [{ CN: [commonName] }],
+      notBefore: new Date(now - HOUR_MS),
+      notAfter: new Date(now + 3650 * DAY_MS),
+      signingAlgorithm: ALGORITHM,
+      keys: keys as never,
+      extensions: [
+        new BasicConstraintsExtension(true, undefined, true),
+        new KeyUsagesExtension(
+          KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment | KeyUsageFlags.keyCertSign,
+          true,
+        ),
+        await SubjectKeyIdentifierExtension.create(keys.publicKey as never, false, CRYPTO),
+      ],
+    },
+    CRYPTO,
+  );
+  return { cert: pem(certificate), key };
+}
+
+export async function openSigner(authority: KeyPair): Promise<Signer> {
+  const issuer = new X509Certificate(authority.cert);
+  const [{ privateKey }, authorityKeyIdentifier] = await Promise.all([
+    webKeys(authority.key),
+    AuthorityKeyIdentifierExtension.create(issuer.publicKey, false, CRYPTO),
+  ]);
+
+  async function sign(
+    subject: Name,
+    publicKey: webcrypto.CryptoKey | Pkcs10CertificateRequest['publicKey'],
+    names: SubjectAlternativeNameExtension | undefined,
+    options: { usages: readonly ('client' | 'server')[]; ttlMs?: number },
+    now: number,
+  ): Promise<string> {
+    const purposes = { client: ExtendedKeyUsage.clientAuth, server: ExtendedKeyUsage.serverAuth };
+    const certificate = await X509CertificateGenerator.create(
+      {
+        serialNumber: serialNumber(),
+        issuer: issuer.subjectName,
+        subject,
+        notBefore: new Date(Math.max(now - HOUR_MS, issuer.notBefore.getTime())),
+        notAfter: new Date(Math.min(now + (options.ttlMs ?? 365 * DAY_MS), issuer.notAfter.getTime())),
+        signingAlgorithm: ALGORITHM,
+        publicKey: publicKey as never,
+        signingKey: privateKey as never,
+        extensions: [
+          new BasicConstraintsExtension(false, undefined, true),
+          new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+          new ExtendedKeyUsageExtension(options.usages.map((usage) => purposes[usage])),
+          authorityKeyIdentifier,
+          ...(names ? [names] : []),
+        ],
+      },
+      CRYPTO,
+    );
+    return pem(certificate);
+  }
+
+  return {
+    async issue(request, now) {
+      const key = await newKey();
+      const { publicKey } = await webKeys(key);
+      const names = [
+        ...(request.dnsNames ?? []).map((value) => ({ type: 'dns' as const, value })),
+        ...(request.ips ?? []).map((value) => ({ type: 'ip' as const, value })),
+      ];
+      const subject = new Name([
+        ...(request.organizations ?? []).map((name) => ({ O: [name] })),
+        { CN: [request.commonName] },
+      ]);
+      const alternatives = names.length ? new SubjectAlternativeNameExtension(names) : undefined;
+      return { cert: await sign(subject, publicKey, alternatives, request, now), key };
+    },
+    async signRequest(csr, options, now) {
+      const parsed = await readRequest(csr);
+      const names = parsed.extensions.find((extension) => extension instanceof SubjectAlternativeNameExtension);
+      return sign(parsed.subjectName, parsed.publicKey, names, options, now);
+    },
+  };
+}
+
+async function readRequest(csr: string): Promise<Pkcs10CertificateRequest> {
+  let parsed: Pkcs10CertificateRequest;
+  try {
+    parsed = new Pkcs10CertificateRequest(csr);
+  } catch (cause) {
+    throw invalidRequest('it is no PEM of a certificate request', cause);
+  }
+  const isSigned = await parsed.verify(CRYPTO).catch(() => false);
+  if (!isSigned) throw invalidRequest('the signature of the certificate request is not valid');
+  return parsed;
+}
+
+function invalidRequest(why: string, cause?: unknown): CodedError {
+  return new CodedError('CSR_INVALID', `the certificate request can't be signed: ${why}`, 'Make a new one.', { cause });
+}
+
+async function webKeys(pem: string): Promise<WebKeys> {
   const key = createPrivateKey(pem);
   const { d: _, ...publicJwk } = key.export({ format: 'jwk' });
   const [privateKey, publicKey] = await Promise.all([
@@ -44,90 +161,8 @@ async function webKeys(pem: string): Promise<{ privateKey: webcrypto.CryptoKey; 
   return { privateKey, publicKey };
 }
 
-/** A self-signed authority, valid for ten years. */
-export async function newAuthority(commonName: string, now: number): Promise<KeyPair> {
-  const [library, key] = await Promise.all([x509(), newKey()]);
-  const keys = await webKeys(key);
-  const certificate = await library.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumber(),
-    name: [{ CN: [commonName] }],
-    notBefore: new Date(now - HOUR_MS),
-    notAfter: new Date(now + 3650 * DAY_MS),
-    signingAlgorithm: ALGORITHM,
-    keys: keys as never,
-    extensions: [
-      new library.BasicConstraintsExtension(true, undefined, true),
-      new library.KeyUsagesExtension(library.KeyUsageFlags.digitalSignature | library.KeyUsageFlags.keyCertSign | library.KeyUsageFlags.cRLSign, true),
-      await library.SubjectKeyIdentifierExtension.create(keys.publicKey as never),
-    ],
-  });
-  return { cert: `${certificate.toString('pem')}\n`, key };
-}
-
-/** A certificate with a key of its own, signed by `authority`. */
-export async function issueCertificate(authority: KeyPair, request: CertificateRequest, now: number): Promise<KeyPair> {
-  const key = await newKey();
-  const { publicKey } = await webKeys(key);
-  return { cert: await sign(authority, publicKey, request, now), key };
-}
-
-/** Signs the key of a PKCS#10 request under the subject that it names. The caller has judged the request. */
-export async function signRequest(authority: KeyPair, csr: string, options: { readonly usages: readonly ('client' | 'server')[]; readonly ttlMs: number }, now: number): Promise<string> {
-  const library = await x509();
-  const parsed = new library.Pkcs10CertificateRequest(csr);
-  if (!(await parsed.verify(webcrypto as never))) throw new Error('the signature of the certificate request is not valid');
-  const field = (name: string) => parsed.subjectName.getField(name);
-  const alternative = parsed.extensions.find((extension) => extension instanceof library.SubjectAlternativeNameExtension);
-  const names = alternative?.names.toJSON() ?? [];
-  const publicKey = await parsed.publicKey.export(webcrypto as never);
-  return sign(
-    authority,
-    publicKey as unknown as webcrypto.CryptoKey,
-    {
-      commonName: field('CN')[0] ?? '',
-      organizations: field('O'),
-      usages: options.usages,
-      dnsNames: names.filter(({ type }) => type === 'dns').map(({ value }) => value),
-      ips: names.filter(({ type }) => type === 'ip').map(({ value }) => value),
-      ttlMs: options.ttlMs,
-    },
-    now,
-  );
-}
-
-async function sign(authority: KeyPair, publicKey: webcrypto.CryptoKey, request: CertificateRequest, now: number): Promise<string> {
-  const library = await x509();
-  const { privateKey } = await webKeys(authority.key);
-  const names = [...(request.dnsNames ?? []).map((value) => ({ type: 'dns' as const, value })), ...(request.ips ?? []).map((value) => ({ type: 'ip' as const, value }))];
-  const purposes = { client: library.ExtendedKeyUsage.clientAuth, server: library.ExtendedKeyUsage.serverAuth };
-  const issuer = new library.X509Certificate(authority.cert);
-  const certificate = await library.X509CertificateGenerator.create({
-    serialNumber: serialNumber(),
-    issuer: issuer.subjectName,
-    subject: new library.Name([...(request.organizations ?? []).map((name) => ({ O: [name] })), { CN: [request.commonName] }]),
-    notBefore: new Date(now - HOUR_MS),
-    notAfter: new Date(Math.min(now + (request.ttlMs ?? 365 * DAY_MS), issuer.notAfter.getTime())),
-    signingAlgorithm: ALGORITHM,
-    publicKey: publicKey as never,
-    signingKey: privateKey as never,
-    extensions: [
-      new library.BasicConstraintsExtension(false, undefined, true),
-      new library.KeyUsagesExtension(library.KeyUsageFlags.digitalSignature, true),
-      new library.ExtendedKeyUsageExtension(request.usages.map((usage) => purposes[usage])),
-      await library.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
-      ...(names.length ? [new library.SubjectAlternativeNameExtension(names)] : []),
-    ],
-  });
+function pem(certificate: X509Certificate): string {
   return `${certificate.toString('pem')}\n`;
-}
-
-/** Less than 30 % of its life is left, or names it must have are not in it. */
-export function needsRenewal(cert: string, wanted: Pick<CertificateRequest, 'dnsNames' | 'ips'>, now: number): boolean {
-  const certificate = new X509Certificate(cert);
-  const from = Date.parse(certificate.validFrom);
-  const to = Date.parse(certificate.validTo);
-  if (now < from || now > from + (to - from) * 0.7) return true;
-  return [...(wanted.dnsNames ?? []).map((name) => certificate.checkHost(name)), ...(wanted.ips ?? []).map((ip) => certificate.checkIP(ip))].some((found) => found === undefined);
 }
 
 function serialNumber(): string {

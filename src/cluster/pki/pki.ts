@@ -1,9 +1,30 @@
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { CodedError } from '../../apimachinery/coded-error.ts';
-import { type CertificateRequest, issueCertificate, type KeyPair, needsRenewal, newAuthority, newKey, signRequest } from './certificates.ts';
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { defect, isDue, needsRenewal } from './certificate-check.ts';
+import type { Signer } from './certificates.ts';
+import { KeyFiles } from './key-files.ts';
 
-/** Keys and certificates of one cluster. */
+/** A certificate and its private key, both PEM. */
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface CertificateRequest {
+  readonly commonName: string;
+  readonly organizations?: readonly string[];
+  readonly usages: readonly ('client' | 'server')[];
+  readonly dnsNames?: readonly string[];
+  readonly ips?: readonly string[];
+  /** A year when absent; never beyond the authority's end. */
+  readonly ttlMs?: number;
+}
+
+export interface SigningOptions {
+  readonly usages: readonly ('client' | 'server')[];
+  readonly ttlMs: number;
+}
+
+/** Keys and certificates of one cluster. What nobody asks for is not made. */
 export interface Pki {
   /** Signs everything but the front proxy; PEM. */
   readonly ca: KeyPair;
@@ -11,12 +32,19 @@ export interface Pki {
   readonly frontProxyCa: KeyPair;
   /** Signs ServiceAccount tokens; PEM. */
   readonly serviceAccountKey: string;
-  /** A certificate of the cluster CA by name: kept in the directory and renewed when less than 30 % of its life is left. */
+  /** A certificate of the cluster CA by name: kept, and renewed when less than 30 % of its life is left. */
   certificate(name: string, request: CertificateRequest): Promise<KeyPair>;
   /** As `certificate`, of the front proxy's CA. */
   frontProxyCertificate(name: string, request: CertificateRequest): Promise<KeyPair>;
-  /** Signs a PKCS#10 request (PEM) with the cluster CA; returns the certificate. The caller has judged the request. */
-  signRequest(csr: string, options: { readonly usages: readonly ('client' | 'server')[]; readonly ttlMs: number }): Promise<string>;
+  /** A certificate of the cluster CA that is not kept. */
+  issue(request: CertificateRequest): Promise<KeyPair>;
+  /**
+   * Signs a PKCS#10 request (PEM) with the cluster CA; returns the certificate. The caller has judged the request. Throws
+   * CodedError CSR_INVALID.
+   */
+  signRequest(csr: string, options: SigningOptions): Promise<string>;
+  /** Renews the authorities (with their keys: what they signed stays valid) and certificates that are due; their names. */
+  rotateIfNeeded(): Promise<readonly string[]>;
 }
 
 export interface PkiOptions {
@@ -26,76 +54,135 @@ export interface PkiOptions {
   readonly now?: () => number;
 }
 
-/** Loads what the directory has and makes what it lacks. Throws CodedError when a key there can't be read. */
+/** Loads what the directory has and makes what it lacks. Throws CodedError PKI_UNREADABLE when a key there can't be used. */
 export async function openPki({ dir, now = Date.now }: PkiOptions = {}): Promise<Pki> {
-  const files = dir ? new KeyFiles(dir) : undefined;
+  const files = dir === undefined ? undefined : new KeyFiles(dir);
   await files?.prepare();
-  const authority = async (name: string, commonName: string) => (await files?.readPair(name)) ?? keepPair(files, name, await newAuthority(commonName, now()));
   const [ca, frontProxyCa, serviceAccountKey] = await Promise.all([
-    authority('ca', 'kubernetes-ca'),
-    authority('front-proxy-ca', 'front-proxy-ca'),
-    (async () => {
-      const known = await files?.read('sa.key');
-      if (known) return known;
-      const key = await newKey();
-      await files?.write('sa.key', key);
-      return key;
-    })(),
+    Authority.open('ca', 'kubernetes', files, now),
+    Authority.open('front-proxy-ca', 'front-proxy-ca', files, now),
+    openServiceAccountKey(files),
   ]);
-  const certificate = async (signer: KeyPair, name: string, request: CertificateRequest) => {
-    const known = await files?.readPair(name);
-    if (known && !needsRenewal(known.cert, request, now())) return known;
-    return keepPair(files, name, await issueCertificate(signer, request, now()));
-  };
   return {
-    ca,
-    frontProxyCa,
+    get ca() {
+      return ca.pair;
+    },
+    get frontProxyCa() {
+      return frontProxyCa.pair;
+    },
     serviceAccountKey,
-    certificate: (name, request) => certificate(ca, name, request),
-    frontProxyCertificate: (name, request) => certificate(frontProxyCa, name, request),
-    signRequest: (csr, options) => signRequest(ca, csr, options, now()),
+    certificate: (name, request) => ca.certificate(name, request),
+    frontProxyCertificate: (name, request) => frontProxyCa.certificate(name, request),
+    issue: async (request) => (await ca.signer()).issue(request, now()),
+    signRequest: async (csr, options) => (await ca.signer()).signRequest(csr, options, now()),
+    rotateIfNeeded: async () => [...(await ca.rotate()), ...(await frontProxyCa.rotate())],
   };
 }
 
-async function keepPair(files: KeyFiles | undefined, name: string, pair: KeyPair): Promise<KeyPair> {
-  await files?.write(`${name}.key`, pair.key);
-  await files?.write(`${name}.crt`, pair.cert);
-  return pair;
+interface Kept {
+  readonly request: CertificateRequest;
+  readonly pair: Promise<KeyPair>;
 }
 
-class KeyFiles {
-  readonly #dir: string;
+/** One CA and the certificates of it that are kept by name. */
+class Authority {
+  readonly #name: string;
+  readonly #commonName: string;
+  readonly #files: KeyFiles | undefined;
+  readonly #now: () => number;
+  readonly #kept = new Map<string, Kept>();
+  #signer: Promise<Signer> | undefined;
+  pair: KeyPair;
 
-  constructor(dir: string) {
-    this.#dir = dir;
+  private constructor(name: string, commonName: string, files: KeyFiles | undefined, now: () => number, pair: KeyPair) {
+    this.#name = name;
+    this.#commonName = commonName;
+    this.#files = files;
+    this.#now = now;
+    this.pair = pair;
   }
 
-  async prepare(): Promise<void> {
-    await mkdir(this.#dir, { recursive: true, mode: 0o700 });
-    await chmod(this.#dir, 0o700);
+  static async open(
+    name: string,
+    commonName: string,
+    files: KeyFiles | undefined,
+    now: () => number,
+  ): Promise<Authority> {
+    const stored = await files?.readPair(name);
+    // A new authority in place of a broken one would lock everybody out.
+    const broken = stored && defect(stored);
+    if (broken) throw files?.unusable(`${name}.crt`, broken);
+    const authority = new Authority(name, commonName, files, now, stored ?? { cert: '', key: '' });
+    if (!stored || isDue(stored.cert, now())) await authority.#renew(stored?.key);
+    return authority;
   }
 
-  async read(name: string): Promise<string | undefined> {
-    const path = join(this.#dir, name);
-    try {
-      const text = await readFile(path, 'utf8');
-      if (!text.includes('-----END ')) throw new Error('it is cut off');
-      return text;
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw new CodedError('PKI_UNREADABLE', `${path} can't be used: ${(cause as Error).message}`, 'Restore the file from a backup, or start anew with another --data-dir.', { cause });
+  signer(): Promise<Signer> {
+    this.#signer ??= import('./certificates.ts').then(({ openSigner }) => openSigner(this.pair));
+    return this.#signer;
+  }
+
+  async certificate(name: string, request: CertificateRequest): Promise<KeyPair> {
+    const known = this.#kept.get(name);
+    const pair = known && (await known.pair.catch(() => undefined));
+    if (pair && !this.#needsRenewal(pair, request)) return pair;
+    // Somebody else may have begun meanwhile.
+    const begun = this.#kept.get(name);
+    if (begun && begun !== known) return this.certificate(name, request);
+    const kept = { request, pair: this.#loadOrIssue(name, request) };
+    this.#kept.set(name, kept);
+    return kept.pair;
+  }
+
+  async rotate(): Promise<string[]> {
+    const renewed: string[] = [];
+    if (isDue(this.pair.cert, this.#now())) {
+      await this.#renew(this.pair.key);
+      renewed.push(this.#name);
     }
+    for (const [name, kept] of [...this.#kept]) {
+      const pair = await kept.pair.catch(() => undefined);
+      if (pair && (await this.certificate(name, kept.request)) !== pair) renewed.push(name);
+    }
+    return renewed;
   }
 
-  async readPair(name: string): Promise<KeyPair | undefined> {
-    const [cert, key] = await Promise.all([this.read(`${name}.crt`), this.read(`${name}.key`)]);
-    return cert && key ? { cert, key } : undefined;
+  async #loadOrIssue(name: string, request: CertificateRequest): Promise<KeyPair> {
+    const stored = await this.#files?.readPair(name).catch(() => undefined);
+    if (stored && !this.#needsRenewal(stored, request)) return stored;
+    const pair = await (await this.signer()).issue(request, this.#now());
+    await this.#files?.writePair(name, pair);
+    return pair;
   }
 
-  /** Whole or not at all, also when the machine stops in the middle. */
-  async write(name: string, text: string): Promise<void> {
-    const path = join(this.#dir, name);
-    await writeFile(`${path}.tmp`, text, { mode: 0o600, flush: true });
-    await rename(`${path}.tmp`, path);
+  async #renew(key: string | undefined): Promise<void> {
+    const { newAuthority } = await import('./certificates.ts');
+    const pair = await newAuthority(this.#commonName, this.#now(), key);
+    await this.#files?.writePair(this.#name, pair);
+    this.pair = pair;
+    this.#signer = undefined;
   }
+
+  #needsRenewal(pair: KeyPair, request: CertificateRequest): boolean {
+    return needsRenewal(pair, request, this.pair, this.#now());
+  }
+}
+
+async function openServiceAccountKey(files: KeyFiles | undefined): Promise<string> {
+  const known = await files?.read('sa.key');
+  if (known) {
+    try {
+      createPrivateKey(known);
+    } catch (cause) {
+      throw files?.unusable('sa.key', 'it is no PEM of a private key', cause);
+    }
+    return known;
+  }
+  const { privateKey } = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  });
+  await files?.write('sa.key', privateKey);
+  return privateKey;
 }

@@ -1,5 +1,5 @@
-import type { LabelSelector } from '../../apimachinery/meta.ts';
 import { labelSelectorMatcher } from '../../apimachinery/labels.ts';
+import type { LabelSelector } from '../../apimachinery/meta.ts';
 import { Quantity } from '../../apimachinery/quantity.ts';
 import type { Client } from '../../client/client.ts';
 import type { PodMetrics } from './replica-calculator.ts';
@@ -85,6 +85,7 @@ const milli = (quantity: string) => Number(Quantity.parse(quantity).milliValue()
 function durationMs(text: string): number {
   let total = 0;
   const units: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
-  for (const [, number, unit] of text.matchAll(/([\d.]+)(ms|h|m|s)/g)) total += Number(number) * (units[unit ?? ''] ?? 0);
+  for (const [, number, unit] of text.matchAll(/([\d.]+)(ms|h|m|s)/g))
+    total += Number(number) * (units[unit ?? ''] ?? 0);
   return total;
 }

@@ -44,11 +44,13 @@ export function limitReplicas(
             stable > recommended
               ? {
                   reason: 'ScaleDownStabilized',
-                  message: 'recent recommendations were higher than current one, applying the highest recent recommendation',
+                  message:
+                    'recent recommendations were higher than current one, applying the highest recent recommendation',
                 }
               : {
                   reason: 'ScaleUpStabilized',
-                  message: 'recent recommendations were lower than current one, applying the lowest recent recommendation',
+                  message:
+                    'recent recommendations were lower than current one, applying the lowest recent recommendation',
                 },
         };
   if (stable > current) {
@@ -58,7 +60,10 @@ export function limitReplicas(
     const limited =
       bound === spec.maxReplicas
         ? { reason: 'TooManyReplicas', message: 'the desired replica count is more than the maximum replica count' }
-        : { reason: 'ScaleUpLimit', message: 'the desired replica count is increasing faster than the maximum scale rate' };
+        : {
+            reason: 'ScaleUpLimit',
+            message: 'the desired replica count is increasing faster than the maximum scale rate',
+          };
     return { replicas: bound, limited, ...stabilized };
   }
   if (stable < current) {
@@ -68,7 +73,10 @@ export function limitReplicas(
     const limited =
       bound === min
         ? { reason: 'TooFewReplicas', message: 'the desired replica count is less than the minimum replica count' }
-        : { reason: 'ScaleDownLimit', message: 'the desired replica count is decreasing faster than the maximum scale rate' };
+        : {
+            reason: 'ScaleDownLimit',
+            message: 'the desired replica count is decreasing faster than the maximum scale rate',
+          };
     return { replicas: bound, limited, ...stabilized };
   }
   return { replicas: stable, ...stabilized };

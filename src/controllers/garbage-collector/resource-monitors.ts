@@ -32,11 +32,13 @@ interface Monitor {
 }
 
 /** An informer that has no list by then (a broken webhook conversion, say) must not stop all collection. */
+const SLICE_MS = 4;
 const SYNC_PATIENCE_MS = 30_000;
 const IGNORED = new Set(['/events', 'events.k8s.io/events']);
 
 export function createResourceMonitors(context: ControllerContext, handlers: MonitorHandlers): ResourceMonitors {
   const monitors = new Map<string, Monitor>();
+  const backlog = createBacklog();
   let kinds = new Map<string, ResourceType>();
   let synced = false;
   let since = performance.now();
@@ -53,10 +55,11 @@ export function createResourceMonitors(context: ControllerContext, handlers: Mon
     // Metadata-only objects name their own kind, PartialObjectMetadata.
     const typed = (object: KubeObject) =>
       object.kind === type.kind ? object : { ...object, apiVersion, kind: type.kind };
+    const changed = (object: KubeObject) => backlog.push(() => handlers.changed(typed(object)));
     const detach = informer.addHandler({
-      onAdd: (object) => handlers.changed(typed(object)),
-      onUpdate: (object) => handlers.changed(typed(object)),
-      onDelete: (object) => handlers.deleted(typed(object)),
+      onAdd: changed,
+      onUpdate: changed,
+      onDelete: (object) => backlog.push(() => handlers.deleted(typed(object))),
     });
     monitors.set(keyOf(type), { type, informer, detach, own });
     own?.start();
@@ -99,6 +102,7 @@ export function createResourceMonitors(context: ControllerContext, handlers: Mon
       await Promise.all(dropped);
     },
     get synced() {
+      if (backlog.busy) return false;
       if (synced) return true;
       if (monitors.size === 0) return false;
       const all = [...monitors.values()].every(({ informer }) => informer.synced);
@@ -108,6 +112,36 @@ export function createResourceMonitors(context: ControllerContext, handlers: Mon
     typeOf: (apiVersion, kind) => kinds.get(`${apiVersion}/${kind}`),
     async stop() {
       await Promise.all([...monitors].map(([key, monitor]) => drop(key, monitor)));
+    },
+  };
+}
+
+/** Work in order, a few milliseconds at a time: a shared informer hands over all of its objects at once. */
+function createBacklog() {
+  const tasks: (() => void)[] = [];
+  let busy = false;
+
+  async function drain(): Promise<void> {
+    let since = performance.now();
+    for (let index = 0; index < tasks.length; index++) {
+      tasks[index]?.();
+      if (performance.now() - since < SLICE_MS) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      since = performance.now();
+    }
+    tasks.length = 0;
+    busy = false;
+  }
+
+  return {
+    get busy() {
+      return busy;
+    },
+    push(task: () => void): void {
+      tasks.push(task);
+      if (busy) return;
+      busy = true;
+      queueMicrotask(drain);
     },
   };
 }

@@ -70,14 +70,14 @@ export function podFromTemplate(template: PodTemplateSpec, prefix: string) {
     kind: 'Pod',
     metadata: {
       generateName: prefix,
-      labels: { ...labels },
-      annotations: { ...annotations },
+      ...(labels ? { labels: { ...labels } } : {}),
+      ...(annotations ? { annotations: { ...annotations } } : {}),
       ...(finalizers ? { finalizers: [...finalizers] } : {}),
     } as {
       name?: string;
       generateName?: string;
-      labels: Record<string, string>;
-      annotations: Record<string, string>;
+      labels?: Record<string, string>;
+      annotations?: Record<string, string>;
       finalizers?: string[];
     },
     spec: draft(template.spec!),

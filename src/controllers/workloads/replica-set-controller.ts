@@ -1,4 +1,4 @@
-import type { ReplicaSet, ReplicaSetStatus } from '../../api/types/apps.v1.gen.ts';
+import type { ReplicaSetStatus } from '../../api/types/apps.v1.gen.ts';
 import type { Pod, PodTemplateSpec } from '../../api/types/core.v1.gen.ts';
 import { labelSelectorMatcher } from '../../apimachinery/labels.ts';
 import type { KubeObject, LabelSelector } from '../../apimachinery/meta.ts';
@@ -16,6 +16,7 @@ import {
   watch,
 } from '../runtime/index.ts';
 import { adopters, BY_CONTROLLER, claim } from './ownership.ts';
+import { nextAvailability } from './pod-availability.ts';
 import { PodControl, podFromTemplate, slowStart } from './pod-control.ts';
 import { rankForDeletion } from './pod-ranking.ts';
 
@@ -96,7 +97,7 @@ function replicatedController(flavor: Flavor): ControllerDefinition {
           }
           await writeStatus(context, flavor, owner, statusOf(owner, claimed, failure, active, context.now()));
           if (failure) throw failure;
-          const requeueAfterMs = untilAvailable(owner, active, context.now());
+          const requeueAfterMs = nextAvailability(active, owner.spec.minReadySeconds ?? 0, context.now());
           return requeueAfterMs === undefined ? undefined : { requeueAfterMs };
         },
       };
@@ -208,12 +209,4 @@ async function writeStatus(
     if (isStatusError(error, 'NotFound')) return;
     throw error;
   }
-}
-
-/** With minReadySeconds a pod becomes available by time alone. */
-function untilAvailable(owner: Replicated, active: readonly Pod[], now: number): number | undefined {
-  const minReady = owner.spec.minReadySeconds ?? 0;
-  if (minReady === 0) return undefined;
-  const waiting = active.filter((pod) => isPodReady(pod) && !isPodAvailable(pod, minReady, now));
-  return waiting.length ? minReady * 1000 : undefined;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pod } from '../../api/types/core.v1.gen.ts';
 import type { Logger } from '../../apimachinery/logger.ts';
-import { podRequestsAndLimits, podResources, qosClassOf, cpuShares } from '../containers/resources.ts';
+import { cpuShares, podRequestsAndLimits, podResources, qosClassOf } from '../containers/resources.ts';
 
 export interface CgroupManager {
   readonly version: 1 | 2;
@@ -21,21 +21,47 @@ export interface CgroupManager {
 }
 
 const MOUNT = '/sys/fs/cgroup';
-const V1_CONTROLLERS = ['cpu', 'cpuacct', 'cpuset', 'memory', 'devices', 'freezer', 'blkio', 'pids', 'systemd', 'hugetlb', 'net_cls', 'net_prio', 'perf_event'];
+const V1_CONTROLLERS = [
+  'cpu',
+  'cpuacct',
+  'cpuset',
+  'memory',
+  'devices',
+  'freezer',
+  'blkio',
+  'pids',
+  'systemd',
+  'hugetlb',
+  'net_cls',
+  'net_prio',
+  'perf_event',
+];
 const V2_CONTROLLERS = ['cpuset', 'cpu', 'io', 'memory', 'hugetlb', 'pids'];
 const REMOVE_TIMEOUT_MS = 3000;
 
 /** `root` keeps clusters on one machine apart: `/k8ts-1a2b`. Version 1 (also hybrid) and 2 of the kernel's interface. */
-export function createCgroupManager({ root, logger, mountPoint = MOUNT }: { root: string; logger: Logger; mountPoint?: string }): CgroupManager {
+export function createCgroupManager({
+  root,
+  logger,
+  mountPoint = MOUNT,
+}: {
+  root: string;
+  logger: Logger;
+  mountPoint?: string;
+}): CgroupManager {
   const version = existsSync(join(mountPoint, 'cgroup.controllers')) ? 2 : 1;
-  const hierarchies = version === 2 ? [mountPoint] : V1_CONTROLLERS.map((name) => join(mountPoint, name)).filter((path) => existsSync(path));
+  const hierarchies =
+    version === 2
+      ? [mountPoint]
+      : V1_CONTROLLERS.map((name) => join(mountPoint, name)).filter((path) => existsSync(path));
   const unified = version === 1 && existsSync(join(mountPoint, 'unified')) ? [join(mountPoint, 'unified')] : [];
   const top = `${root}/kubepods`;
   const burstable = `${top}/burstable`;
   const bestEffort = `${top}/besteffort`;
   let prepared: Promise<void> | undefined;
 
-  const classDirectory = (pod: Pod) => ({ Guaranteed: top, Burstable: burstable, BestEffort: bestEffort })[qosClassOf(pod)];
+  const classDirectory = (pod: Pod) =>
+    ({ Guaranteed: top, Burstable: burstable, BestEffort: bestEffort })[qosClassOf(pod)];
   const podCgroup = (pod: Pod) => `${classDirectory(pod)}/pod${pod.metadata.uid}`;
 
   async function make(path: string): Promise<void> {
@@ -116,7 +142,9 @@ export function createCgroupManager({ root, logger, mountPoint = MOUNT }: { root
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'ENOENT') return;
         if (Date.now() > deadline) throw error;
-        for (const pid of (await readFile(join(directory, 'cgroup.procs'), 'utf8').catch(() => '')).split('\n').filter(Boolean)) {
+        for (const pid of (await readFile(join(directory, 'cgroup.procs'), 'utf8').catch(() => ''))
+          .split('\n')
+          .filter(Boolean)) {
           try {
             process.kill(Number(pid), 'SIGKILL');
           } catch {
@@ -141,12 +169,15 @@ export function createCgroupManager({ root, logger, mountPoint = MOUNT }: { root
     async remove(uid) {
       const deadline = Date.now() + REMOVE_TIMEOUT_MS;
       for (const parent of [top, burstable, bestEffort]) {
-        for (const hierarchy of [...hierarchies, ...unified]) await removeTree(join(hierarchy, parent, `pod${uid}`), deadline);
+        for (const hierarchy of [...hierarchies, ...unified])
+          await removeTree(join(hierarchy, parent, `pod${uid}`), deadline);
       }
     },
     async updateBurstable(pods) {
       if (!prepared) return;
-      const request = pods.filter((pod) => qosClassOf(pod) === 'Burstable').reduce((sum, pod) => sum + podRequestsAndLimits(pod).cpuRequest, 0);
+      const request = pods
+        .filter((pod) => qosClassOf(pod) === 'Burstable')
+        .reduce((sum, pod) => sum + podRequestsAndLimits(pod).cpuRequest, 0);
       await setCpuShares(burstable, cpuShares(request));
     },
     async removeRoot() {

@@ -18,7 +18,8 @@ export interface ContainerConfigOptions extends ContainerResourceOptions, Securi
 /** The runtime's configuration of one container. Throws an Error for the status' CreateContainerConfigError. */
 export function containerConfig(pod: Pod, container: Container, options: ContainerConfigOptions): ContainerConfig {
   const { image, environment, restartCount } = options;
-  const expand = (words: readonly string[] | undefined) => (words ?? []).map((word) => expandVariables(word, (name) => environment.get(name)));
+  const expand = (words: readonly string[] | undefined) =>
+    (words ?? []).map((word) => expandVariables(word, (name) => environment.get(name)));
   return {
     metadata: { name: container.name, attempt: restartCount },
     // By id: the name may mean another image by the time the container is made.

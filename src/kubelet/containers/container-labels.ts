@@ -16,6 +16,8 @@ const RESTART_COUNT = 'io.kubernetes.container.restartCount';
 const TERMINATION_MESSAGE_PATH = 'io.kubernetes.container.terminationMessagePath';
 const TERMINATION_MESSAGE_POLICY = 'io.kubernetes.container.terminationMessagePolicy';
 const POD_GRACE_PERIOD = 'io.kubernetes.pod.terminationGracePeriod';
+/** `Never`, `OnFailure` or `Always`: what holds for this container, so that a runtime without processes knows whether it comes to an end. */
+export const RESTART_POLICY = 'kubelet.k8ts.dev/restart-policy';
 const DELETION_GRACE_PERIOD = 'io.kubernetes.pod.deletionGracePeriod';
 
 export function sandboxLabels(pod: Pod, instance: string): Record<string, string> {
@@ -44,22 +46,40 @@ export function containerAnnotations(pod: Pod, container: Container, restartCoun
   return {
     [HASH]: containerHash(container),
     [RESTART_COUNT]: String(restartCount),
+    [RESTART_POLICY]: restartPolicyOf(pod, container),
     [TERMINATION_MESSAGE_PATH]: container.terminationMessagePath ?? '/dev/termination-log',
     [TERMINATION_MESSAGE_POLICY]: container.terminationMessagePolicy ?? 'File',
-    ...(terminationGracePeriodSeconds === undefined ? {} : { [POD_GRACE_PERIOD]: String(terminationGracePeriodSeconds) }),
-    ...(deletionGracePeriodSeconds === undefined ? {} : { [DELETION_GRACE_PERIOD]: String(deletionGracePeriodSeconds) }),
+    ...(terminationGracePeriodSeconds === undefined
+      ? {}
+      : { [POD_GRACE_PERIOD]: String(terminationGracePeriodSeconds) }),
+    ...(deletionGracePeriodSeconds === undefined
+      ? {}
+      : { [DELETION_GRACE_PERIOD]: String(deletionGracePeriodSeconds) }),
   };
+}
+
+function restartPolicyOf(pod: Pod, container: Container): string {
+  if (container.restartPolicy) return container.restartPolicy;
+  const policy = pod.spec.restartPolicy ?? 'Always';
+  const init = pod.spec.initContainers?.some(({ name }) => name === container.name);
+  return init && policy === 'Always' ? 'OnFailure' : policy;
 }
 
 /** Changes when a container of the pod must be replaced: only its image may change in a live pod. */
 export function containerHash(container: Pick<Container, 'name' | 'image'>): string {
-  return createHash('sha256').update(JSON.stringify([container.name, container.image ?? ''])).digest('hex').slice(0, 8);
+  return createHash('sha256')
+    .update(JSON.stringify([container.name, container.image ?? '']))
+    .digest('hex')
+    .slice(0, 8);
 }
 
 export const hashOf = (container: RuntimeContainer): string | undefined => container.annotations[HASH];
-export const restartCountOf = (container: RuntimeContainer): number => Number(container.annotations[RESTART_COUNT] ?? container.attempt) || 0;
-export const terminationMessagePolicyOf = (container: RuntimeContainer): string => container.annotations[TERMINATION_MESSAGE_POLICY] ?? 'File';
-export const terminationMessagePathOf = (container: RuntimeContainer): string => container.annotations[TERMINATION_MESSAGE_PATH] ?? '/dev/termination-log';
+export const restartCountOf = (container: RuntimeContainer): number =>
+  Number(container.annotations[RESTART_COUNT] ?? container.attempt) || 0;
+export const terminationMessagePolicyOf = (container: RuntimeContainer): string =>
+  container.annotations[TERMINATION_MESSAGE_POLICY] ?? 'File';
+export const terminationMessagePathOf = (container: RuntimeContainer): string =>
+  container.annotations[TERMINATION_MESSAGE_PATH] ?? '/dev/termination-log';
 
 /** Seconds to end in, of a container whose pod is not known any more. */
 export function gracePeriodOf(container: RuntimeContainer): number {

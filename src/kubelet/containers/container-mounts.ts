@@ -30,7 +30,9 @@ export async function containerMounts(pod: Pod, container: Container, options: M
     const volume = options.volumes.get(mount.name);
     if (!volume) throw new Error(`cannot find volume "${mount.name}" to mount into container "${container.name}"`);
     const subPath = subPathOf(mount, options.environment);
-    const hostPath = subPath ? await bindSubPath(volume.hostPath, subPath, options.paths.subPath(uid, mount.name, container.name, index)) : volume.hostPath;
+    const hostPath = subPath
+      ? await bindSubPath(volume.hostPath, subPath, options.paths.subPath(uid, mount.name, container.name, index))
+      : volume.hostPath;
     mounts.push({
       containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
       hostPath,
@@ -39,7 +41,12 @@ export async function containerMounts(pod: Pod, container: Container, options: M
     });
   }
   const taken = new Set(mounts.map(({ containerPath }) => containerPath));
-  const plain = (containerPath: string, hostPath: string): RuntimeMount => ({ containerPath, hostPath, readonly: false, propagation: 'PROPAGATION_PRIVATE' });
+  const plain = (containerPath: string, hostPath: string): RuntimeMount => ({
+    containerPath,
+    hostPath,
+    readonly: false,
+    propagation: 'PROPAGATION_PRIVATE',
+  });
   if (!taken.has('/etc/hosts')) {
     const file = options.paths.hostsFile(uid);
     await mkdir(options.paths.podDir(uid), { recursive: true, mode: 0o750 });
@@ -65,7 +72,7 @@ function subPathOf(mount: VolumeMount, environment: ReadonlyMap<string, string>)
     path = expandVariables(mount.subPathExpr, (name) => environment.get(name));
     if (/\$\([^)]*\)/.test(path)) throw new Error(`missing value for "${/\$\(([^)]*)\)/.exec(path)?.[1]}"`);
   }
-  if (path.startsWith('/')) throw new Error('error SubPath `' + path + '` must not be an absolute path');
-  if (path.split('/').includes('..')) throw new Error('unable to provision SubPath `' + path + '`: must not contain \'..\'');
+  if (path.startsWith('/')) throw new Error(`error SubPath \`${path}\` must not be an absolute path`);
+  if (path.split('/').includes('..')) throw new Error(`unable to provision SubPath \`${path}\`: must not contain '..'`);
   return path;
 }

@@ -5,7 +5,12 @@ import { containerResourceValue, podFieldValue } from './pod-fields.ts';
 import { containerLinuxResources, podResources, qosClassOf } from './resources.ts';
 import { linuxSecurityContext } from './security-context.ts';
 
-const pod = (containers: Pod['spec']['containers'], spec: Partial<Pod['spec']> = {}): Pod => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'ns', uid: 'u' }, spec: { containers, ...spec } });
+const pod = (containers: Pod['spec']['containers'], spec: Partial<Pod['spec']> = {}): Pod => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'p', namespace: 'ns', uid: 'u' },
+  spec: { containers, ...spec },
+});
 
 describe('expandVariables', () => {
   it.each([
@@ -15,7 +20,7 @@ describe('expandVariables', () => {
     ['$$$(A)', '$1'],
     ['$(NONE)', '$(NONE)'],
     ['$(A', '$(A'],
-    ['$A ${A} $', '$A ${A} $'],
+    ['$A $' + '{A} $', '$A $' + '{A} $'],
     ['$()', '$()'],
   ])('%s is %s', (text, wanted) => {
     expect(expandVariables(text, (name) => ({ A: '1', B: '2' })[name])).toBe(wanted);
@@ -44,13 +49,22 @@ describe('resources', () => {
   it('knows the quality of service classes', () => {
     expect(qosClassOf(pod([{ name: 'c' }]))).toBe('BestEffort');
     expect(qosClassOf(pod([{ name: 'c', resources: { limits: both } }]))).toBe('Guaranteed');
-    expect(qosClassOf(pod([{ name: 'c', resources: { limits: both, requests: { ...both, cpu: '0.5' } } }]))).toBe('Guaranteed');
+    expect(qosClassOf(pod([{ name: 'c', resources: { limits: both, requests: { ...both, cpu: '0.5' } } }]))).toBe(
+      'Guaranteed',
+    );
     expect(qosClassOf(pod([{ name: 'c', resources: { limits: both } }, { name: 'd' }]))).toBe('Burstable');
     expect(qosClassOf(pod([{ name: 'c', resources: { requests: { cpu: '1' } } }]))).toBe('Burstable');
   });
   it('turns them into shares, quota, limit and OOM score', () => {
-    const burstable = pod([{ name: 'c', resources: { requests: { cpu: '250m', memory: '1Gi' }, limits: { cpu: '1500m', memory: '2Gi' } } }]);
-    expect(containerLinuxResources(burstable, burstable.spec.containers[0]!, { memoryCapacity: 4 * 2 ** 30, cgroupVersion: 2 })).toEqual({
+    const burstable = pod([
+      { name: 'c', resources: { requests: { cpu: '250m', memory: '1Gi' }, limits: { cpu: '1500m', memory: '2Gi' } } },
+    ]);
+    expect(
+      containerLinuxResources(burstable, burstable.spec.containers[0]!, {
+        memoryCapacity: 4 * 2 ** 30,
+        cgroupVersion: 2,
+      }),
+    ).toEqual({
       cpuPeriod: 100_000,
       cpuQuota: 150_000,
       cpuShares: 256,
@@ -61,9 +75,22 @@ describe('resources', () => {
   });
   it('limits a pod only if all its containers are limited, and counts sidecars', () => {
     const sidecar = { name: 's', restartPolicy: 'Always', resources: { limits: both } };
-    expect(podResources(pod([{ name: 'c', resources: { limits: both } }], { initContainers: [sidecar] }))).toEqual({ cpuShares: 1024, cpuQuota: 100_000, memoryLimit: 2 ** 27 });
-    expect(podResources(pod([{ name: 'c', resources: { limits: both } }, { name: 'd' }]))).toMatchObject({ cpuQuota: 0, memoryLimit: 0 });
-    expect(podResources(pod([{ name: 'c', resources: { requests: { cpu: '100m' } } }], { initContainers: [{ name: 'i', resources: { requests: { cpu: '1' } } }] })).cpuShares).toBe(1024);
+    expect(podResources(pod([{ name: 'c', resources: { limits: both } }], { initContainers: [sidecar] }))).toEqual({
+      cpuShares: 1024,
+      cpuQuota: 100_000,
+      memoryLimit: 2 ** 27,
+    });
+    expect(podResources(pod([{ name: 'c', resources: { limits: both } }, { name: 'd' }]))).toMatchObject({
+      cpuQuota: 0,
+      memoryLimit: 0,
+    });
+    expect(
+      podResources(
+        pod([{ name: 'c', resources: { requests: { cpu: '100m' } } }], {
+          initContainers: [{ name: 'i', resources: { requests: { cpu: '1' } } }],
+        }),
+      ).cpuShares,
+    ).toBe(1024);
   });
 });
 
@@ -73,15 +100,35 @@ describe('linuxSecurityContext', () => {
   it('refuses root where the pod forbids it', () => {
     const strict = pod([{ name: 'c' }], { securityContext: { runAsNonRoot: true } });
     const [container] = strict.spec.containers;
-    expect(() => linuxSecurityContext(strict, container!, { ...image, uid: 0 }, options)).toThrow('container has runAsNonRoot and image will run as root (pod: "p_ns(u)", container: c)');
-    expect(() => linuxSecurityContext(strict, container!, { ...image, username: 'app' }, options)).toThrow('image has non-numeric user (app), cannot verify user is non-root');
+    expect(() => linuxSecurityContext(strict, container!, { ...image, uid: 0 }, options)).toThrow(
+      'container has runAsNonRoot and image will run as root (pod: "p_ns(u)", container: c)',
+    );
+    expect(() => linuxSecurityContext(strict, container!, { ...image, username: 'app' }, options)).toThrow(
+      'image has non-numeric user (app), cannot verify user is non-root',
+    );
     expect(linuxSecurityContext(strict, container!, { ...image, uid: 7 }, options).runAsUser).toEqual({ value: 7 });
   });
   it('lets the container override the pod, and unmasks /proc for the privileged alone', () => {
-    const mixed = pod([{ name: 'c', securityContext: { runAsUser: 5, capabilities: { add: ['NET_ADMIN'], drop: ['ALL'] } } }], { securityContext: { runAsUser: 1, runAsGroup: 2, seccompProfile: { type: 'Localhost', localhostProfile: 'x.json' } } });
+    const mixed = pod(
+      [{ name: 'c', securityContext: { runAsUser: 5, capabilities: { add: ['NET_ADMIN'], drop: ['ALL'] } } }],
+      {
+        securityContext: {
+          runAsUser: 1,
+          runAsGroup: 2,
+          seccompProfile: { type: 'Localhost', localhostProfile: 'x.json' },
+        },
+      },
+    );
     const context = linuxSecurityContext(mixed, mixed.spec.containers[0]!, image, options);
-    expect(context).toMatchObject({ runAsUser: { value: 5 }, runAsGroup: { value: 2 }, seccomp: { profileType: 'Localhost', localhostRef: '/seccomp/x.json' }, capabilities: { addCapabilities: ['NET_ADMIN'], dropCapabilities: ['ALL'] } });
+    expect(context).toMatchObject({
+      runAsUser: { value: 5 },
+      runAsGroup: { value: 2 },
+      seccomp: { profileType: 'Localhost', localhostRef: '/seccomp/x.json' },
+      capabilities: { addCapabilities: ['NET_ADMIN'], dropCapabilities: ['ALL'] },
+    });
     expect(context.maskedPaths).toContain('/proc/kcore');
-    expect(linuxSecurityContext(mixed, { name: 'c', securityContext: { privileged: true } }, image, options)).toMatchObject({ maskedPaths: [], readonlyPaths: [] });
+    expect(
+      linuxSecurityContext(mixed, { name: 'c', securityContext: { privileged: true } }, image, options),
+    ).toMatchObject({ maskedPaths: [], readonlyPaths: [] });
   });
 });

@@ -19,10 +19,17 @@ export interface EnvironmentSources {
  * The environment of a container, in the order of precedence: services, `envFrom`, `env`. Throws an Error with the words the
  * container's status shows under CreateContainerConfigError.
  */
-export async function containerEnvironment(pod: Pod, container: Container, sources: EnvironmentSources): Promise<Map<string, string>> {
+export async function containerEnvironment(
+  pod: Pod,
+  container: Container,
+  sources: EnvironmentSources,
+): Promise<Map<string, string>> {
   const namespace = pod.metadata.namespace ?? 'default';
   const services = new Map<string, string>();
-  const linked = (pod.spec.enableServiceLinks ?? true) ? sources.services.filter(({ metadata }) => metadata.namespace === namespace) : [];
+  const linked =
+    (pod.spec.enableServiceLinks ?? true)
+      ? sources.services.filter(({ metadata }) => metadata.namespace === namespace)
+      : [];
   const master = sources.kubernetesService;
   for (const service of master && !linked.includes(master) ? [master, ...linked] : linked) {
     for (const [name, value] of serviceEnvironment(service)) services.set(name, value);
@@ -53,19 +60,23 @@ export async function containerEnvironment(pod: Pod, container: Container, sourc
     else if (valueFrom?.fieldRef) value = podFieldValue(pod, valueFrom.fieldRef.fieldPath, sources.addresses);
     else if (valueFrom?.resourceFieldRef) {
       const selector = valueFrom.resourceFieldRef;
-      const named = selector.containerName ? allContainers(pod).find(({ name }) => name === selector.containerName) : container;
+      const named = selector.containerName
+        ? allContainers(pod).find(({ name }) => name === selector.containerName)
+        : container;
       if (!named) throw new Error(`container ${selector.containerName} not found`);
       value = containerResourceValue(selector, named, sources.allocatable);
     } else if (valueFrom?.configMapKeyRef) {
       const { name = '', key, optional = false } = valueFrom.configMapKeyRef;
       const data = await fetchOptional(() => sources.config.configMap(namespace, name), optional);
       value = data?.data?.[key];
-      if (value === undefined && !optional) throw new Error(`couldn't find key ${key} in ConfigMap ${namespace}/${name}`);
+      if (value === undefined && !optional)
+        throw new Error(`couldn't find key ${key} in ConfigMap ${namespace}/${name}`);
     } else if (valueFrom?.secretKeyRef) {
       const { name = '', key, optional = false } = valueFrom.secretKeyRef;
       const data = await fetchOptional(() => sources.config.secret(namespace, name), optional);
       const encoded = data?.data?.[key];
-      if (encoded === undefined && !optional) throw new Error(`couldn't find key ${key} in Secret ${namespace}/${name}`);
+      if (encoded === undefined && !optional)
+        throw new Error(`couldn't find key ${key} in Secret ${namespace}/${name}`);
       value = encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString();
     } else if (valueFrom === undefined) value = '';
     if (value !== undefined) own.set(variable.name, value);

@@ -1,7 +1,7 @@
 /**
  * Replaces `$(NAME)` by its value; `$$` is a literal `$`, so `$$(NAME)` stays `$(NAME)`. A name without a value stays as it is.
  */
-export function expandVariables(text: string, valueOf: (name: string) => string | undefined): string {
+export function expandVariables(text: string, lookUp: (name: string) => string | undefined): string {
   if (!text.includes('$')) return text;
   let result = '';
   for (let at = 0; at < text.length; at++) {
@@ -20,7 +20,7 @@ export function expandVariables(text: string, valueOf: (name: string) => string 
         continue;
       }
       const name = text.slice(at + 2, end);
-      result += valueOf(name) ?? `$(${name})`;
+      result += lookUp(name) ?? `$(${name})`;
       at = end;
     } else {
       result += char + next;

@@ -1,5 +1,5 @@
-import { Quantity } from '../../apimachinery/quantity.ts';
 import type { Container, Pod, ResourceFieldSelector } from '../../api/types/core.v1.gen.ts';
+import { Quantity } from '../../apimachinery/quantity.ts';
 
 /** What of a pod's field values is known on the node alone. */
 export interface PodAddresses {
@@ -55,7 +55,11 @@ function formatMap(map: Readonly<Record<string, string>> | undefined): string {
 }
 
 /** The value of a `resourceFieldRef`. A limit that is not set is what the node can give. */
-export function containerResourceValue(selector: ResourceFieldSelector, container: Pick<Container, 'resources'>, allocatable: Resources): string {
+export function containerResourceValue(
+  selector: ResourceFieldSelector,
+  container: Pick<Container, 'resources'>,
+  allocatable: Resources,
+): string {
   const [kind, ...rest] = selector.resource.split('.');
   const name = rest.join('.');
   const { limits, requests } = container.resources ?? {};

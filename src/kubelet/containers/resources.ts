@@ -1,5 +1,5 @@
-import { Quantity } from '../../apimachinery/quantity.ts';
 import type { Container, Pod } from '../../api/types/core.v1.gen.ts';
+import { Quantity } from '../../apimachinery/quantity.ts';
 import type { LinuxContainerResources } from '../runtime/sandbox-config.ts';
 
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
@@ -13,8 +13,10 @@ const MIN_QUOTA_US = 1000;
 const GUARANTEED_OOM_SCORE = -997;
 const BEST_EFFORT_OOM_SCORE = 1000;
 
-export const milliOf = (quantities: Quantities, name: string): number => (quantities?.[name] ? Quantity.parse(quantities[name]).milliValue() : 0);
-export const valueOf = (quantities: Quantities, name: string): number => (quantities?.[name] ? Quantity.parse(quantities[name]).value() : 0);
+export const milliOf = (quantities: Quantities, name: string): number =>
+  quantities?.[name] ? Quantity.parse(quantities[name]).milliValue() : 0;
+export const amountOf = (quantities: Quantities, name: string): number =>
+  quantities?.[name] ? Quantity.parse(quantities[name]).value() : 0;
 
 /** Kernel shares for a thousandth of a core; 0 asks for the least. */
 export function cpuShares(milliCpu: number): number {
@@ -30,7 +32,9 @@ export function cpuQuota(milliCpu: number): number {
 export function qosClassOf(pod: Pod): QosClass {
   if (pod.status?.qosClass) return pod.status.qosClass as QosClass;
   const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
-  const resources = pod.spec.resources ? [pod.spec.resources] : containers.map((container) => container.resources ?? {});
+  const resources = pod.spec.resources
+    ? [pod.spec.resources]
+    : containers.map((container) => container.resources ?? {});
   let any = false;
   let guaranteed = true;
   for (const { requests, limits } of resources) {
@@ -50,8 +54,12 @@ export function oomScoreAdj(pod: Pod, container: Container, memoryCapacity: numb
   const qos = qosClassOf(pod);
   if (qos === 'Guaranteed') return GUARANTEED_OOM_SCORE;
   if (qos === 'BestEffort') return BEST_EFFORT_OOM_SCORE;
-  const score = Math.trunc(1000 - (1000 * valueOf(container.resources?.requests, 'memory')) / memoryCapacity);
-  return score < 1000 + GUARANTEED_OOM_SCORE ? 1000 + GUARANTEED_OOM_SCORE : score === BEST_EFFORT_OOM_SCORE ? score - 1 : score;
+  const score = Math.trunc(1000 - (1000 * amountOf(container.resources?.requests, 'memory')) / memoryCapacity);
+  return score < 1000 + GUARANTEED_OOM_SCORE
+    ? 1000 + GUARANTEED_OOM_SCORE
+    : score === BEST_EFFORT_OOM_SCORE
+      ? score - 1
+      : score;
 }
 
 export interface ContainerResourceOptions {
@@ -59,7 +67,11 @@ export interface ContainerResourceOptions {
   readonly cgroupVersion: 1 | 2;
 }
 
-export function containerLinuxResources(pod: Pod, container: Container, { memoryCapacity, cgroupVersion }: ContainerResourceOptions): LinuxContainerResources {
+export function containerLinuxResources(
+  pod: Pod,
+  container: Container,
+  { memoryCapacity, cgroupVersion }: ContainerResourceOptions,
+): LinuxContainerResources {
   const { requests, limits } = container.resources ?? {};
   const cpuLimit = milliOf(limits, 'cpu');
   const cpuRequest = requests?.cpu === undefined ? cpuLimit : milliOf(requests, 'cpu');
@@ -68,10 +80,15 @@ export function containerLinuxResources(pod: Pod, container: Container, { memory
     cpuPeriod: QUOTA_PERIOD_US,
     cpuQuota: cpuQuota(cpuLimit),
     cpuShares: cpuShares(cpuRequest),
-    memoryLimitInBytes: valueOf(limits, 'memory'),
+    memoryLimitInBytes: amountOf(limits, 'memory'),
     oomScoreAdj: oomScoreAdj(pod, container, memoryCapacity),
     ...(hugepages.length
-      ? { hugepageLimits: hugepages.map(([name, limit]) => ({ pageSize: pageSize(name), limit: Quantity.parse(limit).value() })) }
+      ? {
+          hugepageLimits: hugepages.map(([name, limit]) => ({
+            pageSize: pageSize(name),
+            limit: Quantity.parse(limit).value(),
+          })),
+        }
       : {}),
     // One process over the limit takes the whole container with it: half a container helps nobody.
     ...(cgroupVersion === 2 ? { unified: { 'memory.oom.group': '1' } } : {}),
@@ -81,7 +98,12 @@ export function containerLinuxResources(pod: Pod, container: Container, { memory
 /** `hugepages-2Mi` is `2MB` to the kernel. */
 function pageSize(resource: string): string {
   const bytes = Quantity.parse(resource.slice('hugepages-'.length)).value();
-  for (const [unit, size] of [['GB', 2 ** 30], ['MB', 2 ** 20], ['KB', 2 ** 10]] as const) if (bytes >= size) return `${bytes / size}${unit}`;
+  for (const [unit, size] of [
+    ['GB', 2 ** 30],
+    ['MB', 2 ** 20],
+    ['KB', 2 ** 10],
+  ] as const)
+    if (bytes >= size) return `${bytes / size}${unit}`;
   return `${bytes}B`;
 }
 
@@ -123,9 +145,9 @@ export function podRequestsAndLimits(pod: Pod): Totals {
     const { requests, limits } = container.resources ?? {};
     return {
       cpuRequest: milliOf(requests, 'cpu') || milliOf(limits, 'cpu'),
-      memoryRequest: valueOf(requests, 'memory') || valueOf(limits, 'memory'),
+      memoryRequest: amountOf(requests, 'memory') || amountOf(limits, 'memory'),
       cpuLimit: milliOf(limits, 'cpu'),
-      memoryLimit: valueOf(limits, 'memory'),
+      memoryLimit: amountOf(limits, 'memory'),
     };
   };
   const keys = ['cpuRequest', 'memoryRequest', 'cpuLimit', 'memoryLimit'] as const;
@@ -139,7 +161,8 @@ export function podRequestsAndLimits(pod: Pod): Totals {
     if (container.restartPolicy === 'Always') sidecars.push(container);
     const running = sidecars.map(figures);
     for (const key of keys) {
-      const besides = running.reduce((total, one) => total + one[key], 0) + (container.restartPolicy === 'Always' ? 0 : own[key]);
+      const besides =
+        running.reduce((total, one) => total + one[key], 0) + (container.restartPolicy === 'Always' ? 0 : own[key]);
       peak[key] = Math.max(peak[key], besides);
     }
   }
@@ -151,18 +174,18 @@ export function podRequestsAndLimits(pod: Pod): Totals {
   for (const key of keys) sum[key] = Math.max(sum[key], peak[key]);
   const { requests, limits } = pod.spec.resources ?? {};
   if (requests?.cpu) sum.cpuRequest = milliOf(requests, 'cpu');
-  if (requests?.memory) sum.memoryRequest = valueOf(requests, 'memory');
+  if (requests?.memory) sum.memoryRequest = amountOf(requests, 'memory');
   if (limits?.cpu) {
     sum.cpuLimit = milliOf(limits, 'cpu');
     cpuLimited = true;
   }
   if (limits?.memory) {
-    sum.memoryLimit = valueOf(limits, 'memory');
+    sum.memoryLimit = amountOf(limits, 'memory');
     memoryLimited = true;
   }
   sum.cpuRequest += milliOf(pod.spec.overhead, 'cpu');
-  sum.memoryRequest += valueOf(pod.spec.overhead, 'memory');
+  sum.memoryRequest += amountOf(pod.spec.overhead, 'memory');
   if (cpuLimited) sum.cpuLimit += milliOf(pod.spec.overhead, 'cpu');
-  if (memoryLimited) sum.memoryLimit += valueOf(pod.spec.overhead, 'memory');
+  if (memoryLimited) sum.memoryLimit += amountOf(pod.spec.overhead, 'memory');
   return { ...sum, cpuLimited, memoryLimited };
 }

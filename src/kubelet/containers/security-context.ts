@@ -1,18 +1,36 @@
-import type { Container, Pod, SeccompProfile, SELinuxOptions, SecurityContext } from '../../api/types/core.v1.gen.ts';
+import type { Container, Pod, SELinuxOptions, SeccompProfile, SecurityContext } from '../../api/types/core.v1.gen.ts';
 import type { RuntimeImage } from '../runtime/container-runtime.ts';
-import type { LinuxContainerSecurityContext, NamespaceOption, SecurityProfile, SELinuxOption } from '../runtime/sandbox-config.ts';
+import type {
+  LinuxContainerSecurityContext,
+  NamespaceOption,
+  SELinuxOption,
+  SecurityProfile,
+} from '../runtime/sandbox-config.ts';
 
 const MASKED_PATHS = [
-  '/proc/asound', '/proc/acpi', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list', '/proc/timer_stats',
-  '/proc/sched_debug', '/proc/scsi', '/sys/firmware', '/sys/devices/virtual/powercap',
+  '/proc/asound',
+  '/proc/acpi',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/sys/firmware',
+  '/sys/devices/virtual/powercap',
 ];
 const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 /** The container's own security context with what it leaves open taken from the pod's. */
 export function effectiveSecurityContext(pod: Pod, container: Pick<Container, 'securityContext'>): SecurityContext {
-  const { runAsUser, runAsGroup, runAsNonRoot, seLinuxOptions, seccompProfile, appArmorProfile } = pod.spec.securityContext ?? {};
+  const { runAsUser, runAsGroup, runAsNonRoot, seLinuxOptions, seccompProfile, appArmorProfile } =
+    pod.spec.securityContext ?? {};
   const inherited = { runAsUser, runAsGroup, runAsNonRoot, seLinuxOptions, seccompProfile, appArmorProfile };
-  const own = Object.entries(container.securityContext ?? {}).filter(([, value]) => value !== undefined && value !== null);
+  const own = Object.entries(container.securityContext ?? {}).filter(
+    ([, value]) => value !== undefined && value !== null,
+  );
   return { ...inherited, ...Object.fromEntries(own) };
 }
 
@@ -23,7 +41,12 @@ export interface SecurityOptions {
 }
 
 /** Throws an Error with upstream's words when `runAsNonRoot` can't hold. */
-export function linuxSecurityContext(pod: Pod, container: Container, image: RuntimeImage | undefined, options: SecurityOptions): LinuxContainerSecurityContext {
+export function linuxSecurityContext(
+  pod: Pod,
+  container: Container,
+  image: RuntimeImage | undefined,
+  options: SecurityOptions,
+): LinuxContainerSecurityContext {
   const context = effectiveSecurityContext(pod, container);
   verifyRunAsNonRoot(pod, container, context, image);
   const privileged = context.privileged ?? false;
@@ -40,11 +63,20 @@ export function linuxSecurityContext(pod: Pod, container: Container, image: Runt
     ...(supplementalGroupsPolicy ? { supplementalGroupsPolicy: supplementalGroupsPolicy as 'Merge' | 'Strict' } : {}),
     maskedPaths: privileged || unmasked ? [] : MASKED_PATHS,
     readonlyPaths: privileged || unmasked ? [] : READONLY_PATHS,
-    ...(runAsUser === undefined ? (image?.username ? { runAsUsername: image.username } : {}) : { runAsUser: { value: runAsUser } }),
+    ...(runAsUser === undefined
+      ? image?.username
+        ? { runAsUsername: image.username }
+        : {}
+      : { runAsUser: { value: runAsUser } }),
     ...(context.runAsGroup === undefined ? {} : { runAsGroup: { value: context.runAsGroup } }),
     ...(context.seLinuxOptions ? { selinuxOptions: seLinux(context.seLinuxOptions) } : {}),
     ...(context.capabilities
-      ? { capabilities: { addCapabilities: context.capabilities.add ?? [], dropCapabilities: context.capabilities.drop ?? [] } }
+      ? {
+          capabilities: {
+            addCapabilities: context.capabilities.add ?? [],
+            dropCapabilities: context.capabilities.drop ?? [],
+          },
+        }
       : {}),
     ...(seccomp && !privileged ? { seccomp } : {}),
     ...(context.appArmorProfile
@@ -72,7 +104,8 @@ export function namespaceOptions(pod: Pod, targetContainerId?: string): Namespac
 /** No profile is unconfined. */
 export function seccompOf(profile: SeccompProfile | undefined, directory: string): SecurityProfile {
   if (profile?.type === 'RuntimeDefault') return { profileType: 'RuntimeDefault', localhostRef: '' };
-  if (profile?.type === 'Localhost') return { profileType: 'Localhost', localhostRef: `${directory}/${profile.localhostProfile ?? ''}` };
+  if (profile?.type === 'Localhost')
+    return { profileType: 'Localhost', localhostRef: `${directory}/${profile.localhostProfile ?? ''}` };
   return { profileType: 'Unconfined', localhostRef: '' };
 }
 
@@ -80,7 +113,12 @@ export function seLinux(options: SELinuxOptions): SELinuxOption {
   return { user: options.user ?? '', role: options.role ?? '', type: options.type ?? '', level: options.level ?? '' };
 }
 
-function verifyRunAsNonRoot(pod: Pod, container: Container, context: SecurityContext, image: RuntimeImage | undefined): void {
+function verifyRunAsNonRoot(
+  pod: Pod,
+  container: Container,
+  context: SecurityContext,
+  image: RuntimeImage | undefined,
+): void {
   if (!context.runAsNonRoot) return;
   const where = `(pod: "${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})", container: ${container.name})`;
   if (context.runAsUser !== undefined) {
@@ -92,7 +130,9 @@ function verifyRunAsNonRoot(pod: Pod, container: Container, context: SecurityCon
     return;
   }
   if (image?.username) {
-    throw new Error(`container has runAsNonRoot and image has non-numeric user (${image.username}), cannot verify user is non-root ${where}`);
+    throw new Error(
+      `container has runAsNonRoot and image has non-numeric user (${image.username}), cannot verify user is non-root ${where}`,
+    );
   }
   throw new Error(`container has runAsNonRoot and image will run as root ${where}`);
 }

@@ -9,7 +9,8 @@ export function* serviceEnvironment(service: Service): Iterable<readonly [string
   if (!first) return;
   yield [`${prefix}_SERVICE_HOST`, clusterIP];
   yield [`${prefix}_SERVICE_PORT`, String(first.port)];
-  for (const port of ports) if (port.name) yield [`${prefix}_SERVICE_PORT_${variableName(port.name)}`, String(port.port)];
+  for (const port of ports)
+    if (port.name) yield [`${prefix}_SERVICE_PORT_${variableName(port.name)}`, String(port.port)];
   const host = clusterIP.includes(':') ? `[${clusterIP}]` : clusterIP;
   for (const [i, port] of ports.entries()) {
     const protocol = port.protocol ?? 'TCP';

@@ -24,8 +24,14 @@ export function terminationMessage(container: RuntimeContainerStatus): string {
 function logTail(path: string): string {
   const lines = readTail(path, MAX_LOG_BYTES * 4).split('\n');
   // CRI log lines: time, stream, F(ull) or P(artial), text.
-  const text = lines.map((line) => /^\S+ (?:stdout|stderr) [FP] (.*)$/.exec(line)?.[1]).filter((line) => line !== undefined);
-  return text.slice(-MAX_LOG_LINES).map((line) => `${line}\n`).join('').slice(-MAX_LOG_BYTES);
+  const text = lines
+    .map((line) => /^\S+ (?:stdout|stderr) [FP] (.*)$/.exec(line)?.[1])
+    .filter((line) => line !== undefined);
+  return text
+    .slice(-MAX_LOG_LINES)
+    .map((line) => `${line}\n`)
+    .join('')
+    .slice(-MAX_LOG_BYTES);
 }
 
 /** Small and rare, so it may block: it is read once per end of a container. */

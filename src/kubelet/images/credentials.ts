@@ -15,14 +15,19 @@ interface DockerEntry {
 }
 
 /** Credentials for an image from the pod's imagePullSecrets, the closest match first. Secrets that are missing are passed over. */
-export async function imageCredentials(pod: Pod, image: string, config: ConfigSource, logger: Logger): Promise<readonly RegistryAuth[]> {
+export async function imageCredentials(
+  pod: Pod,
+  image: string,
+  config: ConfigSource,
+  logger: Logger,
+): Promise<readonly RegistryAuth[]> {
   const found: { readonly auth: RegistryAuth; readonly key: string }[] = [];
   for (const { name } of pod.spec.imagePullSecrets ?? []) {
     if (!name) continue;
     try {
       const secret = await config.secret(pod.metadata.namespace ?? 'default', name);
       for (const [key, entry] of Object.entries(dockerConfig(secret))) {
-        if (matches(key, image)) found.push({ auth: authOf(key, entry), key });
+        if (matches(key, image)) found.push({ auth: authOf(entry), key });
       }
     } catch (error) {
       logger.debug({ secret: name, error: (error as Error).message }, 'an image pull secret is not usable');
@@ -33,7 +38,8 @@ export async function imageCredentials(pod: Pod, image: string, config: ConfigSo
 
 function dockerConfig(secret: Secret): Readonly<Record<string, DockerEntry>> {
   const decode = (key: string) => Buffer.from(secret.data?.[key] ?? '', 'base64').toString();
-  if (secret.type === 'kubernetes.io/dockerconfigjson') return (JSON.parse(decode('.dockerconfigjson')) as { auths?: Record<string, DockerEntry> }).auths ?? {};
+  if (secret.type === 'kubernetes.io/dockerconfigjson')
+    return (JSON.parse(decode('.dockerconfigjson')) as { auths?: Record<string, DockerEntry> }).auths ?? {};
   if (secret.type === 'kubernetes.io/dockercfg') return JSON.parse(decode('.dockercfg')) as Record<string, DockerEntry>;
   return {};
 }
@@ -41,7 +47,10 @@ function dockerConfig(secret: Secret): Readonly<Record<string, DockerEntry>> {
 /** Keys are registries, with or without scheme and path; `*` stands for one label of the host. */
 function matches(key: string, image: string): boolean {
   const { registry, repository } = parseImageName(image);
-  const bare = key.replace(/^https?:\/\//, '').replace(/\/v[12]\/?$/, '').replace(/\/$/, '');
+  const bare = key
+    .replace(/^https?:\/\//, '')
+    .replace(/\/v[12]\/?$/, '')
+    .replace(/\/$/, '');
   const slash = bare.indexOf('/');
   const host = slash < 0 ? bare : bare.slice(0, slash);
   const path = slash < 0 ? '' : bare.slice(slash + 1);
@@ -56,7 +65,8 @@ function glob(pattern: string, text: string): boolean {
   return new RegExp(`^${parts.join('.*')}$`).test(text);
 }
 
-function authOf(key: string, entry: DockerEntry): RegistryAuth {
+/** Without a server address: the entry was chosen for the image already, and runtimes are particular about its form. */
+function authOf(entry: DockerEntry): RegistryAuth {
   let { username, password } = entry;
   if (entry.auth && !username) {
     const text = Buffer.from(entry.auth, 'base64').toString();
@@ -64,7 +74,6 @@ function authOf(key: string, entry: DockerEntry): RegistryAuth {
     if (colon >= 0) [username, password] = [text.slice(0, colon), text.slice(colon + 1).replace(/\0+$/, '')];
   }
   return {
-    serverAddress: key,
     ...(username ? { username } : {}),
     ...(password ? { password } : {}),
     ...(entry.identitytoken ? { identityToken: entry.identitytoken } : {}),

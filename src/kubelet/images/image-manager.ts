@@ -2,8 +2,8 @@ import type { Container, Pod } from '../../api/types/core.v1.gen.ts';
 import type { Logger } from '../../apimachinery/logger.ts';
 import type { ConfigSource } from '../containers/config-source.ts';
 import { ContainerError } from '../containers/container-error.ts';
-import { createRestartBackoff } from '../pods/restart-backoff.ts';
 import type { PodEvents } from '../pods/pod-events.ts';
+import { createRestartBackoff } from '../pods/restart-backoff.ts';
 import type { Images, RuntimeImage } from '../runtime/container-runtime.ts';
 import { isRuntimeError } from '../runtime/runtime-error.ts';
 import type { PodSandboxConfig } from '../runtime/sandbox-config.ts';
@@ -22,7 +22,13 @@ export interface ImageManager {
    * Makes the container's image present as its pull policy says. Throws ContainerError: ErrImagePull, ImagePullBackOff,
    * ErrImageNeverPull, InvalidImageName, ImageInspectError, RegistryUnavailable.
    */
-  ensure(pod: Pod, container: Container, sandboxConfig: PodSandboxConfig, events: PodEvents, signal: AbortSignal): Promise<RuntimeImage>;
+  ensure(
+    pod: Pod,
+    container: Container,
+    sandboxConfig: PodSandboxConfig,
+    events: PodEvents,
+    signal: AbortSignal,
+  ): Promise<RuntimeImage>;
 }
 
 const FIRST_BACKOFF_MS = 10_000;
@@ -63,7 +69,8 @@ export function createImageManager({ images, config, logger, now = Date.now }: I
       }
       let present: RuntimeImage | undefined;
       try {
-        present = (await images.status(name)) ?? (/^sha256:[0-9a-f]{64}$/.test(image) ? await images.status(image) : undefined);
+        present =
+          (await images.status(name)) ?? (/^sha256:[0-9a-f]{64}$/.test(image) ? await images.status(image) : undefined);
       } catch (error) {
         const message = `Failed to inspect image "${image}": ${(error as Error).message}`;
         events.warning('InspectFailed', message, container);
@@ -71,7 +78,11 @@ export function createImageManager({ images, config, logger, now = Date.now }: I
       }
       const policy = container.imagePullPolicy || defaultPullPolicy(image);
       if (present && policy !== 'Always') {
-        events.normal('Pulled', `Container image "${image}" already present on machine and can be accessed by the pod`, container);
+        events.normal(
+          'Pulled',
+          `Container image "${image}" already present on machine and can be accessed by the pod`,
+          container,
+        );
         return present;
       }
       if (policy === 'Never') {
@@ -83,7 +94,11 @@ export function createImageManager({ images, config, logger, now = Date.now }: I
       const waitUntil = backoff.waitUntil(key);
       if (waitUntil !== undefined) {
         const last = lastErrors.get(key);
-        if (last && now() - last.at < BACKOFF_SHOWN_AFTER_MS) throw new ContainerError(last.reason, last.message, { retryAt: last.at + BACKOFF_SHOWN_AFTER_MS });
+        if (last && now() - last.at < BACKOFF_SHOWN_AFTER_MS)
+          throw new ContainerError(last.reason, last.message, {
+            retryAt: last.at + BACKOFF_SHOWN_AFTER_MS,
+            repeated: true,
+          });
         const message = `Back-off pulling image "${image}": ${last ? `${last.reason}: ${last.message}` : 'ErrImagePull'}`;
         events.normal('BackOff', message, container);
         throw new ContainerError('ImagePullBackOff', message, { retryAt: waitUntil });
@@ -91,13 +106,20 @@ export function createImageManager({ images, config, logger, now = Date.now }: I
       events.normal('Pulling', `Pulling image "${image}"`, container);
       const startedAt = now();
       try {
-        const running = pulls.get(key) ?? pull(pod, name, sandboxConfig).then(() => name).finally(() => pulls.delete(key));
+        const running =
+          pulls.get(key) ??
+          pull(pod, name, sandboxConfig)
+            .then(() => name)
+            .finally(() => pulls.delete(key));
         pulls.set(key, running);
         await untilAborted(running, signal);
       } catch (error) {
         signal.throwIfAborted();
         const text = (error as Error).message;
-        const reason = /: (connection refused|no such host|i\/o timeout)/.test(text) && isRuntimeError(error, 'Unavailable') ? 'RegistryUnavailable' : 'ErrImagePull';
+        const reason =
+          /: (connection refused|no such host|i\/o timeout)/.test(text) && isRuntimeError(error, 'Unavailable')
+            ? 'RegistryUnavailable'
+            : 'ErrImagePull';
         events.warning('Failed', `Failed to pull image "${image}": ${text}`, container);
         backoff.next(key);
         lastErrors.set(key, { reason, message: text, at: now() });
@@ -106,9 +128,14 @@ export function createImageManager({ images, config, logger, now = Date.now }: I
       backoff.forget(key);
       lastErrors.delete(key);
       const pulled = await images.status(name);
-      if (!pulled) throw new ContainerError('ImageInspectError', `Failed to inspect image "${image}": it is gone after the pull`);
+      if (!pulled)
+        throw new ContainerError('ImageInspectError', `Failed to inspect image "${image}": it is gone after the pull`);
       const took = duration(now() - startedAt);
-      events.normal('Pulled', `Successfully pulled image "${image}" in ${took} (${took} including waiting). Image size: ${pulled.sizeBytes} bytes.`, container);
+      events.normal(
+        'Pulled',
+        `Successfully pulled image "${image}" in ${took} (${took} including waiting). Image size: ${pulled.sizeBytes} bytes.`,
+        container,
+      );
       return pulled;
     },
   };

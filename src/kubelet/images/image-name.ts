@@ -15,15 +15,24 @@ export function parseImageName(image: string): ImageReference {
   const match = REFERENCE.exec(image)?.groups;
   if (!match?.name) {
     const upper = image !== image.toLowerCase() && REFERENCE.test(image.toLowerCase());
-    throw new Error(`couldn't parse image name "${image}": invalid reference format${upper ? ': repository name must be lowercase' : ''}`);
+    throw new Error(
+      `couldn't parse image name "${image}": invalid reference format${upper ? ': repository name must be lowercase' : ''}`,
+    );
   }
   const slash = match.name.indexOf('/');
   const first = slash < 0 ? '' : match.name.slice(0, slash);
-  const hasRegistry = first !== '' && (first.includes('.') || first.includes(':') || first === 'localhost' || first !== first.toLowerCase());
+  const hasRegistry =
+    first !== '' &&
+    (first.includes('.') || first.includes(':') || first === 'localhost' || first !== first.toLowerCase());
   const registry = hasRegistry ? first : DEFAULT_REGISTRY;
   const path = hasRegistry ? match.name.slice(slash + 1) : match.name;
   const repository = registry === DEFAULT_REGISTRY && !path.includes('/') ? `library/${path}` : path;
-  return { registry: registry === 'index.docker.io' ? DEFAULT_REGISTRY : registry, repository, tag: match.tag, digest: match.digest };
+  return {
+    registry: registry === 'index.docker.io' ? DEFAULT_REGISTRY : registry,
+    repository,
+    tag: match.tag,
+    digest: match.digest,
+  };
 }
 
 /** The full form: `busybox` is `docker.io/library/busybox:latest`. */

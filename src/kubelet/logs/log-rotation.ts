@@ -21,7 +21,13 @@ export interface LogRotationOptions {
 }
 
 /** Keeps the log files of running containers within bounds. Rotated files are `<restarts>.log.<time>`, older ones gzipped. */
-export function createLogRotation({ containers, cache, logger, maxBytes = 10 * 1024 * 1024, maxFiles = 5 }: LogRotationOptions) {
+export function createLogRotation({
+  containers,
+  cache,
+  logger,
+  maxBytes = 10 * 1024 * 1024,
+  maxFiles = 5,
+}: LogRotationOptions) {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
 
@@ -32,7 +38,8 @@ export function createLogRotation({ containers, cache, logger, maxBytes = 10 * 1
     const rotated = files.filter((file) => file.startsWith(`${name}.`) && !file.endsWith('.tmp')).sort();
     const excess = rotated.length - (maxFiles - 2);
     for (const file of rotated.slice(0, Math.max(0, excess))) await rm(join(directory, file), { force: true });
-    for (const file of rotated.slice(Math.max(0, excess))) if (!file.endsWith('.gz')) await compress(join(directory, file));
+    for (const file of rotated.slice(Math.max(0, excess)))
+      if (!file.endsWith('.gz')) await compress(join(directory, file));
     const target = `${path}.${new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')}`;
     await rename(path, target);
     try {
@@ -60,7 +67,9 @@ export function createLogRotation({ containers, cache, logger, maxBytes = 10 * 1
           () => 0,
         );
         if (size < maxBytes) continue;
-        await rotate(id, logPath).catch((error) => logger.warn({ error: messageOf(error), file: logPath }, 'a container log could not be rotated'));
+        await rotate(id, logPath).catch((error) =>
+          logger.warn({ error: messageOf(error), file: logPath }, 'a container log could not be rotated'),
+        );
       }
     }
   }

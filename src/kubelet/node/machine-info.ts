@@ -14,7 +14,11 @@ export interface Machine {
 }
 
 export function readMachine(): Machine {
-  return { cpus: os.availableParallelism(), memoryBytes: os.totalmem(), architecture: { x64: 'amd64', ia32: '386' }[process.arch as string] ?? process.arch };
+  return {
+    cpus: os.availableParallelism(),
+    memoryBytes: os.totalmem(),
+    architecture: { x64: 'amd64', ia32: '386' }[process.arch as string] ?? process.arch,
+  };
 }
 
 export function systemInfo(runtime: RuntimeInfo, machine: Machine): NodeSystemInfo {
@@ -54,12 +58,22 @@ export interface NodeResources {
 }
 
 /** `overrides` replace what the machine has, e.g. for simulated nodes. */
-export async function nodeResources(machine: Machine, directory: string, maxPods: number, overrides: Readonly<Record<string, string>> = {}): Promise<NodeResources> {
+export async function nodeResources(
+  machine: Machine,
+  directory: string,
+  maxPods: number,
+  overrides: Readonly<Record<string, string>> = {},
+): Promise<NodeResources> {
   const disk = await statfs(directory).catch(() => undefined);
   const diskBytes = disk ? disk.blocks * disk.bsize : 0;
   const common = { cpu: String(machine.cpus), 'hugepages-1Gi': '0', 'hugepages-2Mi': '0', pods: String(maxPods) };
   return {
-    capacity: { ...common, 'ephemeral-storage': `${Math.floor(diskBytes / 1024)}Ki`, memory: kibibytes(machine.memoryBytes), ...overrides },
+    capacity: {
+      ...common,
+      'ephemeral-storage': `${Math.floor(diskBytes / 1024)}Ki`,
+      memory: kibibytes(machine.memoryBytes),
+      ...overrides,
+    },
     allocatable: {
       ...common,
       'ephemeral-storage': String(Math.floor(diskBytes * 0.9)),

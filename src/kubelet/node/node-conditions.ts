@@ -18,9 +18,15 @@ export function networkProblem({ runtime }: NodeHealth): string | undefined {
 
 export function readyProblem(health: NodeHealth): string | undefined {
   const problems: string[] = [];
-  if (!health.runtime) problems.push(`container runtime status check may not have completed yet${health.runtimeError ? `: ${health.runtimeError}` : ''}`);
+  if (!health.runtime)
+    problems.push(
+      `container runtime status check may not have completed yet${health.runtimeError ? `: ${health.runtimeError}` : ''}`,
+    );
   const condition = health.runtime?.conditions.find(({ type }) => type === 'RuntimeReady');
-  if (condition && !condition.status) problems.push(`container runtime not ready: RuntimeReady=false reason:${condition.reason} message:${condition.message}`);
+  if (condition && !condition.status)
+    problems.push(
+      `container runtime not ready: RuntimeReady=false reason:${condition.reason} message:${condition.message}`,
+    );
   const network = networkProblem(health);
   if (network) problems.push(network);
   if (!health.cacheHealthy) problems.push('PLEG is not healthy: pleg was last seen active 3m0s ago; threshold is 3m0s');
@@ -31,9 +37,24 @@ export function readyProblem(health: NodeHealth): string | undefined {
 export function nodeConditions(health: NodeHealth, existing: readonly NodeCondition[], now: string): NodeCondition[] {
   const problem = readyProblem(health);
   const wanted = [
-    { type: 'MemoryPressure', status: 'False', reason: 'KubeletHasSufficientMemory', message: 'kubelet has sufficient memory available' },
-    { type: 'DiskPressure', status: 'False', reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' },
-    { type: 'PIDPressure', status: 'False', reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' },
+    {
+      type: 'MemoryPressure',
+      status: 'False',
+      reason: 'KubeletHasSufficientMemory',
+      message: 'kubelet has sufficient memory available',
+    },
+    {
+      type: 'DiskPressure',
+      status: 'False',
+      reason: 'KubeletHasNoDiskPressure',
+      message: 'kubelet has no disk pressure',
+    },
+    {
+      type: 'PIDPressure',
+      status: 'False',
+      reason: 'KubeletHasSufficientPID',
+      message: 'kubelet has sufficient PID available',
+    },
     problem
       ? { type: 'Ready', status: 'False', reason: 'KubeletNotReady', message: problem }
       : { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' },

@@ -11,7 +11,12 @@ const RENEW_MS = 10_000;
 const RETRY_MS = 1000;
 
 /** The node's heartbeat: a Lease renewed every 10 seconds. */
-export function createNodeLease(options: { client: Client; nodeName: string; logger: Logger; nodeUid(): string | undefined }) {
+export function createNodeLease(options: {
+  client: Client;
+  nodeName: string;
+  logger: Logger;
+  nodeUid(): string | undefined;
+}) {
   const leases = options.client.for(Leases);
   const abort = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -28,7 +33,12 @@ export function createNodeLease(options: { client: Client; nodeName: string; log
         namespace: NAMESPACE,
         ...(uid ? { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: options.nodeName, uid }] } : {}),
       },
-      spec: { ...latest?.spec, holderIdentity: options.nodeName, leaseDurationSeconds: DURATION_SECONDS, renewTime: microTime(Date.now()) },
+      spec: {
+        ...latest?.spec,
+        holderIdentity: options.nodeName,
+        leaseDurationSeconds: DURATION_SECONDS,
+        renewTime: microTime(Date.now()),
+      },
     };
   }
 
@@ -51,7 +61,8 @@ export function createNodeLease(options: { client: Client; nodeName: string; log
       await renew();
     } catch (error) {
       wait = RETRY_MS;
-      if (!abort.signal.aborted) options.logger.debug({ error: messageOf(error) }, 'the node lease could not be renewed');
+      if (!abort.signal.aborted)
+        options.logger.debug({ error: messageOf(error) }, 'the node lease could not be renewed');
     }
     if (abort.signal.aborted) return;
     timer = setTimeout(() => void tick(), wait);

@@ -16,7 +16,11 @@ export interface RegistrationOptions {
 }
 
 /** Creates the Node, or takes the one there is and sets its labels right. Tries until it works or `signal` is aborted. */
-export async function registerNode(options: RegistrationOptions, status: NodeStatus, signal: AbortSignal): Promise<Node> {
+export async function registerNode(
+  options: RegistrationOptions,
+  status: NodeStatus,
+  signal: AbortSignal,
+): Promise<Node> {
   const nodes = options.client.for(Nodes);
   const labels = {
     'beta.kubernetes.io/arch': options.architecture,
@@ -33,7 +37,11 @@ export async function registerNode(options: RegistrationOptions, status: NodeSta
         {
           apiVersion: 'v1',
           kind: 'Node',
-          metadata: { name: options.nodeName, labels, annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' } },
+          metadata: {
+            name: options.nodeName,
+            labels,
+            annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
+          },
           spec: { ...(options.taints?.length ? { taints: options.taints } : {}) },
           status,
         },
@@ -44,7 +52,8 @@ export async function registerNode(options: RegistrationOptions, status: NodeSta
         try {
           return await nodes.patch({ name: options.nodeName }, 'strategic', { metadata: { labels } }, { signal });
         } catch (patchError) {
-          if (!isStatusError(patchError, 'NotFound')) options.logger.warn({ error: messageOf(patchError) }, 'the node could not be updated');
+          if (!isStatusError(patchError, 'NotFound'))
+            options.logger.warn({ error: messageOf(patchError) }, 'the node could not be updated');
         }
       } else if (!signal.aborted) options.logger.warn({ error: messageOf(error) }, 'the node could not be registered');
       await pause(Math.min(7000, 100 * 2 ** attempt), signal);

@@ -62,7 +62,10 @@ export function createNodeStatusReporter(options: NodeStatusOptions): NodeStatus
 
   async function build(): Promise<NodeStatus> {
     const now = timestamp(Date.now());
-    const addresses: NodeAddress[] = [...options.nodeIPs.map((address) => ({ type: 'InternalIP', address })), { type: 'Hostname', address: options.nodeName }];
+    const addresses: NodeAddress[] = [
+      ...options.nodeIPs.map((address) => ({ type: 'InternalIP', address })),
+      { type: 'Hostname', address: options.nodeName },
+    ];
     return {
       capacity: options.resources.capacity,
       allocatable: options.resources.allocatable,
@@ -71,7 +74,9 @@ export function createNodeStatusReporter(options: NodeStatusOptions): NodeStatus
       daemonEndpoints: { kubeletEndpoint: { Port: options.port } },
       nodeInfo: systemInfo(options.runtimeInfo, options.machine),
       images: await images(),
-      ...(health.runtime?.handlers.length ? { runtimeHandlers: health.runtime.handlers.map((name) => ({ name })) } : {}),
+      ...(health.runtime?.handlers.length
+        ? { runtimeHandlers: health.runtime.handlers.map((name) => ({ name })) }
+        : {}),
     };
   }
 
@@ -85,12 +90,18 @@ export function createNodeStatusReporter(options: NodeStatusOptions): NodeStatus
 
   async function report(): Promise<void> {
     const status = await build();
-    const essence = JSON.stringify({ ...status, conditions: status.conditions?.map(({ type, status, reason, message }) => [type, status, reason, message]) });
+    const essence = JSON.stringify({
+      ...status,
+      conditions: status.conditions?.map(({ type, status, reason, message }) => [type, status, reason, message]),
+    });
     const ready = readyProblem(health) === undefined;
     if (essence === told && ready === toldReady && Date.now() - toldAt < REPORT_MS) return;
-    await client.for(Nodes).patch({ name: options.nodeName }, 'strategic', { status }, { subresource: 'status', signal: abort.signal });
+    await client
+      .for(Nodes)
+      .patch({ name: options.nodeName }, 'strategic', { status }, { subresource: 'status', signal: abort.signal });
     if (ready && !toldReady) logger.info({ node: options.nodeName }, 'the node is ready');
-    if (!ready && toldReady) logger.warn({ node: options.nodeName, reason: readyProblem(health) }, 'the node is not ready');
+    if (!ready && toldReady)
+      logger.warn({ node: options.nodeName, reason: readyProblem(health) }, 'the node is not ready');
     told = essence;
     toldAt = Date.now();
     toldReady = ready;
@@ -128,10 +139,14 @@ export function createNodeStatusReporter(options: NodeStatusOptions): NodeStatus
       if (toldReady) return Promise.resolve();
       return new Promise((resolve, reject) => {
         waiting.add(resolve);
-        signal?.addEventListener('abort', () => {
-          waiting.delete(resolve);
-          reject(signal.reason);
-        }, { once: true });
+        signal?.addEventListener(
+          'abort',
+          () => {
+            waiting.delete(resolve);
+            reject(signal.reason);
+          },
+          { once: true },
+        );
       });
     },
     stop() {

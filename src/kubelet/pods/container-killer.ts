@@ -22,15 +22,45 @@ export interface KillOptions {
 }
 
 export interface ContainerKiller {
-  kill(pod: Pod | undefined, runtime: RuntimePod, container: RuntimeContainerStatus, events: PodEvents, options: KillOptions): Promise<void>;
+  kill(
+    pod: Pod | undefined,
+    runtime: RuntimePod,
+    container: RuntimeContainerStatus,
+    events: PodEvents,
+    options: KillOptions,
+  ): Promise<void>;
   /** Main containers first, then sidecars in reverse order, then the sandbox. `graceSeconds` of the pod when absent. */
-  killPod(pod: Pod | undefined, runtime: RuntimePod, events: PodEvents, graceSeconds: number | undefined, signal: AbortSignal): Promise<void>;
+  killPod(
+    pod: Pod | undefined,
+    runtime: RuntimePod,
+    events: PodEvents,
+    graceSeconds: number | undefined,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
-export function createContainerKiller({ runtime, logger }: { runtime: ContainerRuntime; logger: Logger }): ContainerKiller {
-  async function kill(pod: Pod | undefined, runtimePod: RuntimePod, container: RuntimeContainerStatus, events: PodEvents, options: KillOptions): Promise<void> {
+export function createContainerKiller({
+  runtime,
+  logger,
+}: {
+  runtime: ContainerRuntime;
+  logger: Logger;
+}): ContainerKiller {
+  async function kill(
+    pod: Pod | undefined,
+    runtimePod: RuntimePod,
+    container: RuntimeContainerStatus,
+    events: PodEvents,
+    options: KillOptions,
+  ): Promise<void> {
     const { signal } = options;
-    const spec = pod && [...(pod.spec.initContainers ?? []), ...pod.spec.containers, ...((pod.spec.ephemeralContainers ?? []) as readonly Container[])].find(({ name }) => name === container.name);
+    const spec =
+      pod &&
+      [
+        ...(pod.spec.initContainers ?? []),
+        ...pod.spec.containers,
+        ...((pod.spec.ephemeralContainers ?? []) as readonly Container[]),
+      ].find(({ name }) => name === container.name);
     events.normal('Killing', options.message ?? `Stopping container ${container.name}`, container);
     let left = options.graceSeconds;
     const hook = spec?.lifecycle?.preStop;
@@ -44,7 +74,15 @@ export function createContainerKiller({ runtime, logger }: { runtime: ContainerR
     await untilAborted(ignoreNotFound(runtime.containers.stop(container.id, left)), signal);
   }
 
-  async function preStop(pod: Pod, container: Container, id: string, podIP: string, seconds: number, events: PodEvents, signal: AbortSignal): Promise<void> {
+  async function preStop(
+    pod: Pod,
+    container: Container,
+    id: string,
+    podIP: string,
+    seconds: number,
+    events: PodEvents,
+    signal: AbortSignal,
+  ): Promise<void> {
     const hook = container.lifecycle?.preStop;
     if (!hook) return;
     const time = AbortSignal.timeout(seconds * 1000);
@@ -53,7 +91,11 @@ export function createContainerKiller({ runtime, logger }: { runtime: ContainerR
       await untilAborted(runLifecycleHandler(runtime.containers, pod, container, hook, id, podIP, either), either);
     } catch (error) {
       signal.throwIfAborted();
-      if (time.aborted) logger.info({ pod: pod.metadata.name, container: container.name }, 'the preStop hook did not end within the grace period');
+      if (time.aborted)
+        logger.info(
+          { pod: pod.metadata.name, container: container.name },
+          'the preStop hook did not end within the grace period',
+        );
       else events.warning('FailedPreStopHook', `PreStopHook failed: ${messageOf(error)}`, container);
     }
   }
@@ -64,9 +106,14 @@ export function createContainerKiller({ runtime, logger }: { runtime: ContainerR
       const active = runtimePod.containers.filter((container) => isActive(container) || container.state === 'created');
       const sidecars = (pod?.spec.initContainers ?? []).filter(isRestartableInit).map(({ name }) => name);
       const deadline = Date.now() + secondsFor(pod, active, graceSeconds) * 1000;
-      const killOne = (container: RuntimeContainerStatus, seconds: number) => kill(pod, runtimePod, container, events, { graceSeconds: seconds, signal });
+      const killOne = (container: RuntimeContainerStatus, seconds: number) =>
+        kill(pod, runtimePod, container, events, { graceSeconds: seconds, signal });
       const mains = active.filter(({ name }) => !sidecars.includes(name));
-      const failures = (await Promise.allSettled(mains.map((container) => killOne(container, secondsFor(pod, [container], graceSeconds))))).filter(({ status }) => status === 'rejected');
+      const failures = (
+        await Promise.allSettled(
+          mains.map((container) => killOne(container, secondsFor(pod, [container], graceSeconds))),
+        )
+      ).filter(({ status }) => status === 'rejected');
       for (const name of sidecars.reverse()) {
         const left = Math.max(MINIMUM_GRACE_SECONDS, Math.ceil((deadline - Date.now()) / 1000));
         const seconds = Math.min(left, secondsFor(pod, [], graceSeconds));
@@ -81,7 +128,11 @@ export function createContainerKiller({ runtime, logger }: { runtime: ContainerR
   };
 }
 
-function secondsFor(pod: Pod | undefined, containers: readonly RuntimeContainerStatus[], graceSeconds: number | undefined): number {
+function secondsFor(
+  pod: Pod | undefined,
+  containers: readonly RuntimeContainerStatus[],
+  graceSeconds: number | undefined,
+): number {
   if (graceSeconds !== undefined) return graceSeconds;
   if (pod) return pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
   return Math.max(0, ...containers.map(gracePeriodOf));

@@ -1,4 +1,10 @@
-import type { Container, ContainerState, ContainerStateTerminated, ContainerStatus, Pod } from '../../api/types/core.v1.gen.ts';
+import type {
+  Container,
+  ContainerState,
+  ContainerStateTerminated,
+  ContainerStatus,
+  Pod,
+} from '../../api/types/core.v1.gen.ts';
 import { restartCountOf } from '../containers/container-labels.ts';
 import type { RuntimeContainerStatus } from '../runtime/container-runtime.ts';
 import { shouldRestart } from './restart-policy.ts';
@@ -36,22 +42,42 @@ function statusOf(input: ContainerStatusInput, container: Container): ContainerS
   else {
     status = convert(input, container, newest);
     const ended = before?.state === 'exited' ? { terminated: terminated(input, before) } : undefined;
-    const lastState = ended ?? (old && old.containerID === status.containerID ? old.lastState : old?.state?.terminated ? { terminated: old.state.terminated } : old?.lastState);
+    const lastState =
+      ended ??
+      (old && old.containerID === status.containerID
+        ? old.lastState
+        : old?.state?.terminated
+          ? { terminated: old.state.terminated }
+          : old?.lastState);
     status = { ...status, lastState: lastState ?? {} };
   }
   const failure = failures.get(container.name);
-  const finishedInit = kind === 'init' && newest?.state === 'exited' && newest.exitCode === 0 && container.restartPolicy !== 'Always';
+  const finishedInit =
+    kind === 'init' && newest?.state === 'exited' && newest.exitCode === 0 && container.restartPolicy !== 'Always';
   if (failure && !finishedInit && kind !== 'ephemeral' && shouldRestart(pod, container, newest)) {
     const lastState = status.state?.terminated ? status.state : status.lastState;
-    status = { ...status, lastState: lastState ?? {}, state: { waiting: { reason: failure.reason, message: failure.message } } };
+    status = {
+      ...status,
+      lastState: lastState ?? {},
+      state: { waiting: { reason: failure.reason, message: failure.message } },
+    };
   } else if (failure && kind === 'ephemeral' && !newest) {
     status = { ...status, state: { waiting: { reason: failure.reason, message: failure.message } } };
   }
   return status;
 }
 
-function neverSeen({ pod, kind, runtime }: ContainerStatusInput, container: Container, old: ContainerStatus | undefined): ContainerStatus {
-  const reason = kind === 'main' && (pod.spec.initContainers?.length ?? 0) > 0 ? 'PodInitializing' : kind === 'init' ? 'PodInitializing' : 'ContainerCreating';
+function neverSeen(
+  { pod, kind, runtime }: ContainerStatusInput,
+  container: Container,
+  old: ContainerStatus | undefined,
+): ContainerStatus {
+  const reason =
+    kind === 'main' && (pod.spec.initContainers?.length ?? 0) > 0
+      ? 'PodInitializing'
+      : kind === 'init'
+        ? 'PodInitializing'
+        : 'ContainerCreating';
   const base: ContainerStatus = {
     name: container.name,
     image: container.image ?? '',
@@ -66,7 +92,11 @@ function neverSeen({ pod, kind, runtime }: ContainerStatusInput, container: Cont
     return { ...old };
   }
   if (old?.state?.running && runtime.sandboxes.length > 0) {
-    const lost: ContainerStateTerminated = { reason: 'ContainerStatusUnknown', message: 'The container could not be located when the pod was terminated', exitCode: 137 };
+    const lost: ContainerStateTerminated = {
+      reason: 'ContainerStatusUnknown',
+      message: 'The container could not be located when the pod was terminated',
+      exitCode: 137,
+    };
     return { ...base, restartCount: old.restartCount + 1, lastState: { terminated: lost } };
   }
   return base;
@@ -83,8 +113,16 @@ function convert(input: ContainerStatusInput, container: Container, status: Runt
     state: stateOf(input, status),
     ...(container.volumeMounts?.length ? { volumeMounts: volumeMountsOf(container) } : {}),
     ...(status.state === 'running' && container.resources ? { resources: container.resources } : {}),
-    ...(status.state === 'running' && container.resources?.requests ? { allocatedResources: container.resources.requests } : {}),
-    ...(status.user ? { user: { linux: { uid: status.user.uid, gid: status.user.gid, supplementalGroups: status.user.supplementalGroups } } } : {}),
+    ...(status.state === 'running' && container.resources?.requests
+      ? { allocatedResources: container.resources.requests }
+      : {}),
+    ...(status.user
+      ? {
+          user: {
+            linux: { uid: status.user.uid, gid: status.user.gid, supplementalGroups: status.user.supplementalGroups },
+          },
+        }
+      : {}),
   };
 }
 
@@ -100,7 +138,13 @@ function stateOf(input: ContainerStatusInput, status: RuntimeContainerStatus): C
   if (status.state === 'running') return { running: { startedAt: timestamp(status.startedAt) } };
   if (status.state === 'created') return { waiting: {} };
   if (status.state === 'exited') return { terminated: terminated(input, status) };
-  return { terminated: { reason: 'ContainerStatusUnknown', message: 'The container could not be located when the pod was deleted.  The container used to be Running', exitCode: 137 } };
+  return {
+    terminated: {
+      reason: 'ContainerStatusUnknown',
+      message: 'The container could not be located when the pod was deleted.  The container used to be Running',
+      exitCode: 137,
+    },
+  };
 }
 
 function terminated(input: ContainerStatusInput, status: RuntimeContainerStatus): ContainerStateTerminated {

@@ -78,7 +78,12 @@ export function podActions(pod: Pod, runtime: RuntimePod, probes: ProbeResults):
     if (status?.state !== 'running') {
       if (shouldRestart(pod, container, status)) {
         if (status?.state === 'unknown') {
-          actions.kill.push({ container, id: status.id, reason: 'Unknown', message: `Container is in "unknown" state, try killing it before restart` });
+          actions.kill.push({
+            container,
+            id: status.id,
+            reason: 'Unknown',
+            message: `Container is in "unknown" state, try killing it before restart`,
+          });
         }
         actions.start.push(container);
       }
@@ -124,15 +129,29 @@ function restartsAfterKill(pod: Pod, container: Container): boolean {
   return (container.restartPolicy ?? pod.spec.restartPolicy ?? 'Always') !== 'Never';
 }
 
-function runningFailure(container: Container, status: RuntimeContainerStatus, probes: ProbeResults): ContainerKill | undefined {
+function runningFailure(
+  container: Container,
+  status: RuntimeContainerStatus,
+  probes: ProbeResults,
+): ContainerKill | undefined {
   if (hashOf(status) !== undefined && hashOf(status) !== containerHash(container)) {
     return { container, id: status.id, reason: 'Changed', message: `Container ${container.name} definition changed` };
   }
   if (probes.liveness(status.id) === 'failure') {
-    return { container, id: status.id, reason: 'LivenessProbe', message: `Container ${container.name} failed liveness probe` };
+    return {
+      container,
+      id: status.id,
+      reason: 'LivenessProbe',
+      message: `Container ${container.name} failed liveness probe`,
+    };
   }
   if (probes.startup(status.id) === 'failure') {
-    return { container, id: status.id, reason: 'StartupProbe', message: `Container ${container.name} failed startup probe` };
+    return {
+      container,
+      id: status.id,
+      reason: 'StartupProbe',
+      message: `Container ${container.name} failed startup probe`,
+    };
   }
   return undefined;
 }
@@ -146,7 +165,9 @@ function initActions(pod: Pod, runtime: RuntimePod, probes: ProbeResults, action
   if (inits.length === 0) return true;
   const sandboxId = runtime.sandboxes[0]?.id;
   // A main container in the present sandbox proves that all init containers ran there.
-  let initialized = pod.spec.containers.some(({ name }) => findContainer(runtime, name)?.sandboxId === sandboxId && findContainer(runtime, name) !== undefined);
+  let initialized = pod.spec.containers.some(
+    ({ name }) => findContainer(runtime, name)?.sandboxId === sandboxId && findContainer(runtime, name) !== undefined,
+  );
   let frontier = initialized;
   for (let i = inits.length - 1; i >= 0; i--) {
     const container = inits[i] as Container;
@@ -193,7 +214,12 @@ function initActions(pod: Pod, runtime: RuntimePod, probes: ProbeResults, action
         }
         break;
       case 'unknown':
-        actions.kill.push({ container, id: status.id, reason: 'Unknown', message: `Init container is in "unknown" state, try killing it before restart` });
+        actions.kill.push({
+          container,
+          id: status.id,
+          reason: 'Unknown',
+          message: `Init container is in "unknown" state, try killing it before restart`,
+        });
         actions.startInit.push(container);
         break;
     }

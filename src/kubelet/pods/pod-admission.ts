@@ -1,6 +1,6 @@
 import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod } from '../../api/types/core.v1.gen.ts';
 import { Quantity } from '../../apimachinery/quantity.ts';
-import { milliOf, podRequestsAndLimits, valueOf } from '../containers/resources.ts';
+import { amountOf, milliOf, podRequestsAndLimits } from '../containers/resources.ts';
 
 export interface Rejection {
   readonly reason: string;
@@ -21,8 +21,9 @@ export function admitPod(pod: Pod, others: readonly Pod[], node: Node): Rejectio
   }
   const cpu = milliOf(allocatable, 'cpu');
   if (own.cpuRequest > 0 && used.cpu + own.cpuRequest > cpu) return rejection('cpu', own.cpuRequest, used.cpu, cpu);
-  const memory = valueOf(allocatable, 'memory');
-  if (own.memoryRequest > 0 && used.memory + own.memoryRequest > memory) return rejection('memory', own.memoryRequest, used.memory, memory);
+  const memory = amountOf(allocatable, 'memory');
+  if (own.memoryRequest > 0 && used.memory + own.memoryRequest > memory)
+    return rejection('memory', own.memoryRequest, used.memory, memory);
   for (const { resources } of pod.spec.containers) {
     for (const [name, request] of Object.entries(resources?.requests ?? {})) {
       if (!name.includes('/')) continue;
@@ -31,9 +32,17 @@ export function admitPod(pod: Pod, others: readonly Pod[], node: Node): Rejectio
       if (wanted > there) return rejection(name, wanted, 0, there);
     }
   }
-  if (!selectorMatches(pod, node)) return { reason: 'NodeAffinity', message: "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector" };
+  if (!selectorMatches(pod, node))
+    return {
+      reason: 'NodeAffinity',
+      message: "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+    };
   const ownOs = pod.spec.os?.name;
-  if (ownOs && ownOs !== 'linux') return { reason: 'PodOSNotSupported', message: "Pod was rejected: Failed to admit pod as the OS field doesn't match node OS" };
+  if (ownOs && ownOs !== 'linux')
+    return {
+      reason: 'PodOSNotSupported',
+      message: "Pod was rejected: Failed to admit pod as the OS field doesn't match node OS",
+    };
   return undefined;
 }
 
@@ -56,7 +65,9 @@ function termMatches(term: NodeSelectorTerm, node: Node): boolean {
   if (matchExpressions.length === 0 && matchFields.length === 0) return false;
   return (
     matchExpressions.every((requirement) => requirementMatches(requirement, node.metadata.labels?.[requirement.key])) &&
-    matchFields.every((requirement) => requirementMatches(requirement, requirement.key === 'metadata.name' ? node.metadata.name : undefined))
+    matchFields.every((requirement) =>
+      requirementMatches(requirement, requirement.key === 'metadata.name' ? node.metadata.name : undefined),
+    )
   );
 }
 

@@ -6,7 +6,7 @@ import type { ContainerRuntime, RuntimeContainerStatus } from '../runtime/contai
 import { ignoreNotFound } from '../runtime/runtime-error.ts';
 import { removeUnmounted } from '../volumes/mounts.ts';
 import type { VolumeManager } from '../volumes/volume-manager.ts';
-import { isActive, type RuntimePod } from './runtime-pod.ts';
+import { findContainer, isActive, type RuntimePod } from './runtime-pod.ts';
 
 export interface PodCleanupOptions {
   readonly runtime: ContainerRuntime;
@@ -49,14 +49,20 @@ export function createPodCleanup({ runtime, volumes, paths, cgroups }: PodCleanu
     async collectGarbage(pod) {
       const dead = new Map<string, number>();
       for (const container of pod.containers) {
-        if (container.state !== 'exited') continue;
+        // One that was made but could not be started counts when another followed it.
+        const superseded = container.state === 'created' && findContainer(pod, container.name) !== container;
+        if (container.state !== 'exited' && !superseded) continue;
         const seen = dead.get(container.name) ?? 0;
         dead.set(container.name, seen + 1);
         if (seen >= 1) await removeContainer(container);
       }
       for (const sandbox of pod.sandboxes.slice(1)) {
         const used = pod.containers.some((container) => container.sandboxId === sandbox.id && isActive(container));
-        if (sandbox.state === 'notReady' && !used && !pod.containers.some(({ sandboxId }) => sandboxId === sandbox.id)) {
+        if (
+          sandbox.state === 'notReady' &&
+          !used &&
+          !pod.containers.some(({ sandboxId }) => sandboxId === sandbox.id)
+        ) {
           await ignoreNotFound(runtime.sandboxes.remove(sandbox.id));
         }
       }

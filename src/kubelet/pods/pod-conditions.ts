@@ -25,7 +25,13 @@ export function podConditions(input: ConditionInput): Condition[] {
   ];
 }
 
-export const OWNED_CONDITIONS: ReadonlySet<string> = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled']);
+export const OWNED_CONDITIONS: ReadonlySet<string> = new Set([
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+  'PodScheduled',
+]);
 
 function initializedCondition({ pod, phase, inits, mains }: ConditionInput): Condition {
   const type = 'Initialized';
@@ -40,7 +46,12 @@ function initializedCondition({ pod, phase, inits, mains }: ConditionInput): Con
   // Once a main container ran, the init containers are history even if a sidecar is down.
   const ran = mains.some(({ state, lastState }) => state?.running || state?.terminated || lastState?.terminated);
   if (ran || (unknown.length === 0 && incomplete.length === 0)) return { type, status: 'True' };
-  return { type, status: 'False', reason: 'ContainersNotInitialized', message: listing(unknown, 'with unknown status', incomplete, 'with incomplete status') };
+  return {
+    type,
+    status: 'False',
+    reason: 'ContainersNotInitialized',
+    message: listing(unknown, 'with unknown status', incomplete, 'with incomplete status'),
+  };
 }
 
 function containersReadyCondition({ pod, phase, inits, mains }: ConditionInput, type: string): Condition {
@@ -49,7 +60,10 @@ function containersReadyCondition({ pod, phase, inits, mains }: ConditionInput, 
   const unknown: string[] = [];
   const unready: string[] = [];
   const sidecars = (pod.spec.initContainers ?? []).filter(isRestartableInit);
-  for (const [containers, statuses] of [[sidecars, inits], [pod.spec.containers, mains]] as const) {
+  for (const [containers, statuses] of [
+    [sidecars, inits],
+    [pod.spec.containers, mains],
+  ] as const) {
     for (const { name } of containers) {
       const status = statuses.find((candidate) => candidate.name === name);
       if (!status) unknown.push(name);
@@ -57,7 +71,12 @@ function containersReadyCondition({ pod, phase, inits, mains }: ConditionInput, 
     }
   }
   if (unknown.length === 0 && unready.length === 0) return { type, status: 'True' };
-  return { type, status: 'False', reason: 'ContainersNotReady', message: listing(unknown, 'with unknown status', unready, 'with unready status') };
+  return {
+    type,
+    status: 'False',
+    reason: 'ContainersNotReady',
+    message: listing(unknown, 'with unknown status', unready, 'with unready status'),
+  };
 }
 
 function readyCondition({ pod, existing }: ConditionInput, containersReady: Condition): Condition {
@@ -66,7 +85,8 @@ function readyCondition({ pod, existing }: ConditionInput, containersReady: Cond
   for (const { conditionType } of pod.spec.readinessGates ?? []) {
     const condition = existing.find(({ type }) => type === conditionType);
     if (!condition) problems.push(`corresponding condition of pod readiness gate "${conditionType}" does not exist.`);
-    else if (condition.status !== 'True') problems.push(`the status of pod readiness gate "${conditionType}" is not "True", but ${condition.status}`);
+    else if (condition.status !== 'True')
+      problems.push(`the status of pod readiness gate "${conditionType}" is not "True", but ${condition.status}`);
   }
   if (problems.length === 0) return { type: 'Ready', status: 'True' };
   const message = problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`;
@@ -81,7 +101,12 @@ function listing(first: readonly string[], firstWhat: string, second: readonly s
 }
 
 /** Puts times on: a condition whose status is as before keeps its transition time. Conditions of others stay. */
-export function mergeConditions(conditions: readonly Condition[], existing: readonly PodCondition[], generation: number | undefined, now: string): PodCondition[] {
+export function mergeConditions(
+  conditions: readonly Condition[],
+  existing: readonly PodCondition[],
+  generation: number | undefined,
+  now: string,
+): PodCondition[] {
   const merged: PodCondition[] = conditions.map((condition) => {
     const before = existing.find(({ type }) => type === condition.type);
     return {

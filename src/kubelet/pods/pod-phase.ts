@@ -2,7 +2,12 @@ import type { ContainerStatus, Pod } from '../../api/types/core.v1.gen.ts';
 import { isRestartableInit } from './restart-policy.ts';
 
 /** The pod's phase from its containers' statuses. `terminal`: nothing of it will start again. */
-export function podPhase(pod: Pod, inits: readonly ContainerStatus[], mains: readonly ContainerStatus[], terminal: boolean): string {
+export function podPhase(
+  pod: Pod,
+  inits: readonly ContainerStatus[],
+  mains: readonly ContainerStatus[],
+  terminal: boolean,
+): string {
   let pendingInit = 0;
   let failedInit = 0;
   for (const container of pod.spec.initContainers ?? []) {
@@ -48,7 +53,8 @@ export function podPhase(pod: Pod, inits: readonly ContainerStatus[], mains: rea
     const always = pod.spec.containers.some((container) => (container.restartPolicy ?? policy) === 'Always');
     if (always) return 'Running';
     if (stopped === succeeded) return 'Succeeded';
-    if (policy === 'Never' && !pod.spec.containers.some((container) => container.restartPolicy === 'OnFailure')) return 'Failed';
+    if (policy === 'Never' && !pod.spec.containers.some((container) => container.restartPolicy === 'OnFailure'))
+      return 'Failed';
     return 'Running';
   }
   return 'Pending';

@@ -34,11 +34,40 @@ export interface PodStatusInput {
 /** The status of a pod as the API shows it, from what the runtime has. */
 export function podStatus(input: PodStatusInput): PodStatus {
   const { pod, runtime, previous, verdict, now } = input;
-  const common = { pod, runtime, failures: input.failures, runtimeName: input.runtimeName, terminationMessage: input.terminationMessage };
-  let inits = withReadiness(input, containerStatuses({ ...common, kind: 'init', containers: pod.spec.initContainers ?? [], previous: previous?.initContainerStatuses }), pod.spec.initContainers ?? []);
-  let mains = withReadiness(input, containerStatuses({ ...common, kind: 'main', containers: pod.spec.containers, previous: previous?.containerStatuses }), pod.spec.containers);
+  const common = {
+    pod,
+    runtime,
+    failures: input.failures,
+    runtimeName: input.runtimeName,
+    terminationMessage: input.terminationMessage,
+  };
+  let inits = withReadiness(
+    input,
+    containerStatuses({
+      ...common,
+      kind: 'init',
+      containers: pod.spec.initContainers ?? [],
+      previous: previous?.initContainerStatuses,
+    }),
+    pod.spec.initContainers ?? [],
+  );
+  let mains = withReadiness(
+    input,
+    containerStatuses({
+      ...common,
+      kind: 'main',
+      containers: pod.spec.containers,
+      previous: previous?.containerStatuses,
+    }),
+    pod.spec.containers,
+  );
   const ephemeral = (pod.spec.ephemeralContainers ?? []) as readonly Container[];
-  const ephemerals = containerStatuses({ ...common, kind: 'ephemeral', containers: ephemeral, previous: previous?.ephemeralContainerStatuses });
+  const ephemerals = containerStatuses({
+    ...common,
+    kind: 'ephemeral',
+    containers: ephemeral,
+    previous: previous?.ephemeralContainerStatuses,
+  });
   if (input.terminal) {
     inits = inits.map((status) => (status.state?.terminated ? status : lost(status)));
     mains = mains.map((status) => (status.state?.terminated ? status : lost(status)));
@@ -47,13 +76,22 @@ export function podStatus(input: PodStatusInput): PodStatus {
   if (input.terminal && phase !== 'Succeeded') phase = 'Failed';
   // An end that was told stays the end.
   if (previous?.phase === 'Succeeded' || previous?.phase === 'Failed') phase = previous.phase;
-  const ips = pod.spec.hostNetwork ? (runtime.sandboxes.length > 0 || previous?.podIP ? input.hostIPs : []) : podIPsOf(runtime);
+  const ips = pod.spec.hostNetwork
+    ? runtime.sandboxes.length > 0 || previous?.podIP
+      ? input.hostIPs
+      : []
+    : podIPsOf(runtime);
   const podIPs = ips.length ? ips.map((ip) => ({ ip })) : (previous?.podIPs ?? []);
   const sandboxReady = runtime.sandboxes[0]?.state === 'ready' && (pod.spec.hostNetwork || ips.length > 0);
   const existing = pod.status?.conditions ?? [];
   const known = previous?.conditions ?? existing;
   const conditions = podConditions({ pod, phase, inits, mains, existing, sandboxReady: sandboxReady ?? false });
-  const merged = mergeConditions(conditions, [...known, ...existing.filter(({ type }) => !known.some((one) => one.type === type))], pod.metadata.generation, timestamp(now));
+  const merged = mergeConditions(
+    conditions,
+    [...known, ...existing.filter(({ type }) => !known.some((one) => one.type === type))],
+    pod.metadata.generation,
+    timestamp(now),
+  );
   const reason = verdict?.reason ?? previous?.reason;
   const message = verdict?.message ?? previous?.message;
   return {
@@ -72,13 +110,18 @@ export function podStatus(input: PodStatusInput): PodStatus {
   };
 }
 
-function withReadiness({ pod, readiness }: PodStatusInput, statuses: readonly ContainerStatus[], containers: readonly Container[]): ContainerStatus[] {
+function withReadiness(
+  { pod, readiness }: PodStatusInput,
+  statuses: readonly ContainerStatus[],
+  containers: readonly Container[],
+): ContainerStatus[] {
   const uid = pod.metadata.uid ?? '';
   return statuses.map((status, i) => {
     const container = containers[i];
     const id = status.containerID?.split('://')[1] ?? '';
     const started = status.state?.running !== undefined && readiness.started(uid, status.name, id);
-    const init = container !== undefined && pod.spec.initContainers?.includes(container) && !isRestartableInit(container);
+    const init =
+      container !== undefined && pod.spec.initContainers?.includes(container) && !isRestartableInit(container);
     const ready = init ? status.state?.terminated?.exitCode === 0 : started && readiness.ready(uid, status.name, id);
     return { ...status, ready, started: init ? false : started };
   });

@@ -74,7 +74,8 @@ export function createPodSteps(options: PodStepsOptions): PodSteps {
     if (worker.admitted) return;
     const node = options.node();
     // A pod that runs already was admitted before a restart.
-    const verdict = runtime.containers.length > 0 || !node ? undefined : admitPod(worker.pod, options.otherPods(worker.uid), node);
+    const verdict =
+      runtime.containers.length > 0 || !node ? undefined : admitPod(worker.pod, options.otherPods(worker.uid), node);
     worker.admitted = true;
     if (!verdict) return;
     worker.verdict = verdict;
@@ -90,7 +91,10 @@ export function createPodSteps(options: PodStepsOptions): PodSteps {
       wakeAt(worker, deadline);
       return false;
     }
-    worker.verdict = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
+    worker.verdict = {
+      reason: 'DeadlineExceeded',
+      message: 'Pod was active on the node longer than the specified deadline',
+    };
     options.eventsOf(worker.pod).normal('DeadlineExceeded', worker.verdict.message);
     return true;
   }
@@ -115,7 +119,12 @@ export function createPodSteps(options: PodStepsOptions): PodSteps {
       options.config.register(pod);
       if (options.paths) await mkdir(options.paths.podDir(uid), { recursive: true, mode: 0o750 });
       await options.cgroups?.ensure(pod);
-      const mounted = await options.volumes.mount(pod, (volume, message) => events.warning('FailedMount', `MountVolume.SetUp failed for volume "${volume}" : ${message}`), signal);
+      const mounted = await options.volumes.mount(
+        pod,
+        (volume, message) =>
+          events.warning('FailedMount', `MountVolume.SetUp failed for volume "${volume}" : ${message}`),
+        signal,
+      );
       probes.add(pod);
       const { failures, started } = await options.syncer.sync(pod, runtime, mounted, events, signal);
       for (const name of started) worker.failures.delete(name);
@@ -135,7 +144,13 @@ export function createPodSteps(options: PodStepsOptions): PodSteps {
       probes.stopLivenessAndStartup(uid);
       const runtime = await cache.refresh(uid);
       if (!isOver(pod.status) && !worker.gone) report(worker, runtime, false);
-      if (pod.metadata.deletionTimestamp || worker.gone || worker.verdict || hasRunningContainers(runtime) || runtime.sandboxes.some(({ state }) => state === 'ready')) {
+      if (
+        pod.metadata.deletionTimestamp ||
+        worker.gone ||
+        worker.verdict ||
+        hasRunningContainers(runtime) ||
+        runtime.sandboxes.some(({ state }) => state === 'ready')
+      ) {
         await options.killer.killPod(pod, runtime, options.eventsOf(pod), worker.graceSeconds, signal);
       }
       probes.remove(uid);

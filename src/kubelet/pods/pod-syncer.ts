@@ -1,48 +1,26 @@
 import { mkdir } from 'node:fs/promises';
-import type { Container, EphemeralContainer, Pod } from '../../api/types/core.v1.gen.ts';
+import type { Container, Pod } from '../../api/types/core.v1.gen.ts';
 import { isStatusError } from '../../apimachinery/status-error.ts';
 import type { Client } from '../../client/client.ts';
 import { RuntimeClasses } from '../../client/resource-types.gen.ts';
-import type { CgroupManager } from '../cgroups/cgroup-manager.ts';
-import { containerConfig } from '../containers/container-config.ts';
 import { ContainerError, messageOf } from '../containers/container-error.ts';
-import { restartCountOf } from '../containers/container-labels.ts';
-import { containerMounts } from '../containers/container-mounts.ts';
-import { containerEnvironment, type EnvironmentSources } from '../containers/environment.ts';
-import { runLifecycleHandler } from '../containers/lifecycle-handler.ts';
-import { type ImageManager, untilAborted } from '../images/image-manager.ts';
-import type { KubeletPaths } from '../kubelet-paths.ts';
-import type { ContainerRuntime } from '../runtime/container-runtime.ts';
-import { RuntimeError } from '../runtime/runtime-error.ts';
 import type { PodSandboxConfig } from '../runtime/sandbox-config.ts';
-import { type DNSOptions, podDNSConfig } from '../sandbox/dns.ts';
+import { podDNSConfig } from '../sandbox/dns.ts';
 import { podHostname } from '../sandbox/hostname.ts';
-import { podHostsFile } from '../sandbox/hosts-file.ts';
 import { podSandboxConfig } from '../sandbox/pod-sandbox-config.ts';
 import type { MountedVolumes } from '../volumes/volume-manager.ts';
-import type { ContainerKiller } from './container-killer.ts';
-import { type ProbeResults, podActions } from './pod-actions.ts';
+import { type ContainerStarterOptions, createContainerStarter } from './container-starter.ts';
+import { type ContainerKill, type ProbeResults, podActions } from './pod-actions.ts';
 import type { PodEvents } from './pod-events.ts';
 import { createRestartBackoff } from './restart-backoff.ts';
-import type { RuntimeCache } from './runtime-cache.ts';
-import { findContainer, podIPsOf, type RuntimePod } from './runtime-pod.ts';
+import { findContainer, type RuntimePod } from './runtime-pod.ts';
 
 const FIRST_BACKOFF_MS = 10_000;
 const LAST_BACKOFF_MS = 300_000;
 
-export interface PodSyncerOptions {
+export interface PodSyncerOptions extends ContainerStarterOptions {
   readonly client: Client;
-  readonly runtime: ContainerRuntime;
-  readonly cache: RuntimeCache;
-  readonly images: ImageManager;
-  readonly killer: ContainerKiller;
   readonly probes: ProbeResults;
-  readonly paths: KubeletPaths | undefined;
-  readonly cgroups: CgroupManager | undefined;
-  readonly dns: DNSOptions;
-  readonly instance: string;
-  readonly memoryCapacity: number;
-  environmentSources(podIPs: readonly string[]): EnvironmentSources;
   readonly now: () => number;
 }
 
@@ -56,7 +34,13 @@ export interface SyncOutcome {
 
 export interface PodSyncer {
   /** Brings the runtime a step closer to the pod's spec. Rejects when the sandbox can't be made. */
-  sync(pod: Pod, runtimePod: RuntimePod, volumes: MountedVolumes, events: PodEvents, signal: AbortSignal): Promise<SyncOutcome>;
+  sync(
+    pod: Pod,
+    runtimePod: RuntimePod,
+    volumes: MountedVolumes,
+    events: PodEvents,
+    signal: AbortSignal,
+  ): Promise<SyncOutcome>;
   forget(podUid: string): void;
 }
 
@@ -64,6 +48,7 @@ export function createPodSyncer(options: PodSyncerOptions): PodSyncer {
   const { runtime, cache, killer, paths } = options;
   const backoff = createRestartBackoff({ firstMs: FIRST_BACKOFF_MS, lastMs: LAST_BACKOFF_MS, now: options.now });
   const backoffKeys = new Map<string, Set<string>>();
+  const starter = createContainerStarter(options);
   const configs = new Map<string, PodSandboxConfig>();
 
   async function createSandbox(pod: Pod, attempt: number, events: PodEvents): Promise<PodSandboxConfig> {
@@ -82,10 +67,20 @@ export function createPodSyncer(options: PodSyncerOptions): PodSyncer {
     const { hostname } = podHostname(pod, options.dns.clusterDomain);
     const logDirectory = paths?.logDir(pod) ?? '';
     if (paths) await mkdir(logDirectory, { recursive: true, mode: 0o755 });
-    const dnsConfig = paths ? await podDNSConfig(pod, options.dns, (message) => events.warning('DNSConfigForming', message)) : undefined;
+    const dnsConfig = paths
+      ? await podDNSConfig(pod, options.dns, (message) => events.warning('DNSConfigForming', message))
+      : undefined;
     const cgroupParent = options.cgroups?.podCgroup(pod) ?? '';
     const { instance } = options;
-    return podSandboxConfig(pod, { attempt, hostname, dnsConfig, logDirectory, cgroupParent, instance, seccompDir: paths?.seccompDir ?? '' });
+    return podSandboxConfig(pod, {
+      attempt,
+      hostname,
+      dnsConfig,
+      logDirectory,
+      cgroupParent,
+      instance,
+      seccompDir: paths?.seccompDir ?? '',
+    });
   }
 
   async function runtimeHandler(pod: Pod): Promise<string> {
@@ -94,74 +89,9 @@ export function createPodSyncer(options: PodSyncerOptions): PodSyncer {
     try {
       return (await options.client.for(RuntimeClasses).get({ name })).handler;
     } catch (error) {
-      if (isStatusError(error, 'NotFound')) throw new Error(`failed to get sandbox runtime: RuntimeClass "${name}" not found`);
+      if (isStatusError(error, 'NotFound'))
+        throw new Error(`failed to get sandbox runtime: RuntimeClass "${name}" not found`);
       throw error;
-    }
-  }
-
-  async function startContainer(pod: Pod, container: Container | EphemeralContainer, runtimePod: RuntimePod, sandbox: PodSandboxConfig, volumes: MountedVolumes, events: PodEvents, signal: AbortSignal): Promise<void> {
-    const previous = findContainer(runtimePod, container.name);
-    const sandboxId = runtimePod.sandboxes[0]?.id ?? '';
-    const restartCount = previous ? restartCountOf(previous) + 1 : (pod.status?.containerStatuses?.find(({ name }) => name === container.name)?.restartCount ?? 0);
-    const fail = (reason: string, event: string, error: unknown): never => {
-      const message = error instanceof RuntimeError ? error.description : messageOf(error);
-      events.warning(event, `Error: ${message}`, container);
-      throw new ContainerError(reason, message, { cause: error });
-    };
-    let image: Awaited<ReturnType<ImageManager['ensure']>>;
-    try {
-      image = await options.images.ensure(pod, container, sandbox, events, signal);
-    } catch (error) {
-      if (error instanceof ContainerError) events.warning('Failed', `Error: ${error.reason}`, container);
-      throw error;
-    }
-    const podIPs = podIPsOf(runtimePod);
-    let config: ReturnType<typeof containerConfig>;
-    try {
-      const environment = await containerEnvironment(pod, container, options.environmentSources(podIPs));
-      const hostname = podHostname(pod, options.dns.clusterDomain);
-      const mounts = paths ? await containerMounts(pod, container, { paths, volumes, environment, hosts: await podHostsFile(pod, podIPs, hostname) }) : [];
-      const target = 'targetContainerName' in container && container.targetContainerName ? findContainer(runtimePod, container.targetContainerName)?.id : undefined;
-      config = containerConfig(pod, container, {
-        image,
-        environment,
-        mounts,
-        restartCount,
-        instance: options.instance,
-        memoryCapacity: options.memoryCapacity,
-        cgroupVersion: options.cgroups?.version ?? 1,
-        seccompDir: paths?.seccompDir ?? '',
-        ...(target ? { targetContainerId: target } : {}),
-      });
-    } catch (error) {
-      return fail('CreateContainerConfigError', 'Failed', error);
-    }
-    signal.throwIfAborted();
-    let id: string;
-    try {
-      id = await runtime.containers.create(sandboxId, config, sandbox);
-    } catch (error) {
-      return fail('CreateContainerError', 'Failed', error);
-    }
-    events.normal('Created', 'Container created', container);
-    try {
-      await runtime.containers.start(id);
-    } catch (error) {
-      return fail('RunContainerError', 'Failed', error);
-    }
-    events.normal('Started', 'Container started', container);
-    const hook = container.lifecycle?.postStart;
-    if (!hook) return;
-    try {
-      await untilAborted(runLifecycleHandler(runtime.containers, pod, container, hook, id, podIPs[0] ?? '', signal), signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      events.warning('FailedPostStartHook', 'PostStartHook failed', container);
-      const now = await cache.refresh(pod.metadata.uid ?? '');
-      const running = findContainer(now, container.name);
-      const graceSeconds = pod.spec.terminationGracePeriodSeconds ?? 30;
-      if (running) await killer.kill(pod, now, running, events, { graceSeconds, message: 'FailedPostStartHook', signal });
-      throw new ContainerError('PostStartHookError', messageOf(error));
     }
   }
 
@@ -176,7 +106,11 @@ export function createPodSyncer(options: PodSyncerOptions): PodSyncer {
       const where = `${pod.metadata.name}_${pod.metadata.namespace}(${uid})`;
       events.warning('BackOff', `Back-off restarting failed container ${container.name} in pod ${where}`, container);
       const wait = goDuration(backoff.delay(key));
-      throw new ContainerError('CrashLoopBackOff', `back-off ${wait} restarting failed container=${container.name} pod=${where}`, { retryAt: waitUntil });
+      throw new ContainerError(
+        'CrashLoopBackOff',
+        `back-off ${wait} restarting failed container=${container.name} pod=${where}`,
+        { retryAt: waitUntil },
+      );
     }
     backoff.next(key, previous.finishedAt);
     const keys = backoffKeys.get(uid) ?? new Set();
@@ -191,7 +125,8 @@ export function createPodSyncer(options: PodSyncerOptions): PodSyncer {
       const failures = new Map<string, ContainerError>();
       const started: string[] = [];
       if (actions.killPod) {
-        if (actions.createSandbox && runtimePod.sandboxes.length > 0) events.normal('SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
+        if (actions.createSandbox && runtimePod.sandboxes.length > 0)
+          events.normal('SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
         await killer.killPod(pod, runtimePod, events, undefined, signal);
         if (!actions.createSandbox) {
           await cache.refresh(uid);
@@ -201,8 +136,7 @@ export function createPodSyncer(options: PodSyncerOptions): PodSyncer {
       for (const { container, id, message, reason } of actions.kill) {
         const running = runtimePod.containers.find((one) => one.id === id);
         if (!running) continue;
-        const probe = reason === 'LivenessProbe' ? container.livenessProbe : reason === 'StartupProbe' ? container.startupProbe : undefined;
-        const graceSeconds = probe?.terminationGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
+        const graceSeconds = graceOf(pod, container, reason);
         await killer.kill(pod, runtimePod, running, events, { graceSeconds, message, signal });
       }
       signal.throwIfAborted();
@@ -218,11 +152,16 @@ export function createPodSyncer(options: PodSyncerOptions): PodSyncer {
         signal.throwIfAborted();
         try {
           if (!actions.startEphemeral.includes(container)) checkBackoff(pod, container, current, events);
-          await startContainer(pod, container, current, sandbox, volumes, events, signal);
+          await starter.start(container, { pod, runtimePod: current, sandbox, volumes, events, signal });
           started.push(container.name);
         } catch (error) {
           signal.throwIfAborted();
-          failures.set(container.name, error instanceof ContainerError ? error : new ContainerError('CreateContainerError', messageOf(error), { cause: error }));
+          failures.set(
+            container.name,
+            error instanceof ContainerError
+              ? error
+              : new ContainerError('CreateContainerError', messageOf(error), { cause: error }),
+          );
           // An init container that can't run holds up all after it.
           if (actions.startInit.includes(container) && container.restartPolicy !== 'Always') break;
         }
@@ -242,4 +181,15 @@ export function createPodSyncer(options: PodSyncerOptions): PodSyncer {
 function goDuration(ms: number): string {
   const seconds = Math.round(ms / 1000);
   return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
+}
+
+/** A probe may give its container less time than the pod does. */
+function graceOf(pod: Pod, container: Container, reason: ContainerKill['reason']): number {
+  const probe = {
+    LivenessProbe: container.livenessProbe,
+    StartupProbe: container.startupProbe,
+    Changed: undefined,
+    Unknown: undefined,
+  }[reason];
+  return probe?.terminationGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
 }

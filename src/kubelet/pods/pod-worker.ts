@@ -65,7 +65,10 @@ export class PodWorker {
     const wasDeleted = this.pod.metadata.deletionTimestamp !== undefined;
     this.pod = pod;
     const isDeleted = pod.metadata.deletionTimestamp !== undefined;
-    if (this.state === 'syncing' ? isDeleted && !wasDeleted : this.state === 'terminating' && this.graceSeconds < before) this.#interrupt();
+    if (
+      this.state === 'syncing' ? isDeleted && !wasDeleted : this.state === 'terminating' && this.graceSeconds < before
+    )
+      this.#interrupt();
     this.wake();
   }
 
@@ -129,7 +132,8 @@ export class PodWorker {
   async #step(signal: AbortSignal): Promise<void> {
     if (this.state === 'syncing') {
       const phase = this.pod.status?.phase;
-      const over = this.pod.metadata.deletionTimestamp || this.gone || this.verdict || phase === 'Succeeded' || phase === 'Failed';
+      const over =
+        this.pod.metadata.deletionTimestamp || this.gone || this.verdict || phase === 'Succeeded' || phase === 'Failed';
       this.wakeAt = undefined;
       if (over || (await this.#steps.sync(this, signal))) this.state = 'terminating';
     }
@@ -147,8 +151,14 @@ export class PodWorker {
   #retry(error: unknown): void {
     const retryAt = error instanceof VolumeError || error instanceof ContainerError ? error.retryAt : undefined;
     const fast = error instanceof Error && error.name === 'NotReadyError';
-    const wait = retryAt === undefined ? (fast ? FAST_RETRY_MS : RETRY_MS * (0.5 + Math.random() / 2)) : Math.max(50, retryAt - Date.now());
-    if (!fast && !(error instanceof VolumeError)) this.#logger.warn({ error: messageOf(error), state: this.state }, 'a pod could not be brought on');
+    const wait =
+      retryAt === undefined
+        ? fast
+          ? FAST_RETRY_MS
+          : RETRY_MS * (0.5 + Math.random() / 2)
+        : Math.max(50, retryAt - Date.now());
+    if (!fast && !(error instanceof VolumeError))
+      this.#logger.warn({ error: messageOf(error), state: this.state }, 'a pod could not be brought on');
     this.#schedule(this.state === 'syncing' ? wait : Math.min(wait, FAST_RETRY_MS * 2));
   }
 

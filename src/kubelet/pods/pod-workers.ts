@@ -53,7 +53,17 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
   let timer: NodeJS.Timeout | undefined;
 
   const steps = options.steps({
-    otherPods: (uid) => [...workers.values()].filter((worker) => worker.uid !== uid && worker.admitted && !worker.verdict && worker.state !== 'finished' && worker.state !== 'terminated').map(({ pod }) => pod),
+    otherPods: (uid) =>
+      [...workers.values()]
+        .filter(
+          (worker) =>
+            worker.uid !== uid &&
+            worker.admitted &&
+            !worker.verdict &&
+            worker.state !== 'finished' &&
+            worker.state !== 'terminated',
+        )
+        .map(({ pod }) => pod),
     onRemoved(worker) {
       workers.delete(worker.uid);
       updateShares();
@@ -62,7 +72,9 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
 
   function updateShares(): void {
     const pods = [...workers.values()].map(({ pod }) => pod);
-    void options.cgroups?.updateBurstable(pods).catch((error) => logger.debug({ error: messageOf(error) }, 'cgroup shares could not be set'));
+    void options.cgroups
+      ?.updateBurstable(pods)
+      .catch((error) => logger.debug({ error: messageOf(error) }, 'cgroup shares could not be set'));
   }
 
   /** Ends and removes a pod that only the runtime, or only the disk, knows. */
@@ -84,12 +96,22 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
     const known = new Set([...cache.list().map(({ uid }) => uid), ...(await cleanup.podsWithTraces())]);
     for (const uid of known) {
       if (workers.has(uid)) continue;
-      void removeOrphan(uid).catch((error) => !abort.signal.aborted && logger.warn({ uid, error: messageOf(error) }, 'an orphaned pod could not be removed'));
+      void removeOrphan(uid).catch(
+        (error) =>
+          !abort.signal.aborted &&
+          logger.warn({ uid, error: messageOf(error) }, 'an orphaned pod could not be removed'),
+      );
     }
   }
 
   function schedule(): void {
-    timer = setTimeout(() => void housekeep().catch((error) => logger.warn({ error: messageOf(error) }, 'housekeeping failed')).finally(() => !abort.signal.aborted && schedule()), HOUSEKEEPING_MS);
+    timer = setTimeout(
+      () =>
+        void housekeep()
+          .catch((error) => logger.warn({ error: messageOf(error) }, 'housekeeping failed'))
+          .finally(() => !abort.signal.aborted && schedule()),
+      HOUSEKEEPING_MS,
+    );
     timer.unref();
   }
 
@@ -146,9 +168,23 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
 
 /** Whether an update is more than the echo of our own status. */
 function matters(pod: Pod, old: Pod): boolean {
-  if (pod.metadata.generation !== old.metadata.generation || pod.metadata.deletionTimestamp !== old.metadata.deletionTimestamp) return true;
+  if (
+    pod.metadata.generation !== old.metadata.generation ||
+    pod.metadata.deletionTimestamp !== old.metadata.deletionTimestamp
+  )
+    return true;
   if (pod.metadata.deletionGracePeriodSeconds !== old.metadata.deletionGracePeriodSeconds) return true;
-  const foreign = ({ status }: Pod) => (status?.conditions ?? []).filter(({ type }) => !OWNED_CONDITIONS.has(type)).map(({ type, status: value }) => [type, value]);
-  const essence = (one: Pod) => JSON.stringify([one.spec, one.metadata.labels, one.metadata.annotations, one.status?.phase === 'Failed', foreign(one)]);
+  const foreign = ({ status }: Pod) =>
+    (status?.conditions ?? [])
+      .filter(({ type }) => !OWNED_CONDITIONS.has(type))
+      .map(({ type, status: value }) => [type, value]);
+  const essence = (one: Pod) =>
+    JSON.stringify([
+      one.spec,
+      one.metadata.labels,
+      one.metadata.annotations,
+      one.status?.phase === 'Failed',
+      foreign(one),
+    ]);
   return essence(pod) !== essence(old);
 }

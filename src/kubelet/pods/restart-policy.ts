@@ -2,7 +2,8 @@ import type { Container, Pod } from '../../api/types/core.v1.gen.ts';
 import type { RuntimeContainerStatus } from '../runtime/container-runtime.ts';
 
 /** A sidecar: an init container that goes on beside the main ones. */
-export const isRestartableInit = (container: Pick<Container, 'restartPolicy'>): boolean => container.restartPolicy === 'Always';
+export const isRestartableInit = (container: Pick<Container, 'restartPolicy'>): boolean =>
+  container.restartPolicy === 'Always';
 
 /** Whether the container is started (again) given how it is now; `undefined` means it never ran. */
 export function shouldRestart(pod: Pod, container: Container, status: RuntimeContainerStatus | undefined): boolean {
@@ -22,4 +23,5 @@ export function shouldRestart(pod: Pod, container: Container, status: RuntimeCon
 
 /** Whether anything of the pod could start again after a failure. */
 export const restartsOnFailure = (pod: Pod): boolean =>
-  pod.spec.restartPolicy !== 'Never' || pod.spec.containers.some((container) => container.restartPolicy && container.restartPolicy !== 'Never');
+  pod.spec.restartPolicy !== 'Never' ||
+  pod.spec.containers.some((container) => container.restartPolicy && container.restartPolicy !== 'Never');

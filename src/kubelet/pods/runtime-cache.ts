@@ -1,6 +1,6 @@
 import type { Logger } from '../../apimachinery/logger.ts';
-import { KUBELET_LABEL } from '../containers/container-labels.ts';
 import { messageOf } from '../containers/container-error.ts';
+import { KUBELET_LABEL } from '../containers/container-labels.ts';
 import {
   type ContainerRuntime,
   POD_NAME_LABEL,
@@ -55,7 +55,11 @@ export function createRuntimeCache({ runtime, instance, logger, onChange }: Runt
   let answeredAt = Date.now();
   let failing = false;
 
-  async function read(uid: string, sandboxes: readonly PodSandbox[], containers: readonly RuntimeContainer[]): Promise<RuntimePod> {
+  async function read(
+    uid: string,
+    sandboxes: readonly PodSandbox[],
+    containers: readonly RuntimeContainer[],
+  ): Promise<RuntimePod> {
     const known = pods.get(uid);
     const newestFirst = (a: { createdAt: number }, b: { createdAt: number }) => b.createdAt - a.createdAt;
     const [sandboxStatuses, containerStatuses] = await Promise.all([
@@ -73,13 +77,19 @@ export function createRuntimeCache({ runtime, instance, logger, onChange }: Runt
   }
 
   /** Undefined for one that went away between the list and now. */
-  async function sandboxStatus(sandbox: PodSandbox, known: RuntimePod | undefined): Promise<PodSandboxStatus | undefined> {
+  async function sandboxStatus(
+    sandbox: PodSandbox,
+    known: RuntimePod | undefined,
+  ): Promise<PodSandboxStatus | undefined> {
     const before = known?.sandboxes.find(({ id }) => id === sandbox.id);
     if (before && before.state === sandbox.state) return before;
     return await unlessGone(runtime.sandboxes.status(sandbox.id));
   }
 
-  async function containerStatus(container: RuntimeContainer, known: RuntimePod | undefined): Promise<RuntimeContainerStatus | undefined> {
+  async function containerStatus(
+    container: RuntimeContainer,
+    known: RuntimePod | undefined,
+  ): Promise<RuntimeContainerStatus | undefined> {
     const before = known?.containers.find(({ id }) => id === container.id);
     if (before && before.state === container.state) return before;
     const status = await unlessGone(runtime.containers.status(container.id));
@@ -89,16 +99,26 @@ export function createRuntimeCache({ runtime, instance, logger, onChange }: Runt
   async function relist(): Promise<void> {
     const listed = ++lists;
     const labels = { [KUBELET_LABEL]: instance };
-    const [sandboxes, containers] = await Promise.all([runtime.sandboxes.list({ labels }), runtime.containers.list({ labels })]);
+    const [sandboxes, containers] = await Promise.all([
+      runtime.sandboxes.list({ labels }),
+      runtime.containers.list({ labels }),
+    ]);
     const sandboxesOf = groupByPod(sandboxes);
     const containersOf = groupByPod(containers);
     answeredAt = Date.now();
     const uids = new Set([...sandboxesOf.keys(), ...containersOf.keys(), ...pods.keys()]);
-    await Promise.all([...uids].map((uid) => update(uid, sandboxesOf.get(uid) ?? [], containersOf.get(uid) ?? [], listed)));
+    await Promise.all(
+      [...uids].map((uid) => update(uid, sandboxesOf.get(uid) ?? [], containersOf.get(uid) ?? [], listed)),
+    );
   }
 
   /** `listed` orders the lists: an older one that comes late does not undo a newer one. */
-  async function update(uid: string, sandboxes: readonly PodSandbox[], containers: readonly RuntimeContainer[], listed: number): Promise<RuntimePod> {
+  async function update(
+    uid: string,
+    sandboxes: readonly PodSandbox[],
+    containers: readonly RuntimeContainer[],
+    listed: number,
+  ): Promise<RuntimePod> {
     const before = pods.get(uid);
     if (before && same(before, sandboxes, containers)) {
       if ((applied.get(uid) ?? 0) < listed) applied.set(uid, listed);
@@ -131,7 +151,8 @@ export function createRuntimeCache({ runtime, instance, logger, onChange }: Runt
           if (failing) logger.info({}, 'the container runtime answers again');
           failing = false;
         } catch (error) {
-          if (!stopped && !failing) logger.warn({ error: messageOf(error) }, 'listing pods of the container runtime failed');
+          if (!stopped && !failing)
+            logger.warn({ error: messageOf(error) }, 'listing pods of the container runtime failed');
           failing = true;
         }
       } while (again && !stopped);
@@ -157,7 +178,10 @@ export function createRuntimeCache({ runtime, instance, logger, onChange }: Runt
   async function refresh(uid: string): Promise<RuntimePod> {
     const labels = { [POD_UID_LABEL]: uid, [KUBELET_LABEL]: instance };
     const listed = ++lists;
-    const [sandboxes, containers] = await Promise.all([runtime.sandboxes.list({ labels }), runtime.containers.list({ labels })]);
+    const [sandboxes, containers] = await Promise.all([
+      runtime.sandboxes.list({ labels }),
+      runtime.containers.list({ labels }),
+    ]);
     return await update(uid, sandboxes, containers, listed);
   }
 
@@ -166,7 +190,10 @@ export function createRuntimeCache({ runtime, instance, logger, onChange }: Runt
       await relist();
       let settling = false;
       subscription = runtime.subscribe?.((uid) => {
-        if (uid !== undefined) return void refresh(uid).catch((error) => logger.debug({ error: messageOf(error) }, 'a pod could not be read'));
+        if (uid !== undefined)
+          return void refresh(uid).catch((error) =>
+            logger.debug({ error: messageOf(error) }, 'a pod could not be read'),
+          );
         if (settling) return;
         settling = true;
         for (const ms of SETTLE_MS) after(ms, () => void relistSoon());
@@ -190,7 +217,9 @@ export function createRuntimeCache({ runtime, instance, logger, onChange }: Runt
   };
 }
 
-function groupByPod<T extends { readonly labels: Readonly<Record<string, string>> }>(items: readonly T[]): Map<string, T[]> {
+function groupByPod<T extends { readonly labels: Readonly<Record<string, string>> }>(
+  items: readonly T[],
+): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const item of items) {
     const uid = item.labels[POD_UID_LABEL];
@@ -204,7 +233,8 @@ function groupByPod<T extends { readonly labels: Readonly<Record<string, string>
 
 function same(pod: RuntimePod, sandboxes: readonly PodSandbox[], containers: readonly RuntimeContainer[]): boolean {
   const equal = (known: readonly { id: string; state: string }[], listed: readonly { id: string; state: string }[]) =>
-    known.length === listed.length && listed.every(({ id, state }) => known.some((one) => one.id === id && one.state === state));
+    known.length === listed.length &&
+    listed.every(({ id, state }) => known.some((one) => one.id === id && one.state === state));
   return equal(pod.sandboxes, sandboxes) && equal(pod.containers, containers);
 }
 

@@ -9,14 +9,21 @@ export interface RuntimePod {
   readonly containers: readonly RuntimeContainerStatus[];
 }
 
-export const emptyRuntimePod = (uid: string, name = '', namespace = ''): RuntimePod => ({ uid, name, namespace, sandboxes: [], containers: [] });
+export const emptyRuntimePod = (uid: string, name = '', namespace = ''): RuntimePod => ({
+  uid,
+  name,
+  namespace,
+  sandboxes: [],
+  containers: [],
+});
 
 /** The newest container of that name. */
 export function findContainer(pod: RuntimePod, name: string): RuntimeContainerStatus | undefined {
   return pod.containers.find((container) => container.name === name);
 }
 
-export const isActive = (container: RuntimeContainerStatus): boolean => container.state === 'running' || container.state === 'unknown';
+export const isActive = (container: RuntimeContainerStatus): boolean =>
+  container.state === 'running' || container.state === 'unknown';
 
 export function hasRunningContainers(pod: RuntimePod): boolean {
   return pod.containers.some(isActive);

@@ -1,9 +1,9 @@
 import type { Pod, PodCondition, PodStatus } from '../../api/types/core.v1.gen.ts';
 import type { Logger } from '../../apimachinery/logger.ts';
 import { isStatusError } from '../../apimachinery/status-error.ts';
+import { pause } from '../../client/backoff.ts';
 import type { Client } from '../../client/client.ts';
 import { Pods } from '../../client/resource-types.gen.ts';
-import { pause } from '../../client/backoff.ts';
 import { messageOf } from '../containers/container-error.ts';
 
 /** Tells the API server the statuses of pods: the latest of each, one call at a time, again until it is taken. */
@@ -37,7 +37,10 @@ export function createStatusManager({ client, logger }: { client: Client; logger
       const { pod, status } = entry;
       try {
         const { name, namespace = 'default' } = pod.metadata;
-        await client.for(Pods).patch({ namespace, name }, 'strategic', statusPatch(pod, entry.told, status), { subresource: 'status', signal: abort.signal });
+        await client.for(Pods).patch({ namespace, name }, 'strategic', statusPatch(pod, entry.told, status), {
+          subresource: 'status',
+          signal: abort.signal,
+        });
         entry.told = wanted;
         attempt = -1;
       } catch (error) {
@@ -46,7 +49,8 @@ export function createStatusManager({ client, logger }: { client: Client; logger
         if (isStatusError(error, 'Conflict') || isStatusError(error, 'Invalid')) {
           logger.debug({ pod: pod.metadata.name, error: messageOf(error) }, 'a pod status was refused');
           if (attempt >= RETRY_MS.length) return;
-        } else if (!abort.signal.aborted && attempt > 0) logger.warn({ pod: pod.metadata.name, error: messageOf(error) }, 'a pod status could not be told');
+        } else if (!abort.signal.aborted && attempt > 0)
+          logger.warn({ pod: pod.metadata.name, error: messageOf(error) }, 'a pod status could not be told');
         await pause(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)] ?? 1000, abort.signal);
       }
     }
@@ -56,7 +60,13 @@ export function createStatusManager({ client, logger }: { client: Client; logger
     entry.sending ??= send(uid, entry).finally(() => {
       entry.sending = undefined;
       // A status that came while the last answer was on its way.
-      if (!abort.signal.aborted && entries.get(uid) === entry && JSON.stringify(entry.status) !== entry.told && entry.told !== undefined) start(uid, entry);
+      if (
+        !abort.signal.aborted &&
+        entries.get(uid) === entry &&
+        JSON.stringify(entry.status) !== entry.told &&
+        entry.told !== undefined
+      )
+        start(uid, entry);
     });
   }
 
@@ -110,7 +120,9 @@ function statusPatch(pod: Pod, told: string | undefined, status: PodStatus): obj
 function conditionsPatch(before: readonly PodCondition[] | undefined, conditions: readonly PodCondition[]): object[] {
   return conditions.map((condition) => {
     const old = before?.find(({ type }) => type === condition.type);
-    const lost = (['reason', 'message'] as const).filter((field) => old?.[field] !== undefined && condition[field] === undefined);
+    const lost = (['reason', 'message'] as const).filter(
+      (field) => old?.[field] !== undefined && condition[field] === undefined,
+    );
     return { ...condition, ...Object.fromEntries(lost.map((field) => [field, null])) };
   });
 }

@@ -38,28 +38,45 @@ export async function httpGet(target: HttpTarget, timeoutMs: number): Promise<Ht
   for (let redirects = 0; ; redirects++) {
     const answer = await getOnce(url, target.headers, deadline - Date.now());
     const { location } = answer;
-    if (answer.status < 300 || answer.status >= 400 || !location) return { status: answer.status, url: url.href, body: answer.body };
+    if (answer.status < 300 || answer.status >= 400 || !location)
+      return { status: answer.status, url: url.href, body: answer.body };
     let next: URL;
     try {
       next = new URL(location, url);
     } catch {
       return { status: answer.status, url: url.href, body: answer.body };
     }
-    if (next.hostname !== url.hostname) return { status: answer.status, url: url.href, body: answer.body, redirectedAway: next.href };
+    if (next.hostname !== url.hostname)
+      return { status: answer.status, url: url.href, body: answer.body, redirectedAway: next.href };
     if (redirects >= MAX_REDIRECTS) throw new Error(`Get "${next.href}": stopped after 10 redirects`);
     url = next;
   }
 }
 
-function getOnce(url: URL, headers: Readonly<Record<string, string>>, timeoutMs: number): Promise<{ status: number; location?: string; body: string }> {
+function getOnce(
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  timeoutMs: number,
+): Promise<{ status: number; location?: string; body: string }> {
   return new Promise((resolve, reject) => {
     const fail = (why: string) => reject(new Error(`Get "${url.href}": ${why}`));
-    const options = { method: 'GET', headers: { ...headers, Connection: 'close' }, agent: false, setHost: !Object.keys(headers).some((name) => name.toLowerCase() === 'host') };
-    const call = url.protocol === 'https:' ? httpsRequest(url, { ...options, rejectUnauthorized: false }) : httpRequest(url, options);
-    const timer = setTimeout(() => {
-      fail('context deadline exceeded (Client.Timeout exceeded while awaiting headers)');
-      call.destroy();
-    }, Math.max(1, timeoutMs));
+    const options = {
+      method: 'GET',
+      headers: { ...headers, Connection: 'close' },
+      agent: false,
+      setHost: !Object.keys(headers).some((name) => name.toLowerCase() === 'host'),
+    };
+    const call =
+      url.protocol === 'https:'
+        ? httpsRequest(url, { ...options, rejectUnauthorized: false })
+        : httpRequest(url, options);
+    const timer = setTimeout(
+      () => {
+        fail('context deadline exceeded (Client.Timeout exceeded while awaiting headers)');
+        call.destroy();
+      },
+      Math.max(1, timeoutMs),
+    );
     call.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
       fail(dialError(error, url));
@@ -68,7 +85,11 @@ function getOnce(url: URL, headers: Readonly<Record<string, string>>, timeoutMs:
       let body = '';
       const finish = () => {
         clearTimeout(timer);
-        resolve({ status: response.statusCode ?? 0, ...(response.headers.location ? { location: response.headers.location } : {}), body });
+        resolve({
+          status: response.statusCode ?? 0,
+          ...(response.headers.location ? { location: response.headers.location } : {}),
+          body,
+        });
         call.destroy();
       };
       response.setEncoding('utf8');
@@ -84,7 +105,10 @@ function getOnce(url: URL, headers: Readonly<Record<string, string>>, timeoutMs:
 }
 
 /** `dial tcp 10.0.0.1:80: connect: connection refused`, as Go says it. */
-export function dialError(error: NodeJS.ErrnoException, { hostname, port, protocol }: { hostname: string; port: string | number; protocol?: string }): string {
+export function dialError(
+  error: NodeJS.ErrnoException,
+  { hostname, port, protocol }: { hostname: string; port: string | number; protocol?: string },
+): string {
   const address = `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`;
   const words: Readonly<Record<string, string>> = {
     ECONNREFUSED: `dial tcp ${address}: connect: connection refused`,

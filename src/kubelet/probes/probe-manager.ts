@@ -1,14 +1,14 @@
 import type { Container, Pod } from '../../api/types/core.v1.gen.ts';
 import type { Logger } from '../../apimachinery/logger.ts';
-import type { PodEvents } from '../pods/pod-events.ts';
 import type { ProbeResults } from '../pods/pod-actions.ts';
+import type { PodEvents } from '../pods/pod-events.ts';
 import type { Readiness } from '../pods/pod-status.ts';
 import { isRestartableInit } from '../pods/restart-policy.ts';
 import { findContainer, podIPsOf, type RuntimePod } from '../pods/runtime-pod.ts';
 import type { Containers } from '../runtime/container-runtime.ts';
-import { runProbe } from './prober.ts';
 import type { ProbeKind } from './probe-result.ts';
 import { type ProbeWorker, startProbeWorker } from './probe-worker.ts';
+import { runProbe } from './prober.ts';
 
 export interface ProbeManagerOptions {
   readonly containers: Containers;
@@ -62,11 +62,17 @@ export function createProbeManager(options: ProbeManagerOptions): ProbeManager {
         return { status: runtime && findContainer(runtime, container.name), podIP, terminating: entry.terminating };
       },
       started: (id) => isStarted(uid, container.name, id),
-      run: (id, podIP) => runProbe(options.containers, entry.pod, container, probe, id, podIP),
+      async run(id, podIP) {
+        if (!options.containers.answerHandler)
+          return await runProbe(options.containers, entry.pod, container, probe, id, podIP);
+        const failure = await options.containers.answerHandler(id, kind);
+        return failure === undefined ? { result: 'success', output: '' } : { result: 'failure', output: failure };
+      },
       onResult(id, result) {
         owners.set(id, uid);
         if (kind === 'startup' && result === 'success') {
-          for (const other of ['liveness', 'readiness'] as const) entry.workers.get(keyOf(container.name, other))?.poke();
+          for (const other of ['liveness', 'readiness'] as const)
+            entry.workers.get(keyOf(container.name, other))?.poke();
         }
         options.onChange(uid);
       },
@@ -96,9 +102,15 @@ export function createProbeManager(options: ProbeManagerOptions): ProbeManager {
       entry.pod = pod;
       const sidecars = (pod.spec.initContainers ?? []).filter(isRestartableInit);
       const containers = [...sidecars, ...pod.spec.containers];
-      if (!containers.some(({ startupProbe, livenessProbe, readinessProbe }) => startupProbe || livenessProbe || readinessProbe)) return;
+      if (
+        !containers.some(
+          ({ startupProbe, livenessProbe, readinessProbe }) => startupProbe || livenessProbe || readinessProbe,
+        )
+      )
+        return;
       pods.set(uid, entry);
-      for (const container of containers) for (const kind of ['startup', 'liveness', 'readiness'] as const) startWorker(entry, uid, container, kind);
+      for (const container of containers)
+        for (const kind of ['startup', 'liveness', 'readiness'] as const) startWorker(entry, uid, container, kind);
     },
     poke(uid) {
       const entry = pods.get(uid);

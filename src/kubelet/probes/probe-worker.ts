@@ -15,7 +15,11 @@ export interface ProbeWorkerOptions {
   readonly logger: Logger;
   readonly now: () => number;
   /** The container as the runtime has it, and the pod's address. */
-  current(): { readonly status: RuntimeContainerStatus | undefined; readonly podIP: string; readonly terminating: boolean };
+  current(): {
+    readonly status: RuntimeContainerStatus | undefined;
+    readonly podIP: string;
+    readonly terminating: boolean;
+  };
   /** Whether the startup probe, if any, has succeeded. */
   started(containerId: string): boolean;
   run(containerId: string, podIP: string): Promise<ProbeOutcome>;
@@ -32,7 +36,11 @@ export interface ProbeWorker {
 }
 
 const ATTEMPTS = 3;
-const FIRST_RESULT: Readonly<Record<ProbeKind, ProbeResult>> = { startup: 'unknown', liveness: 'success', readiness: 'failure' };
+const FIRST_RESULT: Readonly<Record<ProbeKind, ProbeResult>> = {
+  startup: 'unknown',
+  liveness: 'success',
+  readiness: 'failure',
+};
 
 /** One probe of one container, over all restarts of it. */
 export function startProbeWorker(options: ProbeWorkerOptions): ProbeWorker {
@@ -101,15 +109,22 @@ export function startProbeWorker(options: ProbeWorkerOptions): ProbeWorker {
     for (let i = 0; i < ATTEMPTS; i++) {
       try {
         const outcome = await options.run(containerId, podIP);
-        if (outcome.result === 'failure') events.warning('Unhealthy', `${name} probe failed: ${outcome.output}`, container);
-        if (outcome.result === 'warning') events.warning('ProbeWarning', `${name} probe warning: ${outcome.output}`, container);
+        if (outcome.result === 'failure')
+          events.warning('Unhealthy', `${name} probe failed: ${outcome.output}`, container);
+        if (outcome.result === 'warning')
+          events.warning('ProbeWarning', `${name} probe warning: ${outcome.output}`, container);
         return outcome;
       } catch (error) {
         failure = error;
         if (stopped) break;
       }
     }
-    if (!stopped) events.warning('Unhealthy', `${name} probe errored and resulted in unknown state: ${messageOf(failure)}`, container);
+    if (!stopped)
+      events.warning(
+        'Unhealthy',
+        `${name} probe errored and resulted in unknown state: ${messageOf(failure)}`,
+        container,
+      );
     return { result: 'failure', output: messageOf(failure) };
   }
 

@@ -22,19 +22,44 @@ describe.skipIf(skip)(`probes of containers${skip ? ` (skipped: ${skip})` : ''}`
   }, 30_000);
 
   const quick = (probe: Probe): Probe => ({ periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 1, ...probe });
-  const ready = (name: string, wanted: boolean) => k.when(name, ({ status }) => status?.conditions?.find(({ type }) => type === 'Ready')?.status === (wanted ? 'True' : 'False') && status.phase === 'Running', 20_000);
+  const ready = (name: string, wanted: boolean) =>
+    k.when(
+      name,
+      ({ status }) =>
+        status?.conditions?.find(({ type }) => type === 'Ready')?.status === (wanted ? 'True' : 'False') &&
+        status.phase === 'Running',
+      20_000,
+    );
   const server = 'mkdir -p /tmp/www; echo ok > /tmp/www/ok; cd /tmp/www; httpd -p 8080 -h /tmp/www -f';
 
   it('counts a pod as ready while its probe succeeds', async () => {
     const script = 'touch /tmp/ready; while true; do sleep 0.1; done';
-    k.api.put(newPod('exec', script, { container: { readinessProbe: quick({ exec: { command: ['/bin/cat', '/tmp/ready'] } }) } }));
-    k.api.put(newPod('http', server, { container: { ports: [{ name: 'web', containerPort: 8080 }], readinessProbe: quick({ httpGet: { path: '/ok', port: 'web' } }) } }));
+    k.api.put(
+      newPod('exec', script, {
+        container: { readinessProbe: quick({ exec: { command: ['/bin/cat', '/tmp/ready'] } }) },
+      }),
+    );
+    k.api.put(
+      newPod('http', server, {
+        container: {
+          ports: [{ name: 'web', containerPort: 8080 }],
+          readinessProbe: quick({ httpGet: { path: '/ok', port: 'web' } }),
+        },
+      }),
+    );
     k.api.put(newPod('tcp', server, { container: { readinessProbe: quick({ tcpSocket: { port: 8080 } }) } }));
-    k.api.put(newPod('missing', server, { container: { readinessProbe: quick({ httpGet: { path: '/none', port: 8080 } }) } }));
+    k.api.put(
+      newPod('missing', server, { container: { readinessProbe: quick({ httpGet: { path: '/none', port: 8080 } }) } }),
+    );
     for (const name of ['exec', 'http', 'tcp']) await ready(name, true);
     const missing = await ready('missing', false);
-    expect(missing.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({ reason: 'ContainersNotReady', message: 'containers with unready status: [main]' });
-    await expect.poll(() => k.events('missing').map(({ message }) => message), { timeout: 5000 }).toContain('Readiness probe failed: HTTP probe failed with statuscode: 404');
+    expect(missing.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({
+      reason: 'ContainersNotReady',
+      message: 'containers with unready status: [main]',
+    });
+    await expect
+      .poll(() => k.events('missing').map(({ message }) => message), { timeout: 5000 })
+      .toContain('Readiness probe failed: HTTP probe failed with statuscode: 404');
     const status = k.pod('exec').status?.containerStatuses?.[0];
     await node.runtime.containers.execSync(status?.containerID?.split('://')[1] ?? '', ['/bin/rm', '/tmp/ready'], 5);
     const unready = await ready('exec', false);
@@ -53,7 +78,10 @@ describe.skipIf(skip)(`probes of containers${skip ? ` (skipped: ${skip})` : ''}`
         },
       }),
     );
-    await k.when('alive', ({ status }) => status?.containerStatuses?.[0]?.started === false && status.phase === 'Running');
+    await k.when(
+      'alive',
+      ({ status }) => status?.containerStatuses?.[0]?.started === false && status.phase === 'Running',
+    );
     const restarted = await k.when('alive', ({ status }) => status?.containerStatuses?.[0]?.restartCount === 1, 20_000);
     expect(restarted.status?.containerStatuses?.[0]?.lastState?.terminated).toBeDefined();
     const messages = k.events('alive').map(({ message }) => message);

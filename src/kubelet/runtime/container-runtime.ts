@@ -94,7 +94,14 @@ export interface Containers {
   reopenLog(id: string): Promise<void>;
   /** Runs to its end. `timeoutSeconds` 0 is no limit; a missed one rejects with the code DeadlineExceeded. */
   execSync(id: string, command: readonly string[], timeoutSeconds: number): Promise<ExecResult>;
+  /**
+   * Without processes nothing listens where probes and HTTP hooks connect to: such a runtime answers for them, exec probes
+   * included. Resolves to why the handler failed, or `undefined`.
+   */
+  answerHandler?(id: string, handler: HandlerKind): Promise<string | undefined>;
 }
+
+export type HandlerKind = 'startup' | 'liveness' | 'readiness' | 'lifecycle';
 
 export interface ExecResult {
   readonly stdout: Uint8Array;
@@ -196,6 +203,21 @@ export interface Stats {
   containers(filter?: RuntimeFilter): Promise<readonly ContainerStats[]>;
 }
 
+export interface LogEntry {
+  /** Epoch milliseconds. */
+  readonly time: number;
+  readonly stream: 'stdout' | 'stderr';
+  /** One line, without its end. */
+  readonly text: string;
+}
+
+export interface ContainerLogs {
+  /** All there is, oldest first. */
+  read(containerId: string): Promise<readonly LogEntry[]>;
+  /** Gives what there is and then what comes; resolves when the container has exited or `signal` is aborted. */
+  follow(containerId: string, onEntry: (entry: LogEntry) => void, signal: AbortSignal): Promise<void>;
+}
+
 export interface RuntimeInfo {
   readonly name: string;
   readonly version: string;
@@ -228,6 +250,8 @@ export interface ContainerRuntime {
   readonly images: Images;
   readonly streaming: Streaming;
   readonly stats: Stats;
+  /** Of a runtime whose containers write no log files (their `logPath` is empty). */
+  readonly logs?: ContainerLogs;
   info(): Promise<RuntimeInfo>;
   status(): Promise<RuntimeStatus>;
   /**

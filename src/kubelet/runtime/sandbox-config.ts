@@ -122,7 +122,11 @@ export interface RuntimeDevice {
 
 export interface ContainerConfig {
   readonly metadata: { readonly name: string; readonly attempt: number };
-  readonly image: { readonly image: string; readonly userSpecifiedImage: string; readonly annotations?: Readonly<Record<string, string>> };
+  readonly image: {
+    readonly image: string;
+    readonly userSpecifiedImage: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
   readonly command: readonly string[];
   readonly args: readonly string[];
   readonly workingDir: string;
@@ -136,7 +140,10 @@ export interface ContainerConfig {
   readonly stdin: boolean;
   readonly stdinOnce: boolean;
   readonly tty: boolean;
-  readonly linux?: { readonly resources: LinuxContainerResources; readonly securityContext: LinuxContainerSecurityContext };
+  readonly linux?: {
+    readonly resources: LinuxContainerResources;
+    readonly securityContext: LinuxContainerSecurityContext;
+  };
   /** `SIGUSR1`, ...; absent is the image's own. */
   readonly stopSignal?: string;
 }

@@ -14,7 +14,11 @@ export interface DNSOptions {
 }
 
 /** The pod's resolv.conf by its policy; `onLimit` hears of entries left out. */
-export async function podDNSConfig(pod: Pod, options: DNSOptions, onLimit: (message: string) => void): Promise<DNSConfig> {
+export async function podDNSConfig(
+  pod: Pod,
+  options: DNSOptions,
+  onLimit: (message: string) => void,
+): Promise<DNSConfig> {
   const host = parseResolvConf(await readFile(options.resolvConf, 'utf8').catch(() => ''));
   let policy = pod.spec.dnsPolicy ?? 'ClusterFirst';
   if (policy === 'ClusterFirst' && pod.spec.hostNetwork) policy = 'Default';
@@ -23,7 +27,9 @@ export async function podDNSConfig(pod: Pod, options: DNSOptions, onLimit: (mess
   if (policy === 'Default' || (policy === 'ClusterFirst' && options.clusterDNS.length === 0)) config = host;
   else if (policy === 'ClusterFirst') {
     const { clusterDomain } = options;
-    const searches = clusterDomain ? [`${pod.metadata.namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain] : [];
+    const searches = clusterDomain
+      ? [`${pod.metadata.namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain]
+      : [];
     config = { servers: options.clusterDNS, searches: unique([...searches, ...host.searches]), options: ['ndots:5'] };
   }
   const own = pod.spec.dnsConfig;
@@ -51,7 +57,10 @@ export function parseResolvConf(text: string): DNSConfig {
 }
 
 /** An option of the pod replaces one of the same name. */
-function mergeOptions(options: readonly string[], own: readonly { readonly name?: string; readonly value?: string }[]): string[] {
+function mergeOptions(
+  options: readonly string[],
+  own: readonly { readonly name?: string; readonly value?: string }[],
+): string[] {
   const merged = new Map(options.map((option) => [option.split(':')[0] ?? option, option]));
   for (const { name = '', value } of own) merged.set(name, value ? `${name}:${value}` : name);
   return [...merged.values()];
@@ -59,10 +68,16 @@ function mergeOptions(options: readonly string[], own: readonly { readonly name?
 
 function limit(config: DNSConfig, onLimit: (message: string) => void): DNSConfig {
   const servers = config.servers.slice(0, MAX_NAMESERVERS);
-  if (servers.length < config.servers.length) onLimit(`Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: ${servers.join(' ')}`);
+  if (servers.length < config.servers.length)
+    onLimit(
+      `Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: ${servers.join(' ')}`,
+    );
   const searches = config.searches.slice(0, MAX_SEARCHES);
   while (searches.join(' ').length > MAX_SEARCH_CHARS) searches.pop();
-  if (searches.length < config.searches.length) onLimit(`Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${searches.join(' ')}`);
+  if (searches.length < config.searches.length)
+    onLimit(
+      `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${searches.join(' ')}`,
+    );
   return { servers, searches, options: config.options };
 }
 

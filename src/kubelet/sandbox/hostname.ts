@@ -16,7 +16,10 @@ export function podHostname(pod: Pod, clusterDomain: string): PodHostname {
   const domain = subdomain ? `${subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}` : '';
   if (!setHostnameAsFQDN || domain === '') return { hostname: name, domain };
   const full = `${name}.${domain}`;
-  if (full.length > 64) throw new Error(`failed to construct FQDN from Pod hostname and cluster domain, FQDN ${full} is too long (64 characters is the max, ${full.length} characters requested)`);
+  if (full.length > 64)
+    throw new Error(
+      `failed to construct FQDN from Pod hostname and cluster domain, FQDN ${full} is too long (64 characters is the max, ${full.length} characters requested)`,
+    );
   return { hostname: full, domain };
 }
 

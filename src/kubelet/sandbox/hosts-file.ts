@@ -3,7 +3,11 @@ import type { HostAlias, Pod } from '../../api/types/core.v1.gen.ts';
 import type { PodHostname } from './hostname.ts';
 
 /** The text of the /etc/hosts that all containers of a pod share. */
-export async function podHostsFile(pod: Pod, podIPs: readonly string[], { hostname, domain }: PodHostname): Promise<string> {
+export async function podHostsFile(
+  pod: Pod,
+  podIPs: readonly string[],
+  { hostname, domain }: PodHostname,
+): Promise<string> {
   const aliases = hostAliases(pod.spec.hostAliases ?? []);
   if (pod.spec.hostNetwork) {
     return `# Kubernetes-managed hosts file (host network).\n${await readFile('/etc/hosts', 'utf8').catch(() => '')}${aliases}`;

@@ -1,6 +1,6 @@
 import type { Container, Pod } from '../../api/types/core.v1.gen.ts';
 import { sandboxLabels } from '../containers/container-labels.ts';
-import { effectiveSecurityContext, namespaceOptions, seLinux, seccompOf } from '../containers/security-context.ts';
+import { effectiveSecurityContext, namespaceOptions, seccompOf, seLinux } from '../containers/security-context.ts';
 import type { DNSConfig, PodSandboxConfig, PortMapping } from '../runtime/sandbox-config.ts';
 
 export interface SandboxConfigOptions {
@@ -38,7 +38,10 @@ export function podSandboxConfig(pod: Pod, options: SandboxConfigOptions): PodSa
         privileged,
         namespaceOptions: namespaceOptions(pod),
         seccomp: privileged ? seccompOf(undefined, '') : { profileType: 'RuntimeDefault', localhostRef: '' },
-        supplementalGroups: [...(context.fsGroup === undefined ? [] : [context.fsGroup]), ...(context.supplementalGroups ?? [])],
+        supplementalGroups: [
+          ...(context.fsGroup === undefined ? [] : [context.fsGroup]),
+          ...(context.supplementalGroups ?? []),
+        ],
         ...(context.runAsUser === undefined ? {} : { runAsUser: { value: context.runAsUser } }),
         ...(context.runAsGroup === undefined ? {} : { runAsGroup: { value: context.runAsGroup } }),
         ...(context.seLinuxOptions ? { selinuxOptions: seLinux(context.seLinuxOptions) } : {}),
@@ -50,5 +53,10 @@ export function podSandboxConfig(pod: Pod, options: SandboxConfigOptions): PodSa
 function portMappings(container: Container): PortMapping[] {
   return (container.ports ?? [])
     .filter(({ hostPort }) => hostPort)
-    .map(({ containerPort, hostPort = 0, hostIP = '', protocol = 'TCP' }) => ({ containerPort, hostPort, hostIp: hostIP, protocol: protocol as PortMapping['protocol'] }));
+    .map(({ containerPort, hostPort = 0, hostIP = '', protocol = 'TCP' }) => ({
+      containerPort,
+      hostPort,
+      hostIp: hostIP,
+      protocol: protocol as PortMapping['protocol'],
+    }));
 }

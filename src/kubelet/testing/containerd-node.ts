@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { silentLogger } from '../../apimachinery/logger.ts';
+import type { ContainerRuntime } from '../runtime/container-runtime.ts';
 import { type Containerd, findContainerd, startContainerd } from '../runtime/containerd/containerd.ts';
 import { createContainerdRuntime } from '../runtime/containerd/containerd-runtime.ts';
 import { createImageImporter } from '../runtime/containerd/image-import.ts';
-import type { ContainerRuntime } from '../runtime/container-runtime.ts';
 import { buildImage, type ImageFile } from '../runtime/images/image-tar.ts';
 
 /** Why tests with real containers can't run here, or undefined. */
@@ -13,9 +13,15 @@ export function noContainers(): string | undefined {
   if (process.platform !== 'linux') return 'containers need Linux';
   if (process.getuid?.() !== 0) return 'containers need root';
   for (const name of ['containerd', 'runc']) {
-    if (!['/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin'].some((directory) => existsSync(join(directory, name)))) return `${name} is not installed`;
+    if (
+      !['/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin'].some((directory) =>
+        existsSync(join(directory, name)),
+      )
+    )
+      return `${name} is not installed`;
   }
-  if (!existsSync('/usr/lib/cni/bridge') && !existsSync('/opt/cni/bin/bridge')) return 'the CNI plugins are not installed';
+  if (!existsSync('/usr/lib/cni/bridge') && !existsSync('/opt/cni/bin/bridge'))
+    return 'the CNI plugins are not installed';
   return existsSync('/bin/busybox') ? undefined : 'no static busybox at /bin/busybox';
 }
 
@@ -23,7 +29,35 @@ export const BUSYBOX = 'k8ts.test/busybox:1';
 
 /** The host's static busybox with its commands as an image. */
 export function busyboxFiles(): ImageFile[] {
-  const commands = ['sh', 'sleep', 'cat', 'echo', 'true', 'false', 'ls', 'id', 'hostname', 'touch', 'env', 'mount', 'stat', 'readlink', 'nc', 'httpd', 'ip', 'grep', 'test', 'wc', 'kill', 'ps', 'mkdir', 'rm', 'dd', 'tail', 'date'];
+  const commands = [
+    'sh',
+    'sleep',
+    'cat',
+    'echo',
+    'true',
+    'false',
+    'ls',
+    'id',
+    'hostname',
+    'touch',
+    'env',
+    'mount',
+    'stat',
+    'readlink',
+    'nc',
+    'httpd',
+    'ip',
+    'grep',
+    'test',
+    'wc',
+    'kill',
+    'ps',
+    'mkdir',
+    'rm',
+    'dd',
+    'tail',
+    'date',
+  ];
   return [
     { path: 'bin/busybox', mode: 0o755, content: readFileSync('/bin/busybox') },
     ...commands.map((name) => ({ path: `bin/${name}`, link: 'busybox' })),
@@ -47,14 +81,32 @@ export async function startTestNode(subnet: string): Promise<TestNode> {
   const cniConfDir = join(dataDir, 'cni', 'net.d');
   mkdirSync(cniConfDir, { recursive: true });
   const plugins = [
-    { type: 'bridge', bridge, isGateway: true, ipMasq: false, hairpinMode: true, ipam: { type: 'host-local', dataDir: join(dataDir, 'cni', 'ipam'), ranges: [[{ subnet }]], routes: [{ dst: '0.0.0.0/0' }] } },
+    {
+      type: 'bridge',
+      bridge,
+      isGateway: true,
+      ipMasq: false,
+      hairpinMode: true,
+      ipam: {
+        type: 'host-local',
+        dataDir: join(dataDir, 'cni', 'ipam'),
+        ranges: [[{ subnet }]],
+        routes: [{ dst: '0.0.0.0/0' }],
+      },
+    },
     { type: 'portmap', capabilities: { portMappings: true }, snat: true },
   ];
   writeFileSync(join(cniConfDir, '10-test.conflist'), JSON.stringify({ cniVersion: '0.4.0', name: bridge, plugins }));
   const containerd = await startContainerd({ dataDir, logger: silentLogger });
-  const runtime = await createContainerdRuntime({ endpoint: containerd.endpoint, logger: silentLogger, pauseImage: true });
+  const runtime = await createContainerdRuntime({
+    endpoint: containerd.endpoint,
+    logger: silentLogger,
+    pauseImage: true,
+  });
   const importer = await createImageImporter(containerd.endpoint);
-  await importer.importImage(await buildImage({ ref: BUSYBOX, layers: [busyboxFiles()], config: { Cmd: ['/bin/sh'], Env: ['PATH=/bin'] } }));
+  await importer.importImage(
+    await buildImage({ ref: BUSYBOX, layers: [busyboxFiles()], config: { Cmd: ['/bin/sh'], Env: ['PATH=/bin'] } }),
+  );
   importer.close();
   return {
     dataDir,

@@ -20,7 +20,11 @@ export interface KubeletOnFakeApi {
   events(name: string): readonly Event[];
 }
 
-export async function startKubelet(options: { runtime: ContainerRuntime; dataDir?: string; api?: FakeTransport }): Promise<KubeletOnFakeApi> {
+export async function startKubelet(options: {
+  runtime: ContainerRuntime;
+  dataDir?: string;
+  api?: FakeTransport;
+}): Promise<KubeletOnFakeApi> {
   const api = options.api ?? createFakeTransport();
   const client = createClient(api);
   const kubelet = await createKubelet({
@@ -49,7 +53,9 @@ export async function startKubelet(options: { runtime: ContainerRuntime; dataDir
         if (pod && until(pod)) return pod;
         if (Date.now() > deadline) {
           const told = self.events(name).map(({ reason, message }) => `${reason}: ${message}`);
-          throw new Error(`pod ${name} did not get there: ${JSON.stringify(pod?.status, undefined, 1)}\n${told.join('\n')}`);
+          throw new Error(
+            `pod ${name} did not get there: ${JSON.stringify(pod?.status, undefined, 1)}\n${told.join('\n')}`,
+          );
         }
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
@@ -64,7 +70,14 @@ export async function startKubelet(options: { runtime: ContainerRuntime; dataDir
     },
     delete(name, graceSeconds = self.pod(name).spec.terminationGracePeriodSeconds ?? 30) {
       const pod = self.pod(name);
-      api.put({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: new Date(Date.now() + graceSeconds * 1000).toISOString(), deletionGracePeriodSeconds: graceSeconds } });
+      api.put({
+        ...pod,
+        metadata: {
+          ...pod.metadata,
+          deletionTimestamp: new Date(Date.now() + graceSeconds * 1000).toISOString(),
+          deletionGracePeriodSeconds: graceSeconds,
+        },
+      });
     },
     events: (name) => api.list(Events, 'default').filter(({ involvedObject }) => involvedObject.name === name),
   };
@@ -72,7 +85,11 @@ export async function startKubelet(options: { runtime: ContainerRuntime; dataDir
 }
 
 /** A pod bound to the test's node; every container runs busybox with a shell script. */
-export function newPod(name: string, script: string, more: { spec?: Partial<Pod['spec']>; container?: Partial<Pod['spec']['containers'][number]>; metadata?: object } = {}): Pod {
+export function newPod(
+  name: string,
+  script: string,
+  more: { spec?: Partial<Pod['spec']>; container?: Partial<Pod['spec']['containers'][number]>; metadata?: object } = {},
+): Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -81,7 +98,15 @@ export function newPod(name: string, script: string, more: { spec?: Partial<Pod[
       nodeName: 'node1',
       restartPolicy: 'Never',
       terminationGracePeriodSeconds: 2,
-      containers: [{ name: 'main', image: BUSYBOX, imagePullPolicy: 'IfNotPresent', command: ['/bin/sh', '-c', script], ...more.container }],
+      containers: [
+        {
+          name: 'main',
+          image: BUSYBOX,
+          imagePullPolicy: 'IfNotPresent',
+          command: ['/bin/sh', '-c', script],
+          ...more.container,
+        },
+      ],
       ...more.spec,
     },
     status: { phase: 'Pending' },

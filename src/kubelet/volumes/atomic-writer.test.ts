@@ -6,7 +6,8 @@ import { writeAtomically } from './atomic-writer.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'atomic-'));
 afterAll(() => rmSync(root, { recursive: true }));
-const payload = (files: Record<string, string>) => new Map(Object.entries(files).map(([path, text]) => [path, { data: Buffer.from(text), mode: 0o640 }]));
+const payload = (files: Record<string, string>) =>
+  new Map(Object.entries(files).map(([path, text]) => [path, { data: Buffer.from(text), mode: 0o640 }]));
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 
 describe('writeAtomically', () => {
@@ -24,6 +25,7 @@ describe('writeAtomically', () => {
     expect(readdirSync(root).sort()).toEqual([readlinkSync(join(root, '..data')), '..data', 'a'].sort());
   });
   it('refuses paths that lead out', async () => {
-    for (const path of ['../x', '/x', 'a/../../x', '..data']) await expect(writeAtomically(root, payload({ [path]: '' }))).rejects.toThrow('invalid path');
+    for (const path of ['../x', '/x', 'a/../../x', '..data'])
+      await expect(writeAtomically(root, payload({ [path]: '' }))).rejects.toThrow('invalid path');
   });
 });

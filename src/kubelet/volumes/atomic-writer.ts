@@ -1,4 +1,17 @@
-import { chmod, chown, lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 export interface PayloadFile {
@@ -17,7 +30,11 @@ const NEW_DATA = '..data_tmp';
  * Writes a volume's files so that readers see either all old or all new ones: the files lie in a directory with a time for
  * its name, `..data` links to it, and each top-level name links into `..data`. Returns whether anything changed.
  */
-export async function writeAtomically(root: string, payload: Payload, prepare: (directory: string) => Promise<void> = async () => {}): Promise<boolean> {
+export async function writeAtomically(
+  root: string,
+  payload: Payload,
+  prepare: (directory: string) => Promise<void> = async () => {},
+): Promise<boolean> {
   for (const path of payload.keys()) checkPath(path);
   await mkdir(root, { recursive: true });
   const current = await readlink(join(root, DATA)).catch(() => undefined);
@@ -105,5 +122,6 @@ async function sameFiles(directory: string, payload: Payload): Promise<boolean> 
 
 function checkPath(path: string): void {
   const segments = path.split('/');
-  if (path === '' || path.startsWith('/') || segments.includes('..') || path.startsWith('..')) throw new Error(`invalid path: ${path}`);
+  if (path === '' || path.startsWith('/') || segments.includes('..') || path.startsWith('..'))
+    throw new Error(`invalid path: ${path}`);
 }

@@ -12,7 +12,9 @@ export function createConfigMapDriver(config: ConfigSource): VolumeDriver {
     supports: ({ volume }) => volume.configMap !== undefined,
     async setUp(context) {
       const { name = '', items, defaultMode = DEFAULT_MODE, optional = false } = context.spec.volume.configMap ?? {};
-      let configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } } as Awaited<ReturnType<ConfigSource['configMap']>>;
+      let configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } } as Awaited<
+        ReturnType<ConfigSource['configMap']>
+      >;
       try {
         configMap = await config.configMap(context.pod.metadata.namespace ?? 'default', name);
       } catch (error) {

@@ -7,9 +7,12 @@ export function createHostPathDriver(): VolumeDriver {
   return {
     name: 'kubernetes.io/host-path',
     refreshes: false,
-    supports: ({ volume, persistentVolume }) => (persistentVolume ? persistentVolume.spec.hostPath : volume.hostPath) !== undefined,
+    supports: ({ volume, persistentVolume }) =>
+      (persistentVolume ? persistentVolume.spec.hostPath : volume.hostPath) !== undefined,
     async setUp({ spec }) {
-      const { path, type } = (spec.persistentVolume ? spec.persistentVolume.spec.hostPath : spec.volume.hostPath) ?? { path: '' };
+      const { path, type } = (spec.persistentVolume ? spec.persistentVolume.spec.hostPath : spec.volume.hostPath) ?? {
+        path: '',
+      };
       await checkHostPath(path, type ?? '');
       return path;
     },

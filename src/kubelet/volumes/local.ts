@@ -17,7 +17,10 @@ export function createLocalDriver(): VolumeDriver {
       await mkdir(path, { recursive: true });
       if (!(await mountsBelow(path)).includes(path)) await mount(['--bind', source, path]);
       if (fsGroup !== undefined && !spec.readOnly) {
-        await setVolumeOwnership(path, fsGroup, { readOnly: false, policy: pod.spec.securityContext?.fsGroupChangePolicy });
+        await setVolumeOwnership(path, fsGroup, {
+          readOnly: false,
+          policy: pod.spec.securityContext?.fsGroupChangePolicy,
+        });
       }
       return path;
     },

@@ -21,14 +21,28 @@ function unescapeMountPath(path: string): string {
 }
 
 /** Runs mount(8). A failure reads as upstream's: the status, the command, its output. */
-export async function mount(args: readonly string[], options: { timeoutMs?: number; signal?: AbortSignal; beside?: string } = {}): Promise<void> {
+export async function mount(
+  args: readonly string[],
+  options: { timeoutMs?: number; signal?: AbortSignal; beside?: string } = {},
+): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    execFile('mount', args, { timeout: options.timeoutMs ?? 10_000, killSignal: 'SIGKILL', signal: options.signal }, (error, stdout, stderr) => {
-      if (!error) return resolve();
-      const code = error.killed ? 'timed out' : `exit status ${error.code ?? 'unknown'}`;
-      const output = `${stdout}${stderr}`.trim() || (error.killed ? `no answer within ${(options.timeoutMs ?? 10_000) / 1000}s` : error.message);
-      reject(new Error(`mount failed: ${code}\nMounting command: mount\nMounting arguments: ${args.join(' ')}\nOutput: ${output}`));
-    });
+    execFile(
+      'mount',
+      args,
+      { timeout: options.timeoutMs ?? 10_000, killSignal: 'SIGKILL', signal: options.signal },
+      (error, stdout, stderr) => {
+        if (!error) return resolve();
+        const code = error.killed ? 'timed out' : `exit status ${error.code ?? 'unknown'}`;
+        const output =
+          `${stdout}${stderr}`.trim() ||
+          (error.killed ? `no answer within ${(options.timeoutMs ?? 10_000) / 1000}s` : error.message);
+        reject(
+          new Error(
+            `mount failed: ${code}\nMounting command: mount\nMounting arguments: ${args.join(' ')}\nOutput: ${output}`,
+          ),
+        );
+      },
+    );
   });
 }
 
@@ -41,10 +55,15 @@ export async function unmountBelow(directory: string): Promise<void> {
 
 function unmount(path: string, flags: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    execFile('umount', [...flags, path], { timeout: UNMOUNT_TIMEOUT_MS, killSignal: 'SIGKILL' }, (error, _stdout, stderr) => {
-      if (!error || /not mounted|no mount point/.test(stderr)) resolve();
-      else reject(new Error(`Unmounting ${path} failed: ${stderr.trim() || error.message}`));
-    });
+    execFile(
+      'umount',
+      [...flags, path],
+      { timeout: UNMOUNT_TIMEOUT_MS, killSignal: 'SIGKILL' },
+      (error, _stdout, stderr) => {
+        if (!error || /not mounted|no mount point/.test(stderr)) resolve();
+        else reject(new Error(`Unmounting ${path} failed: ${stderr.trim() || error.message}`));
+      },
+    );
   });
 }
 

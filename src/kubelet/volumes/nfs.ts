@@ -10,15 +10,26 @@ export function createNfsDriver(options: { mountTimeoutMs?: number } = {}): Volu
   return {
     name: 'kubernetes.io/nfs',
     refreshes: false,
-    supports: ({ volume, persistentVolume }) => (persistentVolume ? persistentVolume.spec.nfs : volume.nfs) !== undefined,
+    supports: ({ volume, persistentVolume }) =>
+      (persistentVolume ? persistentVolume.spec.nfs : volume.nfs) !== undefined,
     async setUp({ spec, path, signal }) {
       const source = spec.persistentVolume ? spec.persistentVolume.spec.nfs : spec.volume.nfs;
       if (!source) throw new Error('the volume has no nfs source');
       await mkdir(path, { recursive: true, mode: 0o750 });
       if ((await mountsBelow(path)).includes(path)) return path;
-      const flags = [...(spec.persistentVolume?.spec.mountOptions ?? []), ...(source.readOnly || spec.readOnly ? ['ro'] : [])];
-      const server = source.server.includes(':') && !source.server.startsWith('[') ? `[${source.server}]` : source.server;
-      const args = ['-t', 'nfs', ...(flags.length ? ['-o', [...new Set(flags)].sort().join(',')] : []), `${server}:${source.path}`, path];
+      const flags = [
+        ...(spec.persistentVolume?.spec.mountOptions ?? []),
+        ...(source.readOnly || spec.readOnly ? ['ro'] : []),
+      ];
+      const server =
+        source.server.includes(':') && !source.server.startsWith('[') ? `[${source.server}]` : source.server;
+      const args = [
+        '-t',
+        'nfs',
+        ...(flags.length ? ['-o', [...new Set(flags)].sort().join(',')] : []),
+        `${server}:${source.path}`,
+        path,
+      ];
       try {
         await mount(args, { timeoutMs: options.mountTimeoutMs ?? MOUNT_TIMEOUT_MS, signal });
       } catch (error) {

@@ -1,4 +1,4 @@
-import { lchown, lstat, readdir, chmod } from 'node:fs/promises';
+import { chmod, lchown, lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const READ_WRITE = 0o660;
@@ -10,7 +10,11 @@ const SETGID = 0o2000;
  * Gives a volume to the pod's fsGroup: the group owns every file and may do what the owner may; directories pass the group
  * on. With the policy OnRootMismatch nothing is touched if the root is right already.
  */
-export async function setVolumeOwnership(root: string, group: number, options: { readOnly: boolean; policy?: string }): Promise<void> {
+export async function setVolumeOwnership(
+  root: string,
+  group: number,
+  options: { readOnly: boolean; policy?: string },
+): Promise<void> {
   const mask = options.readOnly ? READ_ONLY : READ_WRITE;
   if (options.policy === 'OnRootMismatch') {
     const stat = await lstat(root);

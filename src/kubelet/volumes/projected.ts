@@ -27,7 +27,8 @@ export function createProjectedDriver(sources: ProjectedSources): VolumeDriver {
       const { sources: projections = [], defaultMode = DEFAULT_MODE } = context.spec.volume.projected ?? {};
       const payload = new Map<string, PayloadFile>();
       for (const projection of projections) {
-        for (const [path, file] of await filesOf(context.pod, projection, defaultMode, sources)) payload.set(path, file);
+        for (const [path, file] of await filesOf(context.pod, projection, defaultMode, sources))
+          payload.set(path, file);
       }
       await mountMemory(context.path);
       return await writeFileVolume(context, payload);
@@ -36,7 +37,12 @@ export function createProjectedDriver(sources: ProjectedSources): VolumeDriver {
   };
 }
 
-async function filesOf(pod: Pod, projection: VolumeProjection, mode: number, sources: ProjectedSources): Promise<Map<string, PayloadFile>> {
+async function filesOf(
+  pod: Pod,
+  projection: VolumeProjection,
+  mode: number,
+  sources: ProjectedSources,
+): Promise<Map<string, PayloadFile>> {
   const namespace = pod.metadata.namespace ?? 'default';
   const { configMap, secret, downwardAPI, serviceAccountToken } = projection;
   if (configMap) {
@@ -56,9 +62,12 @@ async function filesOf(pod: Pod, projection: VolumeProjection, mode: number, sou
     const uid = commonUser(pod);
     // With one user or a group to read it, nobody else gets to see the token.
     const own = uid !== undefined || pod.spec.securityContext?.fsGroup !== undefined;
-    return new Map([[path, { data: Buffer.from(token), mode: own ? 0o600 : mode, ...(uid === undefined ? {} : { uid }) }]]);
+    return new Map([
+      [path, { data: Buffer.from(token), mode: own ? 0o600 : mode, ...(uid === undefined ? {} : { uid }) }],
+    ]);
   }
-  if (projection.clusterTrustBundle) throw new Error('ClusterTrustBundle projection is not supported in static kubelet mode');
+  if (projection.clusterTrustBundle)
+    throw new Error('ClusterTrustBundle projection is not supported in static kubelet mode');
   if (projection.podCertificate) throw new Error('PodCertificate projection is not supported by this kubelet');
   return new Map();
 }
@@ -74,6 +83,8 @@ async function unlessOptional<T>(fetch: () => Promise<T>, optional: boolean): Pr
 
 /** The user that all containers run as, if the pod says so for all. */
 function commonUser(pod: Pod): number | undefined {
-  const users = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map((container) => effectiveSecurityContext(pod, container).runAsUser);
+  const users = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map(
+    (container) => effectiveSecurityContext(pod, container).runAsUser,
+  );
   return users.every((user) => user === users[0]) ? users[0] : undefined;
 }

@@ -13,7 +13,9 @@ export function createSecretDriver(config: ConfigSource): VolumeDriver {
     supports: ({ volume }) => volume.secret !== undefined,
     async setUp(context) {
       const { secretName = '', items, defaultMode = DEFAULT_MODE, optional = false } = context.spec.volume.secret ?? {};
-      let secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: secretName } } as Awaited<ReturnType<ConfigSource['secret']>>;
+      let secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: secretName } } as Awaited<
+        ReturnType<ConfigSource['secret']>
+      >;
       try {
         secret = await config.secret(context.pod.metadata.namespace ?? 'default', secretName);
       } catch (error) {

@@ -16,7 +16,8 @@ export async function bindSubPath(volumePath: string, subPath: string, target: s
   const root = await realpath(volumePath);
   await makeDirectories(root, subPath);
   const source = await realpath(join(root, subPath));
-  if (source !== root && !source.startsWith(`${root}/`)) throw new Error(`subpath "${join(volumePath, subPath)}" not within volume path "${volumePath}"`);
+  if (source !== root && !source.startsWith(`${root}/`))
+    throw new Error(`subpath "${join(volumePath, subPath)}" not within volume path "${volumePath}"`);
   const handle = await openBelow(root, source.slice(root.length).split('/').filter(Boolean));
   try {
     const { isDirectory } = await handle.stat().then((stat) => ({ isDirectory: stat.isDirectory() }));
@@ -58,7 +59,8 @@ async function makeDirectories(root: string, subPath: string): Promise<void> {
     const there = await lstat(path).catch(() => undefined);
     if (there?.isSymbolicLink()) {
       path = await realpath(path);
-      if (path !== root && !path.startsWith(`${root}/`)) throw new Error(`subpath "${subPath}" not within volume path "${root}"`);
+      if (path !== root && !path.startsWith(`${root}/`))
+        throw new Error(`subpath "${subPath}" not within volume path "${root}"`);
     } else if (!there) {
       await mkdir(path);
       await chmod(path, mode);

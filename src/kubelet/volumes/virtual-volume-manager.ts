@@ -9,14 +9,21 @@ import { type MountedVolume, VolumeError, type VolumeManager } from './volume-ma
 const RETRY_MS = 1000;
 
 /** For a runtime without processes: makes no files, but what volumes refer to must be there all the same. */
-export function createVirtualVolumeManager({ client, config }: { client: Client; config: ConfigSource }): VolumeManager {
+export function createVirtualVolumeManager({
+  client,
+  config,
+}: {
+  client: Client;
+  config: ConfigSource;
+}): VolumeManager {
   async function check(pod: Pod, volume: Volume): Promise<void> {
     const namespace = pod.metadata.namespace ?? 'default';
     const { configMap, secret, projected } = volume;
     if (configMap && !configMap.optional) await config.configMap(namespace, configMap.name ?? '');
     if (secret && !secret.optional) await config.secret(namespace, secret.secretName ?? '');
     for (const source of projected?.sources ?? []) {
-      if (source.configMap && !source.configMap.optional) await config.configMap(namespace, source.configMap.name ?? '');
+      if (source.configMap && !source.configMap.optional)
+        await config.configMap(namespace, source.configMap.name ?? '');
       if (source.secret && !source.secret.optional) await config.secret(namespace, source.secret.name ?? '');
     }
     if (volume.persistentVolumeClaim || volume.ephemeral) await resolveClaim(client, pod, volume);
@@ -33,7 +40,10 @@ export function createVirtualVolumeManager({ client, config }: { client: Client;
             if (signal.aborted) return;
             onFailure(volume.name, messageOf(error));
             const wait = isStatusError(error, 'NotFound') ? RETRY_MS : RETRY_MS * 5;
-            throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(error)}`, Date.now() + wait);
+            throw new VolumeError(
+              `MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(error)}`,
+              Date.now() + wait,
+            );
           }
         }),
       );

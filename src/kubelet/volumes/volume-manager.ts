@@ -5,7 +5,13 @@ import type { Client } from '../../client/client.ts';
 import { messageOf } from '../containers/container-error.ts';
 import { removeUnmounted } from './mounts.ts';
 import { resolveClaim } from './persistent-volume-claim.ts';
-import { escapeDriverName, unescapeDriverName, type VolumeContext, type VolumeDriver, type VolumeSpec } from './volume-driver.ts';
+import {
+  escapeDriverName,
+  unescapeDriverName,
+  type VolumeContext,
+  type VolumeDriver,
+  type VolumeSpec,
+} from './volume-driver.ts';
 
 export interface MountedVolume {
   readonly name: string;
@@ -65,7 +71,11 @@ export function createVolumeManager({ client, podsDir, drivers, now = Date.now }
     const spec = await specOf(pod, volume);
     const driver = drivers.find((candidate) => candidate.supports(spec));
     if (!driver) throw new Error('no volume plugin matched');
-    const path = join(volumesDir(uid), escapeDriverName(driver.name), spec.persistentVolume?.metadata.name ?? volume.name);
+    const path = join(
+      volumesDir(uid),
+      escapeDriverName(driver.name),
+      spec.persistentVolume?.metadata.name ?? volume.name,
+    );
     await mkdir(join(volumesDir(uid), escapeDriverName(driver.name)), { recursive: true, mode: 0o750 });
     const context: VolumeContext = { pod, spec, path, fsGroup: pod.spec.securityContext?.fsGroup, signal };
     const hostPath = await driver.setUp(context);

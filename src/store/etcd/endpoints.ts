@@ -1,5 +1,8 @@
 import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
+import * as grpc from '@grpc/grpc-js';
+import { fromJSON } from '@grpc/proto-loader';
 import { CodedError } from '../../apimachinery/coded-error.ts';
+import descriptor from './rpc.json' with { type: 'json' };
 
 export interface EtcdTls {
   /** PEM. */
@@ -8,8 +11,7 @@ export interface EtcdTls {
   readonly key?: Uint8Array;
 }
 
-type Grpc = typeof import('@grpc/grpc-js');
-type Client = InstanceType<ReturnType<Grpc['makeGenericClientConstructor']>>;
+type Client = InstanceType<ReturnType<typeof grpc.makeGenericClientConstructor>>;
 export type ServiceName = 'KV' | 'Watch' | 'Lease';
 
 const READY_TIMEOUT_MS = 2000;
@@ -29,13 +31,8 @@ export class Endpoints {
     this.#members = members;
   }
 
-  static async open(endpoints: readonly string[], tls: EtcdTls | undefined): Promise<Endpoints> {
-    const [grpc, loader, { default: descriptor }] = await Promise.all([
-      import('@grpc/grpc-js'),
-      import('@grpc/proto-loader'),
-      import('./rpc.json', { with: { type: 'json' } }),
-    ]);
-    const definition = loader.fromJSON(descriptor as Parameters<typeof loader.fromJSON>[0], {
+  static open(endpoints: readonly string[], tls: EtcdTls | undefined): Endpoints {
+    const definition = fromJSON(descriptor as unknown as Parameters<typeof fromJSON>[0], {
       longs: String,
       enums: String,
       defaults: true,

@@ -15,7 +15,7 @@ import {
   type WatchRequest,
 } from '../store.ts';
 import { checkTransaction } from '../transaction-check.ts';
-import { Endpoints, type EtcdTls } from './endpoints.ts';
+import type { Endpoints, EtcdTls } from './endpoints.ts';
 import { EtcdWatch } from './etcd-watch.ts';
 import { KeySpace } from './key-space.ts';
 import type { LeaseResponse, RangeResponse, TxnResponse } from './messages.ts';
@@ -33,7 +33,9 @@ const PROGRESS_AFTER_MS = 100;
 
 /** Throws CodedError ETCD_UNREACHABLE. */
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
-  const endpoints = await Endpoints.open(options.endpoints, options.tls);
+  // gRPC takes a while to load.
+  const { Endpoints } = await import('./endpoints.ts');
+  const endpoints = Endpoints.open(options.endpoints, options.tls);
   const store = new EtcdStore(endpoints, new KeySpace(options.prefix ?? ''));
   try {
     await store.revision();

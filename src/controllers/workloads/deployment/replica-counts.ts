@@ -3,9 +3,11 @@ import type { Deployment, ReplicaSet } from '../../../api/types/apps.v1.gen.ts';
 export const DESIRED_REPLICAS = 'deployment.kubernetes.io/desired-replicas';
 export const MAX_REPLICAS = 'deployment.kubernetes.io/max-replicas';
 
-export const isRollingUpdate = (deployment: Deployment) => (deployment.spec.strategy?.type ?? 'RollingUpdate') === 'RollingUpdate';
+export const isRollingUpdate = (deployment: Deployment) =>
+  (deployment.spec.strategy?.type ?? 'RollingUpdate') === 'RollingUpdate';
 export const replicasOf = (object: { readonly spec: { readonly replicas?: number } }) => object.spec.replicas ?? 1;
-export const sum = (sets: readonly ReplicaSet[], count: (set: ReplicaSet) => number | undefined) => sets.reduce((total, set) => total + (count(set) ?? 0), 0);
+export const sum = (sets: readonly ReplicaSet[], count: (set: ReplicaSet) => number | undefined) =>
+  sets.reduce((total, set) => total + (count(set) ?? 0), 0);
 export const specReplicas = (sets: readonly ReplicaSet[]) => sum(sets, replicasOf);
 export const availableReplicas = (sets: readonly ReplicaSet[]) => sum(sets, (set) => set.status?.availableReplicas);
 
@@ -16,7 +18,9 @@ export function rollingLimits(deployment: Deployment): { maxSurge: number; maxUn
   const { maxSurge = '25%', maxUnavailable = '25%' } = deployment.spec.strategy?.rollingUpdate ?? {};
   const surge = resolve(maxSurge, replicas, Math.ceil);
   const unavailable = resolve(maxUnavailable, replicas, Math.floor);
-  return surge === 0 && unavailable === 0 ? { maxSurge: 0, maxUnavailable: 1 } : { maxSurge: surge, maxUnavailable: Math.min(unavailable, replicas) };
+  return surge === 0 && unavailable === 0
+    ? { maxSurge: 0, maxUnavailable: 1 }
+    : { maxSurge: surge, maxUnavailable: Math.min(unavailable, replicas) };
 }
 
 /** How many replicas the new set of a rollout may have now. */

@@ -1,10 +1,18 @@
-import { isStatusError } from '../../../apimachinery/status-error.ts';
 import type { Deployment, ReplicaSet } from '../../../api/types/apps.v1.gen.ts';
 import type { Pod } from '../../../api/types/core.v1.gen.ts';
+import { isStatusError } from '../../../apimachinery/status-error.ts';
 import { ReplicaSets } from '../../../client/resource-types.gen.ts';
 import { isPodTerminal } from '../../pod-state.ts';
 import type { ControllerContext, OwnWrites } from '../../runtime/index.ts';
-import { availableReplicas, DESIRED_REPLICAS, isRollingUpdate, MAX_REPLICAS, newReplicaSetSize, replicasOf, rollingLimits, specReplicas } from './replica-counts.ts';
+import {
+  DESIRED_REPLICAS,
+  isRollingUpdate,
+  MAX_REPLICAS,
+  newReplicaSetSize,
+  replicasOf,
+  rollingLimits,
+  specReplicas,
+} from './replica-counts.ts';
 
 /** Changes sizes of a Deployment's ReplicaSets, one Deployment at a time. Counts on sets as they were read. */
 export class Rollout {
@@ -27,18 +35,31 @@ export class Rollout {
       [MAX_REPLICAS]: String(replicasOf(deployment) + rollingLimits(deployment).maxSurge),
     };
     const old = replicasOf(set);
-    const annotated = set.metadata.annotations?.[DESIRED_REPLICAS] === annotations[DESIRED_REPLICAS] && set.metadata.annotations?.[MAX_REPLICAS] === annotations[MAX_REPLICAS];
+    const annotated =
+      set.metadata.annotations?.[DESIRED_REPLICAS] === annotations[DESIRED_REPLICAS] &&
+      set.metadata.annotations?.[MAX_REPLICAS] === annotations[MAX_REPLICAS];
     if (old === size && annotated) return false;
-    const updated = await this.#context.client.for(ReplicaSets).update({ ...set, metadata: { ...set.metadata, annotations }, spec: { ...set.spec, replicas: size } });
+    const updated = await this.#context.client
+      .for(ReplicaSets)
+      .update({ ...set, metadata: { ...set.metadata, annotations }, spec: { ...set.spec, replicas: size } });
     this.#writes.wrote(`${deployment.metadata.namespace}/${deployment.metadata.name}`, updated);
     if (old !== size) {
-      this.#context.events.event(deployment, 'Normal', 'ScalingReplicaSet', `Scaled ${size > old ? 'up' : 'down'} replica set ${set.metadata.name} from ${old} to ${size}`);
+      this.#context.events.event(
+        deployment,
+        'Normal',
+        'ScalingReplicaSet',
+        `Scaled ${size > old ? 'up' : 'down'} replica set ${set.metadata.name} from ${old} to ${size}`,
+      );
     }
     return old !== size;
   }
 
   /** All old pods go before the first new one comes. */
-  async recreate(newSet: ReplicaSet | undefined, old: readonly ReplicaSet[], podsOf: (set: ReplicaSet) => readonly Pod[]): Promise<boolean> {
+  async recreate(
+    newSet: ReplicaSet | undefined,
+    old: readonly ReplicaSet[],
+    podsOf: (set: ReplicaSet) => readonly Pod[],
+  ): Promise<boolean> {
     let scaledDown = false;
     for (const set of old) if (replicasOf(set) > 0) scaledDown = (await this.scale(set, 0)) || scaledDown;
     if (scaledDown) return true;
@@ -49,7 +70,10 @@ export class Rollout {
   /** One step of a rolling update: up as far as the surge allows, else down as far as availability allows. */
   async roll(newSet: ReplicaSet, old: readonly ReplicaSet[]): Promise<boolean> {
     const all = [newSet, ...old];
-    const size = replicasOf(newSet) > replicasOf(this.#deployment) ? replicasOf(this.#deployment) : newReplicaSetSize(this.#deployment, all, newSet);
+    const size =
+      replicasOf(newSet) > replicasOf(this.#deployment)
+        ? replicasOf(this.#deployment)
+        : newReplicaSetSize(this.#deployment, all, newSet);
     if (await this.scale(newSet, size)) return true;
     return this.#scaleDownOld(newSet, old);
   }
@@ -62,14 +86,19 @@ export class Rollout {
     if (room <= 0) return false;
     // Unhealthy old pods first: they help nobody, and a rollout over a broken revision would block on them.
     const sizes = new Map(old.map((set) => [set, replicasOf(set)]));
-    const oldestFirst = [...old].sort((a, b) => (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? ''));
+    const oldestFirst = [...old].sort((a, b) =>
+      (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? ''),
+    );
     for (const set of oldestFirst) {
       const unhealthy = Math.min(room, sizes.get(set)! - (set.status?.availableReplicas ?? 0));
       if (unhealthy <= 0) continue;
       sizes.set(set, sizes.get(set)! - unhealthy);
       room -= unhealthy;
     }
-    let spare = availableReplicas([newSet, ...old]) - minAvailable;
+    // A set that was just scaled down may still count pods that are about to go.
+    const availableOf = (set: ReplicaSet) =>
+      Math.min(set.status?.availableReplicas ?? 0, sizes.get(set) ?? replicasOf(set));
+    let spare = [newSet, ...old].reduce((total, set) => total + availableOf(set), 0) - minAvailable;
     for (const set of oldestFirst) {
       const cut = Math.min(spare, sizes.get(set)!);
       if (cut <= 0) continue;
@@ -94,7 +123,11 @@ export class Rollout {
       if (only) await this.scale(only, replicasOf(deployment));
       return;
     }
-    if (newSet && (newSet.status?.availableReplicas ?? 0) === replicasOf(deployment) && replicasOf(newSet) === replicasOf(deployment)) {
+    if (
+      newSet &&
+      (newSet.status?.availableReplicas ?? 0) === replicasOf(deployment) &&
+      replicasOf(newSet) === replicasOf(deployment)
+    ) {
       for (const set of old) if (replicasOf(set) > 0) await this.scale(set, 0);
       return;
     }
@@ -102,7 +135,11 @@ export class Rollout {
     const allowed = replicasOf(deployment) > 0 ? replicasOf(deployment) + rollingLimits(deployment).maxSurge : 0;
     let toAdd = allowed - specReplicas(active);
     const direction = Math.sign(toAdd);
-    const bySize = [...active].sort((a, b) => replicasOf(b) - replicasOf(a) || direction * (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''));
+    const bySize = [...active].sort(
+      (a, b) =>
+        replicasOf(b) - replicasOf(a) ||
+        direction * (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''),
+    );
     const sizes = new Map<ReplicaSet, number>();
     for (const set of bySize) {
       const share = toAdd === 0 ? 0 : clampToward(proportion(set, deployment, allowed), toAdd);
@@ -124,13 +161,23 @@ export function isScalingEvent(deployment: Deployment, sets: readonly ReplicaSet
 }
 
 /** Deletes the oldest sets without replicas beyond `revisionHistoryLimit`. */
-export async function cleanupHistory(context: ControllerContext, deployment: Deployment, old: readonly ReplicaSet[], revisionOf: (set: ReplicaSet) => number): Promise<void> {
+export async function cleanupHistory(
+  context: ControllerContext,
+  deployment: Deployment,
+  old: readonly ReplicaSet[],
+  revisionOf: (set: ReplicaSet) => number,
+): Promise<void> {
   const limit = deployment.spec.revisionHistoryLimit ?? 10;
   const removable = old.filter((set) => !set.metadata.deletionTimestamp);
   const excess = removable.length - limit;
   if (excess <= 0) return;
   for (const set of [...removable].sort((a, b) => revisionOf(a) - revisionOf(b)).slice(0, excess)) {
-    if ((set.status?.replicas ?? 0) !== 0 || replicasOf(set) !== 0 || (set.metadata.generation ?? 0) > (set.status?.observedGeneration ?? 0)) continue;
+    if (
+      (set.status?.replicas ?? 0) !== 0 ||
+      replicasOf(set) !== 0 ||
+      (set.metadata.generation ?? 0) > (set.status?.observedGeneration ?? 0)
+    )
+      continue;
     try {
       await context.client.for(ReplicaSets).delete({ name: set.metadata.name, namespace: set.metadata.namespace! });
     } catch (error) {
@@ -151,5 +198,7 @@ function clampToward(share: number, left: number): number {
 }
 
 function latest(sets: readonly ReplicaSet[]): ReplicaSet | undefined {
-  return [...sets].sort((a, b) => (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''))[0];
+  return [...sets].sort((a, b) =>
+    (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''),
+  )[0];
 }

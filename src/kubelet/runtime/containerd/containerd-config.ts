@@ -71,7 +71,10 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
 /** Whether the kernel enforces AppArmor and its parser is there to load profiles. */
 export function apparmorAvailable(): boolean {
   try {
-    return readFileSync('/sys/module/apparmor/parameters/enabled', 'utf8').startsWith('Y') && existsSync('/sbin/apparmor_parser');
+    return (
+      readFileSync('/sys/module/apparmor/parameters/enabled', 'utf8').startsWith('Y') &&
+      existsSync('/sbin/apparmor_parser')
+    );
   } catch {
     return false;
   }

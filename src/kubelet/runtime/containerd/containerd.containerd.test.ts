@@ -40,7 +40,11 @@ describe.skipIf(skip)(`a containerd of our own${skip ? ` (skipped: ${skip})` : '
     const runtime = await createContainerdRuntime({ endpoint: anew.endpoint, logger: silentLogger, pauseImage: true });
     const second = await startKubelet({ runtime, dataDir: node.dataDir, api: k.api });
     await new Promise((resolve) => setTimeout(resolve, 1500));
-    expect(second.pod('p').status).toMatchObject({ phase: 'Running', podIP: before.status?.podIP, containerStatuses: [{ restartCount: 0, containerID: before.status?.containerStatuses?.[0]?.containerID }] });
+    expect(second.pod('p').status).toMatchObject({
+      phase: 'Running',
+      podIP: before.status?.podIP,
+      containerStatuses: [{ restartCount: 0, containerID: before.status?.containerStatuses?.[0]?.containerID }],
+    });
     second.delete('p', 0);
     await second.gone('p');
     await second.kubelet.stop();
@@ -49,7 +53,11 @@ describe.skipIf(skip)(`a containerd of our own${skip ? ` (skipped: ${skip})` : '
   }, 40_000);
 
   it('loads image archives without a network', async () => {
-    const spec = { ref: 'localhost:5000/loaded:1', layers: [busyboxFiles(), [{ path: 'hello', content: 'hi' }]], gzip: true };
+    const spec = {
+      ref: 'localhost:5000/loaded:1',
+      layers: [busyboxFiles(), [{ path: 'hello', content: 'hi' }]],
+      gzip: true,
+    };
     const file = join(temporary, 'image.tar.gz');
     writeFileSync(file, gzipSync(await buildImageTar(spec)));
     const { endpoint } = (await findContainerd(node.dataDir))!;
@@ -58,7 +66,9 @@ describe.skipIf(skip)(`a containerd of our own${skip ? ` (skipped: ${skip})` : '
     expect(await importer.importArchive(file)).toEqual(['localhost:5000/loaded:1']);
     importer.close();
     const runtime = await createContainerdRuntime({ endpoint, logger: silentLogger, pauseImage: true });
-    await expect.poll(async () => (await runtime.images.status('localhost:5000/loaded:1'))?.repoTags).toEqual(['localhost:5000/loaded:1']);
+    await expect
+      .poll(async () => (await runtime.images.status('localhost:5000/loaded:1'))?.repoTags)
+      .toEqual(['localhost:5000/loaded:1']);
     await runtime.close();
   }, 20_000);
 
@@ -74,7 +84,11 @@ describe.skipIf(skip)(`a containerd of our own${skip ? ` (skipped: ${skip})` : '
       const digest = reference === '1' ? image.manifest.digest : (reference ?? '');
       const blob = image.blobs.get(digest);
       if (!blob) return void response.writeHead(404).end();
-      response.writeHead(200, { 'Content-Type': kind === 'manifests' ? image.manifest.mediaType : 'application/octet-stream', 'Docker-Content-Digest': digest, 'Content-Length': blob.byteLength });
+      response.writeHead(200, {
+        'Content-Type': kind === 'manifests' ? image.manifest.mediaType : 'application/octet-stream',
+        'Docker-Content-Digest': digest,
+        'Content-Length': blob.byteLength,
+      });
       response.end(request.method === 'HEAD' ? undefined : blob);
     });
     await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve));
@@ -83,14 +97,36 @@ describe.skipIf(skip)(`a containerd of our own${skip ? ` (skipped: ${skip})` : '
     const runtime = await createContainerdRuntime({ endpoint, logger: silentLogger, pauseImage: true });
     const k = await startKubelet({ runtime, dataDir: node.dataDir });
     try {
-      const data = { '.dockerconfigjson': Buffer.from(JSON.stringify({ auths: { [host]: { username: 'me', password: 'secret' } } })).toString('base64') };
-      k.api.put({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'pull', namespace: 'default' }, type: 'kubernetes.io/dockerconfigjson', data } as never);
+      const data = {
+        '.dockerconfigjson': Buffer.from(
+          JSON.stringify({ auths: { [host]: { username: 'me', password: 'secret' } } }),
+        ).toString('base64'),
+      };
+      k.api.put({
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'pull', namespace: 'default' },
+        type: 'kubernetes.io/dockerconfigjson',
+        data,
+      } as never);
       k.api.put(newPod('denied', 'true', { container: { image: `${host}/app:1` } }));
-      k.api.put(newPod('pulled', 'true', { container: { image: `${host}/app:1`, imagePullPolicy: 'Always' }, spec: { imagePullSecrets: [{ name: 'pull' }] } }));
+      k.api.put(
+        newPod('pulled', 'true', {
+          container: { image: `${host}/app:1`, imagePullPolicy: 'Always' },
+          spec: { imagePullSecrets: [{ name: 'pull' }] },
+        }),
+      );
       await k.when('denied', ({ status }) => status?.containerStatuses?.[0]?.state?.waiting?.reason === 'ErrImagePull');
       const done = await k.phase('pulled', 'Succeeded');
       expect(done.status?.containerStatuses?.[0]?.imageID).toBe(`${host}/app@${image.manifest.digest}`);
-      expect(k.events('pulled').map(({ message }) => message).find((message) => message?.startsWith('Successfully pulled'))).toMatch(/^Successfully pulled image "localhost:\d+\/app:1" in \S+ \(\S+ including waiting\)\. Image size: \d+ bytes\.$/);
+      expect(
+        k
+          .events('pulled')
+          .map(({ message }) => message)
+          .find((message) => message?.startsWith('Successfully pulled')),
+      ).toMatch(
+        /^Successfully pulled image "localhost:\d+\/app:1" in \S+ \(\S+ including waiting\)\. Image size: \d+ bytes\.$/,
+      );
     } finally {
       await k.kubelet.stop();
       await k.kubelet.removePods();

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CodedError } from '../../../apimachinery/coded-error.ts';
 import type { Logger } from '../../../apimachinery/logger.ts';
-import { apparmorAvailable, containerdToml } from './containerd-config.ts';
 import { PAUSE_IMAGE } from '../pause/pause-image.ts';
+import { apparmorAvailable, containerdToml } from './containerd-config.ts';
 import { chooseSnapshotter } from './snapshotter.ts';
 
 /** The longest path a unix socket may have, less what containerd appends. */
@@ -52,7 +52,11 @@ export async function startContainerd(options: ContainerdOptions): Promise<Conta
   const pidFile = join(home, 'containerd.pid');
   const cniConfDir = options.cniConfDir ?? join(dataDir, 'cni', 'net.d');
   const certsDir = join(home, 'certs.d');
-  const [binary, cniBinDir] = await Promise.all([findBinary('containerd'), options.cniBinDir ?? findCniBinDir(), findBinary('runc')]);
+  const [binary, cniBinDir] = await Promise.all([
+    findBinary('containerd'),
+    options.cniBinDir ?? findCniBinDir(),
+    findBinary('runc'),
+  ]);
   await mkdir(home, { recursive: true, mode: 0o711 });
   await Promise.all([root, state, cniConfDir, certsDir].map((path) => mkdir(path, { recursive: true })));
 
@@ -61,7 +65,17 @@ export async function startContainerd(options: ContainerdOptions): Promise<Conta
   const known = /^ {4}snapshotter = "(overlayfs|native)"$/m.exec(old)?.[1] as 'overlayfs' | 'native' | undefined;
   // A changed snapshotter would hide the images there are, so the first choice stays.
   const snapshotter = known ?? (await chooseSnapshotter(root));
-  const config = containerdToml({ root, state, socket, cniConfDir, cniBinDir, certsDir, sandboxImage: PAUSE_IMAGE, snapshotter, apparmor: apparmorAvailable() });
+  const config = containerdToml({
+    root,
+    state,
+    socket,
+    cniConfDir,
+    cniBinDir,
+    certsDir,
+    sandboxImage: PAUSE_IMAGE,
+    snapshotter,
+    apparmor: apparmorAvailable(),
+  });
 
   const result = (pid: number, adopted: boolean): Containerd => ({
     endpoint: `unix://${socket}`,
@@ -95,7 +109,9 @@ export async function startContainerd(options: ContainerdOptions): Promise<Conta
 }
 
 /** The pid of the containerd that `dataDir` owns, if it runs: for `k8ts down` after a crash. */
-export async function findContainerd(dataDir: string): Promise<{ pid: number; endpoint: string; stop(): Promise<void> } | undefined> {
+export async function findContainerd(
+  dataDir: string,
+): Promise<{ pid: number; endpoint: string; stop(): Promise<void> } | undefined> {
   const home = join(dataDir, 'containerd');
   const configFile = join(home, 'config.toml');
   const pidFile = join(home, 'containerd.pid');
@@ -113,7 +129,13 @@ export function stateDir(home: string): string {
 }
 
 async function findBinary(name: string): Promise<string> {
-  for (const directory of [...(process.env.PATH ?? '').split(':'), '/usr/local/bin', '/usr/bin', '/usr/sbin', '/usr/local/sbin']) {
+  for (const directory of [
+    ...(process.env.PATH ?? '').split(':'),
+    '/usr/local/bin',
+    '/usr/bin',
+    '/usr/sbin',
+    '/usr/local/sbin',
+  ]) {
     if (directory === '') continue;
     const path = join(directory, name);
     if (await isExecutable(path)) return path;
@@ -126,8 +148,13 @@ async function findBinary(name: string): Promise<string> {
 }
 
 async function findCniBinDir(): Promise<string> {
-  for (const directory of ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni']) if (await isExecutable(join(directory, 'loopback'))) return directory;
-  throw new CodedError('CNI_PLUGINS_MISSING', 'the CNI plugins are not installed on this machine', 'Install them (Debian, Ubuntu: apt-get install containernetworking-plugins), or use --runtime simulated.');
+  for (const directory of ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni'])
+    if (await isExecutable(join(directory, 'loopback'))) return directory;
+  throw new CodedError(
+    'CNI_PLUGINS_MISSING',
+    'the CNI plugins are not installed on this machine',
+    'Install them (Debian, Ubuntu: apt-get install containernetworking-plugins), or use --runtime simulated.',
+  );
 }
 
 function isExecutable(path: string): Promise<boolean> {
@@ -140,7 +167,11 @@ function isExecutable(path: string): Promise<boolean> {
 async function spawnDetached(binary: string, configFile: string, logFile: string): Promise<number> {
   const log = await open(logFile, 'a', 0o600);
   try {
-    const child = spawn(binary, ['--config', configFile], { detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/' });
+    const child = spawn(binary, ['--config', configFile], {
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+      cwd: '/',
+    });
     const pid = await new Promise<number>((resolve, reject) => {
       child.once('error', reject);
       child.once('spawn', () => resolve(child.pid as number));
@@ -152,13 +183,22 @@ async function spawnDetached(binary: string, configFile: string, logFile: string
   }
 }
 
-async function whenListening(socket: string, pid: number, home: string, signal: AbortSignal | undefined): Promise<void> {
+async function whenListening(
+  socket: string,
+  pid: number,
+  home: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (!(await connects(socket))) {
     signal?.throwIfAborted();
     if (!isAlive(pid) || Date.now() > deadline) {
       const why = await lastErrorLine(join(home, 'containerd.log'));
-      throw new CodedError('CONTAINERD_FAILED', `containerd ${isAlive(pid) ? 'did not listen in time' : 'ended while it started'}${why ? `: ${why}` : ''}`, `See ${join(home, 'containerd.log')}.`);
+      throw new CodedError(
+        'CONTAINERD_FAILED',
+        `containerd ${isAlive(pid) ? 'did not listen in time' : 'ended while it started'}${why ? `: ${why}` : ''}`,
+        `See ${join(home, 'containerd.log')}.`,
+      );
     }
     await delay(10);
   }

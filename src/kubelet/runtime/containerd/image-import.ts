@@ -1,8 +1,8 @@
 import type { Metadata } from '@grpc/grpc-js';
+import { type GrpcService, openGrpcChannel, toRuntimeError } from '../cri/grpc-channel.ts';
 import type { ArchiveBlob } from '../images/archive.ts';
 import type { BuiltImage } from '../images/image-tar.ts';
 import type { Descriptor } from '../images/oci.ts';
-import { type GrpcService, openGrpcChannel, toRuntimeError } from '../cri/grpc-channel.ts';
 import { isRuntimeError, RuntimeError } from '../runtime-error.ts';
 
 /** containerd's own namespace for Kubernetes: what CRI sees. */
@@ -51,7 +51,17 @@ export async function createImageImporter(endpoint: string): Promise<ImageImport
           yield image.blobs.get(descriptor.digest) ?? new Uint8Array();
         },
       });
-      await store([...children.map((child) => blob(child, [])), blob(image.manifest, children.map(({ digest }) => digest))], [image.ref], image.manifest);
+      await store(
+        [
+          ...children.map((child) => blob(child, [])),
+          blob(
+            image.manifest,
+            children.map(({ digest }) => digest),
+          ),
+        ],
+        [image.ref],
+        image.manifest,
+      );
     },
     async importArchive(file) {
       const { openImageArchive } = await import('../images/archive.ts');
@@ -96,7 +106,9 @@ interface WriteResponse {
 /** Streams one blob in and commits it under its digest. A blob that is there already is left as it is. */
 async function writeBlob(content: GrpcService, blob: ArchiveBlob, lease: string): Promise<void> {
   const { digest, size } = blob.descriptor;
-  const labels = Object.fromEntries(blob.references.map((reference, i) => [`containerd.io/gc.ref.content.${i}`, reference]));
+  const labels = Object.fromEntries(
+    blob.references.map((reference, i) => [`containerd.io/gc.ref.content.${i}`, reference]),
+  );
   const metadata = content.metadata();
   metadata.set('containerd-lease', lease);
   const call = (content.raw.Write as (metadata: Metadata) => WriteCall).call(content.raw, metadata);

@@ -9,10 +9,19 @@ const run = promisify(execFile);
 export async function chooseSnapshotter(root: string): Promise<'overlayfs' | 'native'> {
   await mkdir(root, { recursive: true });
   const directory = await mkdtemp(join(root, '.overlay-'));
-  const [lower, upper, work, merged] = ['lower', 'upper', 'work', 'merged'].map((name) => join(directory, name)) as [string, string, string, string];
+  const [lower, upper, work, merged] = ['lower', 'upper', 'work', 'merged'].map((name) => join(directory, name)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
   try {
     await Promise.all([lower, upper, work, merged].map((path) => mkdir(path)));
-    await run('mount', ['-t', 'overlay', 'overlay', '-o', `lowerdir=${lower},upperdir=${upper},workdir=${work}`, merged], { timeout: 5000 });
+    await run(
+      'mount',
+      ['-t', 'overlay', 'overlay', '-o', `lowerdir=${lower},upperdir=${upper},workdir=${work}`, merged],
+      { timeout: 5000 },
+    );
     await run('umount', [merged], { timeout: 5000 });
     return 'overlayfs';
   } catch {

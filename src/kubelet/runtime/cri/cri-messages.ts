@@ -1,4 +1,3 @@
-import type { LinuxContainerResources } from '../sandbox-config.ts';
 import type {
   ContainerState,
   ContainerStats,
@@ -8,13 +7,19 @@ import type {
   RuntimeContainerStatus,
   RuntimeImage,
 } from '../container-runtime.ts';
+import type { LinuxContainerResources } from '../sandbox-config.ts';
 
 /** CRI answers as proto-loader gives them: defaults filled in, enums as names, int64 as numbers, absent messages as null. */
 type StringMap = Readonly<Record<string, string>>;
 
 export interface CriSandbox {
   readonly id: string;
-  readonly metadata: { readonly name: string; readonly uid: string; readonly namespace: string; readonly attempt: number };
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    readonly namespace: string;
+    readonly attempt: number;
+  };
   readonly state: string;
   readonly createdAt: number;
   readonly labels: StringMap;
@@ -53,7 +58,13 @@ export interface CriContainerStatus extends Omit<CriContainer, 'podSandboxId'> {
   readonly logPath: string;
   readonly mounts: readonly { readonly containerPath: string; readonly hostPath: string; readonly readonly: boolean }[];
   readonly resources: { readonly linux: LinuxContainerResources | null } | null;
-  readonly user: { readonly linux: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] } | null } | null;
+  readonly user: {
+    readonly linux: {
+      readonly uid: number;
+      readonly gid: number;
+      readonly supplementalGroups: readonly number[];
+    } | null;
+  } | null;
 }
 
 export interface CriImage {
@@ -70,7 +81,11 @@ interface UInt64 {
 }
 
 export interface CriContainerStats {
-  readonly attributes: { readonly id: string; readonly metadata: { readonly name: string } | null; readonly labels: StringMap };
+  readonly attributes: {
+    readonly id: string;
+    readonly metadata: { readonly name: string } | null;
+    readonly labels: StringMap;
+  };
   readonly cpu: { readonly timestamp: number; readonly usageCoreNanoSeconds: UInt64 | null } | null;
   readonly memory: {
     readonly timestamp: number;

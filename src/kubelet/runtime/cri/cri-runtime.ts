@@ -53,11 +53,18 @@ export async function createCriRuntime({ endpoint }: CriRuntimeOptions): Promise
     streaming: streamingOf(runtime),
     stats: statsOf(runtime),
     async info() {
-      const answer = await runtime.call<{ runtimeName: string; runtimeVersion: string; runtimeApiVersion: string }>('Version', {}, QUICK_MS);
+      const answer = await runtime.call<{ runtimeName: string; runtimeVersion: string; runtimeApiVersion: string }>(
+        'Version',
+        {},
+        QUICK_MS,
+      );
       return { name: answer.runtimeName, version: answer.runtimeVersion, apiVersion: answer.runtimeApiVersion };
     },
     async status() {
-      const answer = await runtime.call<{ status: { conditions: RuntimeCondition[] } | null; runtimeHandlers: { name: string }[] }>('Status', {}, QUICK_MS);
+      const answer = await runtime.call<{
+        status: { conditions: RuntimeCondition[] } | null;
+        runtimeHandlers: { name: string }[];
+      }>('Status', {}, QUICK_MS);
       return { conditions: answer.status?.conditions ?? [], handlers: answer.runtimeHandlers.map(({ name }) => name) };
     },
     async close() {
@@ -69,7 +76,8 @@ export async function createCriRuntime({ endpoint }: CriRuntimeOptions): Promise
 function sandboxesOf(runtime: GrpcService): PodSandboxes {
   return {
     async run(config, runtimeHandler) {
-      return (await runtime.call<{ podSandboxId: string }>('RunPodSandbox', { config, runtimeHandler }, 240_000)).podSandboxId;
+      return (await runtime.call<{ podSandboxId: string }>('RunPodSandbox', { config, runtimeHandler }, 240_000))
+        .podSandboxId;
     },
     async stop(podSandboxId) {
       await runtime.call('StopPodSandbox', { podSandboxId });
@@ -78,11 +86,19 @@ function sandboxesOf(runtime: GrpcService): PodSandboxes {
       await runtime.call('RemovePodSandbox', { podSandboxId });
     },
     async list(filter) {
-      const answer = await runtime.call<{ items: CriSandbox[] }>('ListPodSandbox', { filter: sandboxFilter(filter) }, QUICK_MS * 3);
+      const answer = await runtime.call<{ items: CriSandbox[] }>(
+        'ListPodSandbox',
+        { filter: sandboxFilter(filter) },
+        QUICK_MS * 3,
+      );
       return answer.items.map(toSandbox);
     },
     async status(podSandboxId) {
-      const answer = await runtime.call<{ status: CriSandboxStatus | null }>('PodSandboxStatus', { podSandboxId }, QUICK_MS * 3);
+      const answer = await runtime.call<{ status: CriSandboxStatus | null }>(
+        'PodSandboxStatus',
+        { podSandboxId },
+        QUICK_MS * 3,
+      );
       if (!answer.status) throw new RuntimeError('NotFound', `sandbox ${podSandboxId} has no status`);
       return toSandboxStatus(answer.status);
     },
@@ -92,7 +108,11 @@ function sandboxesOf(runtime: GrpcService): PodSandboxes {
 function containersOf(runtime: GrpcService): Containers {
   return {
     async create(podSandboxId, config, sandboxConfig) {
-      const answer = await runtime.call<{ containerId: string }>('CreateContainer', { podSandboxId, config: wireConfig(config), sandboxConfig });
+      const answer = await runtime.call<{ containerId: string }>('CreateContainer', {
+        podSandboxId,
+        config: wireConfig(config),
+        sandboxConfig,
+      });
       return answer.containerId;
     },
     async start(containerId) {
@@ -106,11 +126,19 @@ function containersOf(runtime: GrpcService): Containers {
       await runtime.call('RemoveContainer', { containerId });
     },
     async list(filter) {
-      const answer = await runtime.call<{ containers: CriContainer[] }>('ListContainers', { filter: containerFilter(filter) }, QUICK_MS * 3);
+      const answer = await runtime.call<{ containers: CriContainer[] }>(
+        'ListContainers',
+        { filter: containerFilter(filter) },
+        QUICK_MS * 3,
+      );
       return answer.containers.map(toContainer);
     },
     async status(containerId) {
-      const answer = await runtime.call<{ status: CriContainerStatus | null }>('ContainerStatus', { containerId }, QUICK_MS * 3);
+      const answer = await runtime.call<{ status: CriContainerStatus | null }>(
+        'ContainerStatus',
+        { containerId },
+        QUICK_MS * 3,
+      );
       if (!answer.status) throw new RuntimeError('NotFound', `container ${containerId} has no status`);
       return toContainerStatus(answer.status);
     },
@@ -148,7 +176,11 @@ function imagesOf(images: GrpcService): Images {
       }
     },
     async filesystems() {
-      type Usage = { fsId: { mountpoint: string } | null; usedBytes: { value: number } | null; inodesUsed: { value: number } | null };
+      type Usage = {
+        fsId: { mountpoint: string } | null;
+        usedBytes: { value: number } | null;
+        inodesUsed: { value: number } | null;
+      };
       const answer = await images.call<{ imageFilesystems: Usage[] }>('ImageFsInfo', {}, QUICK_MS * 3);
       return answer.imageFilesystems.map((usage) => ({
         mountpoint: usage.fsId?.mountpoint ?? '',

@@ -27,17 +27,41 @@ export interface GrpcChannel {
 const DEFAULT_TIMEOUT_MS = 120_000;
 /** Names of gRPC's status codes, in order. */
 const CODES = [
-  'OK', 'Canceled', 'Unknown', 'InvalidArgument', 'DeadlineExceeded', 'NotFound', 'AlreadyExists', 'PermissionDenied', 'ResourceExhausted',
-  'FailedPrecondition', 'Aborted', 'OutOfRange', 'Unimplemented', 'Internal', 'Unavailable', 'DataLoss', 'Unauthenticated',
+  'OK',
+  'Canceled',
+  'Unknown',
+  'InvalidArgument',
+  'DeadlineExceeded',
+  'NotFound',
+  'AlreadyExists',
+  'PermissionDenied',
+  'ResourceExhausted',
+  'FailedPrecondition',
+  'Aborted',
+  'OutOfRange',
+  'Unimplemented',
+  'Internal',
+  'Unavailable',
+  'DataLoss',
+  'Unauthenticated',
 ];
 
 /**
  * Opens a channel to `endpoint` (`unix:///path` or a path) with the services of a protobuf.js descriptor. Int64 fields
  * are numbers: nanosecond times lose under a microsecond, all else fits.
  */
-export async function openGrpcChannel(endpoint: string, descriptor: object, headers: Readonly<Record<string, string>> = {}): Promise<GrpcChannel> {
+export async function openGrpcChannel(
+  endpoint: string,
+  descriptor: object,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<GrpcChannel> {
   const [grpc, loader] = await Promise.all([import('@grpc/grpc-js'), import('@grpc/proto-loader')]);
-  const definition = loader.fromJSON(descriptor as Parameters<typeof loader.fromJSON>[0], { longs: Number, enums: String, defaults: true, keepCase: true });
+  const definition = loader.fromJSON(descriptor as Parameters<typeof loader.fromJSON>[0], {
+    longs: Number,
+    enums: String,
+    defaults: true,
+    keepCase: true,
+  });
   const address = grpcAddress(endpoint);
   const options = {
     'grpc.max_receive_message_length': 64 * 1024 * 1024,
@@ -79,7 +103,11 @@ export async function openGrpcChannel(endpoint: string, descriptor: object, head
           });
         },
         serverStream<R>(method: string, request: object): ClientReadableStream<R> {
-          return (raw[method] as (request: object, metadata: Metadata) => ClientReadableStream<R>).call(client, request, metadata());
+          return (raw[method] as (request: object, metadata: Metadata) => ClientReadableStream<R>).call(
+            client,
+            request,
+            metadata(),
+          );
         },
       };
     },

@@ -6,7 +6,19 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { CodedError } from '../../../apimachinery/coded-error.ts';
 import { normalizeImageName } from '../../images/image-name.ts';
-import { type Descriptor, DOCKER_MANIFEST_LIST, descriptorOf, type ImageIndex, imageArchitecture, type Manifest, OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_LAYER_GZIP, OCI_MANIFEST } from './oci.ts';
+import {
+  type Descriptor,
+  DOCKER_MANIFEST_LIST,
+  descriptorOf,
+  type ImageIndex,
+  imageArchitecture,
+  type Manifest,
+  OCI_CONFIG,
+  OCI_INDEX,
+  OCI_LAYER,
+  OCI_LAYER_GZIP,
+  OCI_MANIFEST,
+} from './oci.ts';
 
 /** A blob of an archive: small ones in memory, layers as a file to stream from. */
 export interface ArchiveBlob {
@@ -27,7 +39,9 @@ export interface ArchiveImage {
  * Opens an image archive: OCI layout or `docker save`, gzipped or not. Throws CodedError for anything else.
  * `close` removes what was unpacked.
  */
-export async function openImageArchive(file: string): Promise<{ images: readonly ArchiveImage[]; close(): Promise<void> }> {
+export async function openImageArchive(
+  file: string,
+): Promise<{ images: readonly ArchiveImage[]; close(): Promise<void> }> {
   const directory = await mkdtemp(join(tmpdir(), 'k8ts-image-'));
   const close = () => rm(directory, { recursive: true, force: true });
   try {
@@ -61,7 +75,10 @@ async function unpack(file: string, directory: string): Promise<Files> {
       const name = posix.normalize(entry.header.name).replace(/^\/+/, '');
       const { type, linkname } = entry.header;
       if ((type === 'symlink' || type === 'link') && linkname) {
-        links.push({ name, target: type === 'link' ? posix.normalize(linkname) : posix.join(posix.dirname(name), linkname) });
+        links.push({
+          name,
+          target: type === 'link' ? posix.normalize(linkname) : posix.join(posix.dirname(name), linkname),
+        });
         entry.resume();
       } else if (type === 'file' || type === 'contiguous-file') {
         const path = join(directory, String(files.size));
@@ -81,7 +98,12 @@ async function unpack(file: string, directory: string): Promise<Files> {
       }
     }
   };
-  await Promise.all([done, read().catch((cause: unknown) => Promise.reject(cause instanceof CodedError ? cause : badArchive(file, 'it is not a tar archive', cause)))]);
+  await Promise.all([
+    done,
+    read().catch((cause: unknown) =>
+      Promise.reject(cause instanceof CodedError ? cause : badArchive(file, 'it is not a tar archive', cause)),
+    ),
+  ]);
   for (const { name, target } of links) {
     const entry = files.get(target);
     if (entry) files.set(name, entry);
@@ -91,7 +113,12 @@ async function unpack(file: string, directory: string): Promise<Files> {
 
 async function isGzip(file: string): Promise<boolean> {
   const handle = await open(file).catch((cause: unknown) => {
-    throw new CodedError('IMAGE_ARCHIVE_NOT_READABLE', `the image archive ${file} can't be read`, 'Check the path and its permissions.', { cause });
+    throw new CodedError(
+      'IMAGE_ARCHIVE_NOT_READABLE',
+      `the image archive ${file} can't be read`,
+      'Check the path and its permissions.',
+      { cause },
+    );
   });
   try {
     const { buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
@@ -130,12 +157,22 @@ async function collect(file: string, files: Files, target: Descriptor): Promise<
     }
     return references.length ? [...children, fileBlob(file, files, target, references)] : undefined;
   }
-  if (target.platform && target.platform.architecture !== imageArchitecture() && target.platform.architecture !== 'unknown') return undefined;
+  if (
+    target.platform &&
+    target.platform.architecture !== imageArchitecture() &&
+    target.platform.architecture !== 'unknown'
+  )
+    return undefined;
   const manifest = await readJson<Manifest>(file, files, blobPath(target));
   const children = [manifest.config, ...manifest.layers];
   return [
     ...children.map((child) => fileBlob(file, files, child, [])),
-    fileBlob(file, files, target, children.map(({ digest }) => digest)),
+    fileBlob(
+      file,
+      files,
+      target,
+      children.map(({ digest }) => digest),
+    ),
   ];
 }
 
@@ -157,7 +194,11 @@ async function readDockerSave(file: string, files: Files): Promise<ArchiveImage[
       if (!stored) throw badArchive(file, `it lacks ${path}`);
       const type = mediaType === OCI_LAYER && (await isGzip(stored.path)) ? OCI_LAYER_GZIP : mediaType;
       const descriptor = { mediaType: type, digest: await digestOfFile(stored.path), size: stored.size };
-      blobs.push({ descriptor, references: [], chunks: () => createReadStream(stored.path, { highWaterMark: 1 << 20 }) });
+      blobs.push({
+        descriptor,
+        references: [],
+        chunks: () => createReadStream(stored.path, { highWaterMark: 1 << 20 }),
+      });
       return descriptor;
     };
     const config = await add(entry.Config, OCI_CONFIG);
@@ -165,7 +206,11 @@ async function readDockerSave(file: string, files: Files): Promise<ArchiveImage[
     for (const layer of entry.Layers) layers.push(await add(layer, OCI_LAYER));
     const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers }));
     const target = descriptorOf(OCI_MANIFEST, manifest);
-    blobs.push({ descriptor: target, references: [config, ...layers].map(({ digest }) => digest), chunks: () => once(manifest) });
+    blobs.push({
+      descriptor: target,
+      references: [config, ...layers].map(({ digest }) => digest),
+      chunks: () => once(manifest),
+    });
     images.push({ names: (entry.RepoTags ?? []).map(normalizeImageName), target, blobs });
   }
   return images;
@@ -201,5 +246,10 @@ async function readJson<T>(file: string, files: Files, name: string): Promise<T>
 }
 
 function badArchive(file: string, why: string, cause?: unknown): CodedError {
-  return new CodedError('IMAGE_ARCHIVE_INVALID', `${file} is not an image archive: ${why}`, 'Give an archive in OCI layout, or one that `docker save` wrote.', { cause });
+  return new CodedError(
+    'IMAGE_ARCHIVE_INVALID',
+    `${file} is not an image archive: ${why}`,
+    'Give an archive in OCI layout, or one that `docker save` wrote.',
+    { cause },
+  );
 }

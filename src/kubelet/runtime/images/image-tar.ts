@@ -87,11 +87,15 @@ export async function buildImageTar(spec: ImageSpec): Promise<Uint8Array> {
       {
         ...image.manifest,
         platform: { architecture: spec.architecture ?? imageArchitecture(), os: 'linux' },
-        annotations: { 'io.containerd.image.name': image.ref, 'org.opencontainers.image.ref.name': image.ref.slice(image.ref.lastIndexOf(':') + 1) },
+        annotations: {
+          'io.containerd.image.name': image.ref,
+          'org.opencontainers.image.ref.name': image.ref.slice(image.ref.lastIndexOf(':') + 1),
+        },
       },
     ],
   };
-  const entry = (name: string, bytes: Uint8Array) => archive.entry({ name, mode: 0o644, mtime: new Date(0) }, Buffer.from(bytes));
+  const entry = (name: string, bytes: Uint8Array) =>
+    archive.entry({ name, mode: 0o644, mtime: new Date(0) }, Buffer.from(bytes));
   entry('oci-layout', json({ imageLayoutVersion: '1.0.0' }));
   entry('index.json', json(index));
   for (const [digest, bytes] of image.blobs) entry(`blobs/${digest.replace(':', '/')}`, bytes);

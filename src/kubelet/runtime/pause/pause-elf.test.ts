@@ -5,11 +5,17 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { pauseExecutable } from './pause-elf.ts';
 
-const native = process.platform === 'linux' ? ({ x64: 'amd64', arm64: 'arm64' } as const)[process.arch as 'x64' | 'arm64'] : undefined;
+const native =
+  process.platform === 'linux'
+    ? ({ x64: 'amd64', arm64: 'arm64' } as const)[process.arch as 'x64' | 'arm64']
+    : undefined;
 
 describe('pauseExecutable', () => {
   it('is a static ELF of the asked machine', () => {
-    for (const [architecture, machine] of [['amd64', 62], ['arm64', 183]] as const) {
+    for (const [architecture, machine] of [
+      ['amd64', 62],
+      ['arm64', 183],
+    ] as const) {
       const file = Buffer.from(pauseExecutable(architecture));
       expect(file.subarray(0, 4).toString('latin1')).toBe('\x7fELF');
       expect(file.readUInt16LE(18)).toBe(machine);

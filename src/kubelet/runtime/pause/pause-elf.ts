@@ -56,7 +56,13 @@ function elf(machine: number, code: Uint8Array): Uint8Array {
 }
 
 /** Instructions with labels: `refer` writes a placeholder and remembers how to fill it once all labels are known. */
-function assemble(build: (code: { emit(...bytes: number[]): void; label(name: string): void; refer(name: string, bytes: number, fill: (distance: number) => number[]): void }) => void): Uint8Array {
+function assemble(
+  build: (code: {
+    emit(...bytes: number[]): void;
+    label(name: string): void;
+    refer(name: string, bytes: number, fill: (distance: number) => number[]): void;
+  }) => void,
+): Uint8Array {
   const bytes: number[] = [];
   const labels = new Map<string, number>();
   const references: { at: number; name: string; fill: (distance: number) => number[] }[] = [];
@@ -134,7 +140,9 @@ function arm64Code(): Uint8Array {
     const movz = (register: number, value: number) => word(0xd2800000 | (value << 5) | register);
     const minusOne = (register: number) => word(0x92800000 | register); // movn x, #0
     const adr = (register: number, name: string) =>
-      refer(name, 4, (distance) => int32(0x10000000 | ((distance & 3) << 29) | (((distance >> 2) & 0x7ffff) << 5) | register));
+      refer(name, 4, (distance) =>
+        int32(0x10000000 | ((distance & 3) << 29) | (((distance >> 2) & 0x7ffff) << 5) | register),
+      );
     const branch = (condition: number, name: string) =>
       refer(name, 4, (distance) => int32(0x54000000 | (((distance >> 2) & 0x7ffff) << 5) | condition));
     const EQ = 0;

@@ -10,7 +10,11 @@ export const PAUSE_IMAGE = 'k8ts.local/pause:1';
 export async function buildPauseImage(): Promise<BuiltImage> {
   const architecture = imageArchitecture();
   if (architecture !== 'amd64' && architecture !== 'arm64') {
-    throw new CodedError('ARCHITECTURE_NOT_SUPPORTED', `there is no sandbox image for the architecture ${architecture}`, 'Use --runtime simulated here.');
+    throw new CodedError(
+      'ARCHITECTURE_NOT_SUPPORTED',
+      `there is no sandbox image for the architecture ${architecture}`,
+      'Use --runtime simulated here.',
+    );
   }
   return await buildImage({
     ref: PAUSE_IMAGE,

@@ -1,4 +1,4 @@
-import type { IdentityObjects, ObjectGetter } from './object-getter.ts';
+import type { IdentityObjects, ObjectGetter } from '../object-getter.ts';
 
 /** An ObjectGetter over a plain map, for tests: `objects['pods/ns/name']`. */
 export class FakeObjects implements ObjectGetter {

@@ -1,0 +1,118 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createEventRecorder } from '../../client/event-recorder.ts';
+import type { Component } from '../graph/component.ts';
+import { ADDONS } from '../identities.ts';
+import { hostAddress } from '../machine.ts';
+import type { ClusterParts } from '../parts.ts';
+
+interface Stoppable {
+  stop(): Promise<void>;
+}
+
+/** Opens the connection that the add-ons of this process share. */
+export function addonConnectionComponent(parts: ClusterParts): Component {
+  return {
+    name: 'add-on-client',
+    phase: 4,
+    requires: ['apiserver'],
+    async start() {
+      parts.addons = parts.connect(ADDONS, 'k8ts-addons');
+    },
+    stop: () => parts.addons.close(),
+  };
+}
+
+/** An add-on that can be disabled, and that some runtimes have no use for. */
+function addon(parts: ClusterParts, name: string, requires: readonly string[], start: () => Promise<Stoppable>, simulated?: string): Component {
+  let running: Stoppable | undefined;
+  return {
+    name,
+    phase: 4,
+    requires: ['add-on-client', ...requires],
+    async start() {
+      if (parts.config.disable.has(name)) return { skipped: 'disabled' };
+      if (simulated && parts.config.runtime === 'simulated') return { skipped: simulated };
+      running = await start();
+    },
+    async stop() {
+      await running?.stop();
+    },
+  };
+}
+
+export function addonComponents(parts: ClusterParts): Component[] {
+  const { config, logger } = parts;
+  const dns = async () => {
+    const { createDnsAddon } = await import('../../addons/dns/dns-addon.ts');
+    const created = createDnsAddon({ ...parts.addons, ...config, nodeIP: hostAddress(), logger });
+    await created.start();
+    return created;
+  };
+  const ingress = async () => {
+    const { createIngressAddon } = await import('../../addons/ingress/ingress-addon.ts');
+    const defaultCertificate = await parts.pki.certificate('ingress-default', { commonName: 'k8ts-ingress-default', usages: ['server'], dnsNames: ['localhost'], ips: ['127.0.0.1', hostAddress()] });
+    const created = createIngressAddon({ ...parts.addons, nodeIP: hostAddress(), bindAddress: '0.0.0.0', ports: config.ingressPorts, defaultCertificate, logger });
+    await created.start();
+    parts.addresses.ingress = `http://127.0.0.1:${created.ports.http}`;
+    parts.addresses['ingress (TLS)'] = `https://127.0.0.1:${created.ports.https}`;
+    return created;
+  };
+  const localPath = async () => {
+    const { createLocalPathAddon } = await import('../../addons/local-path/local-path-addon.ts');
+    const recorder = createEventRecorder({ client: parts.addons.client, logger, component: 'k8ts.dev/local-path' });
+    const created = parts.nodes.map((node, number) =>
+      createLocalPathAddon({
+        ...parts.addons,
+        recorder,
+        logger,
+        nodeName: node.name,
+        volumesDir: config.runtime === 'simulated' ? undefined : join(node.dataDir!, 'volumes'),
+        takesUnassigned: number === 0,
+      }),
+    );
+    await Promise.all(created.map((each) => each.start()));
+    return {
+      async stop() {
+        await Promise.all(created.map((each) => each.stop()));
+        await recorder.stop();
+      },
+    };
+  };
+  const dashboard = async () => {
+    const { createDashboard } = await import('../../addons/dashboard/server.ts');
+    const certificate = await parts.pki.certificate('dashboard', { commonName: 'k8ts-dashboard', usages: ['server'], dnsNames: ['localhost'], ips: ['127.0.0.1', '::1', hostAddress()] });
+    const created = createDashboard({
+      server: parts.addresses.apiserver!,
+      ca: parts.pki.ca.cert,
+      pageDir: dashboardPage(),
+      bindAddress: '127.0.0.1',
+      port: config.dashboardPort,
+      certificate,
+      logger,
+    });
+    await created.start();
+    parts.addresses.dashboard = `https://127.0.0.1:${created.port}`;
+    return created;
+  };
+  return [
+    addonConnectionComponent(parts),
+    addon(parts, 'dns', [], dns, 'simulated pods have no network'),
+    addon(parts, 'ingress', [], ingress, 'simulated pods answer no requests'),
+    addon(parts, 'local-path', [], localPath),
+    addon(parts, 'dashboard', [], dashboard),
+  ];
+}
+
+/** `dist/dashboard`, beside the built program or found from the sources. */
+function dashboardPage(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  for (let depth = 0; depth < 4; depth++) {
+    for (const candidate of [join(folder, 'dashboard'), join(folder, 'dist', 'dashboard')]) {
+      if (existsSync(join(candidate, 'assets'))) return candidate;
+    }
+    folder = dirname(folder);
+  }
+  return join(folder, 'dist', 'dashboard');
+}

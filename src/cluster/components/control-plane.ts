@@ -1,0 +1,183 @@
+import { join } from 'node:path';
+import { CodedError } from '../../apimachinery/coded-error.ts';
+import type { Component } from '../graph/component.ts';
+import { hostAddress, hostNodeName } from '../machine.ts';
+import type { ClusterParts, Connection } from '../parts.ts';
+import { CONTROLLER_MANAGER, SCHEDULER } from '../identities.ts';
+import { createEventRecorder } from '../../client/event-recorder.ts';
+import type { ClusterConfig } from '../options.ts';
+import type { CertificateRequest } from '../pki/pki.ts';
+
+const DAY_MS = 86_400_000;
+
+export function pkiComponent(parts: ClusterParts): Component {
+  const { dataDir } = parts.config;
+  return {
+    name: 'pki',
+    phase: 1,
+    requires: [],
+    async start() {
+      const { openPki } = await import('../pki/pki.ts');
+      parts.pki = await openPki(dataDir ? { dir: join(dataDir, 'pki') } : {});
+    },
+  };
+}
+
+export function datastoreComponent(parts: ClusterParts): Component {
+  const { datastore, dataDir, etcdEndpoints } = parts.config;
+  return {
+    name: 'datastore',
+    phase: 1,
+    requires: [],
+    async start() {
+      if (datastore === 'memory') parts.store = (await import('../../store/memory/memory-store.ts')).openMemoryStore();
+      else if (datastore === 'lmdb') parts.store = await (await import('../../store/lmdb/lmdb-store.ts')).openLmdbStore({ path: join(dataDir!, 'datastore') });
+      else parts.store = await (await import('../../store/etcd/etcd-store.ts')).openEtcdStore({ endpoints: etcdEndpoints });
+    },
+    stop: () => parts.store.close(),
+  };
+}
+
+/** Names and addresses under which clients reach the API server. */
+export function servingRequest(config: ClusterConfig): CertificateRequest {
+  const local = ['127.0.0.1', '::1', config.kubernetesServiceIP, hostAddress()];
+  const bound = ['0.0.0.0', '::', 'localhost'].includes(config.bindAddress) ? [] : [config.bindAddress];
+  return {
+    commonName: 'kube-apiserver',
+    usages: ['server'],
+    dnsNames: ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', `kubernetes.default.svc.${config.clusterDomain}`, 'localhost', hostNodeName()],
+    ips: [...new Set([...local, ...bound])],
+  };
+}
+
+export function apiServerComponent(parts: ClusterParts): Component {
+  const { config, logger } = parts;
+  let renewal: NodeJS.Timeout | undefined;
+  return {
+    name: 'apiserver',
+    phase: 1,
+    requires: ['pki', 'datastore'],
+    async start() {
+      const [{ createApiServer }, { createSecurity }, { TokenKeys }, { builtinKinds }, { createKindRegistry }, { clusterRoles }] = await Promise.all([
+        import('../../apiserver/server.ts'),
+        import('../../apiserver/security.ts'),
+        import('../../apiserver/authentication/token-keys.ts'),
+        import('../../api/builtin.ts'),
+        import('../../api/registry.ts'),
+        import('../identities.ts'),
+      ]);
+      const { pki } = parts;
+      const kinds = createKindRegistry(builtinKinds());
+      const security = createSecurity({
+        kinds,
+        logger,
+        tokenKeys: new TokenKeys({ signingKey: pki.serviceAccountKey }),
+        clientCAs: () => [pki.ca.cert],
+        frontProxy: { cas: () => [pki.frontProxyCa.cert], allowedNames: ['front-proxy-client'] },
+      });
+      const tls = async () => ({ ...(await pki.certificate('apiserver', servingRequest(config))), clientCA: [pki.ca.cert, pki.frontProxyCa.cert] });
+      const api = createApiServer({
+        ...security.serverOptions,
+        store: parts.store,
+        kinds,
+        logger,
+        listen: { host: config.bindAddress, port: config.apiPort, tls: await tls() },
+        advertise: { address: config.bindAddress === '127.0.0.1' ? '127.0.0.1' : hostAddress() },
+        serviceCIDRs: [config.serviceCIDR],
+        bootstrap: [...security.serverOptions.bootstrap, clusterRoles],
+      });
+      parts.security = security;
+      parts.api = api;
+      try {
+        await api.start();
+      } catch (error) {
+        throw listenFailure(error, config.apiPort);
+      }
+      // Certificates that the pki finds due are renewed and put to use without a restart.
+      renewal = setInterval(() => {
+        pki.rotateIfNeeded().then(tls).then((renewed) => api.renewCertificate(renewed), (error) => logger.error({ err: error }, 'the serving certificate was not renewed'));
+      }, DAY_MS / 2);
+      renewal.unref();
+      const port = api.address!.port;
+      const host = ['0.0.0.0', '::'].includes(config.bindAddress) ? '127.0.0.1' : config.bindAddress;
+      parts.addresses.apiserver = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
+    },
+    async stop() {
+      clearInterval(renewal);
+      await parts.api.stop();
+    },
+  };
+}
+
+export function controllerManagerComponent(parts: ClusterParts): Component {
+  let connection: Connection | undefined;
+  let manager: { stop(): Promise<void> } | undefined;
+  return {
+    name: 'controller-manager',
+    phase: 1,
+    requires: ['apiserver'],
+    async start() {
+      const { builtinControllers, createControllerManager } = await import('../../controllers/index.ts');
+      const { pki, config, logger } = parts;
+      connection = parts.connect(CONTROLLER_MANAGER, 'kube-controller-manager');
+      const controllers = builtinControllers({
+        rootCa: pki.ca.cert,
+        signCertificate: ({ csr, usages, expirationSeconds }) =>
+          pki.signRequest(csr, {
+            usages: usages.includes('server auth') ? (usages.includes('client auth') ? ['client', 'server'] : ['server']) : ['client'],
+            ttlMs: Math.min((expirationSeconds ?? 365 * 86_400) * 1000, 365 * DAY_MS),
+          }),
+        issueSecretToken: (account, secret) =>
+          parts.security.tokenIssuer.issueLegacy({
+            namespace: account.metadata.namespace!,
+            serviceAccount: { name: account.metadata.name, uid: account.metadata.uid! },
+            secretName: secret.metadata.name,
+          }),
+        nodeIpam: { clusterCidrs: [config.clusterCIDR] },
+      });
+      const created = createControllerManager({ ...connection, controllers, logger, identity: hostNodeName() });
+      manager = created;
+      await created.start();
+      parts.api.health.add('controller-manager', () => {
+        if (created.waiting.length) throw new Error(`caches of ${created.waiting.join(', ')} are not synced`);
+      }, ['readyz']);
+    },
+    async stop() {
+      await manager?.stop();
+      await connection?.close();
+    },
+  };
+}
+
+export function schedulerComponent(parts: ClusterParts): Component {
+  let connection: Connection | undefined;
+  let scheduler: { stop(): Promise<void> } | undefined;
+  let recorder: { stop(): Promise<void> } | undefined;
+  return {
+    name: 'scheduler',
+    phase: 1,
+    requires: ['apiserver'],
+    async start() {
+      const { createScheduler } = await import('../../scheduler/scheduler.ts');
+      const { logger } = parts;
+      connection = parts.connect(SCHEDULER, 'kube-scheduler');
+      const events = createEventRecorder({ client: connection.client, logger, component: 'default-scheduler' });
+      recorder = events;
+      const created = createScheduler({ ...connection, recorder: events, logger });
+      scheduler = created;
+      await created.start();
+    },
+    async stop() {
+      await scheduler?.stop();
+      await recorder?.stop();
+      await connection?.close();
+    },
+  };
+}
+
+function listenFailure(error: unknown, port: number): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'EADDRINUSE') return new CodedError('PORT_IN_USE', `port ${port} is taken by another program`, 'Free it, or choose another with --api-port.', { cause: error });
+  if (code === 'EACCES') return new CodedError('PORT_FORBIDDEN', `port ${port} needs root`, 'Run as root, or choose another with --api-port.', { cause: error });
+  return error;
+}

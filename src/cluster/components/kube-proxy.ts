@@ -1,0 +1,59 @@
+import { connect as connectTcp } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CodedError } from '../../apimachinery/coded-error.ts';
+import type { Component } from '../graph/component.ts';
+import { KUBE_PROXY } from '../identities.ts';
+import type { ClusterParts, Connection } from '../parts.ts';
+import { instanceId } from './node.ts';
+
+/** Service rules; ready when the `kubernetes` ClusterIP answers. */
+export function kubeProxyComponent(parts: ClusterParts): Component {
+  const { config, logger } = parts;
+  let connection: Connection | undefined;
+  let proxy: { stop(): Promise<void> } | undefined;
+  return {
+    name: 'kube-proxy',
+    phase: 3,
+    requires: ['apiserver'],
+    async start({ signal }) {
+      if (config.runtime === 'simulated') return { skipped: 'simulated pods have no network' };
+      if (config.disable.has('kube-proxy')) return { skipped: 'disabled' };
+      const { createKubeProxy } = await import('../../kube-proxy/kube-proxy.ts');
+      connection = parts.connect(KUBE_PROXY, 'kube-proxy');
+      const created = createKubeProxy({
+        informers: connection.informers,
+        nodeName: parts.nodes[0]?.name ?? '',
+        table: `k8ts-proxy-${instanceId(config.dataDir!)}`,
+        clusterCIDR: config.clusterCIDR,
+        serviceCIDR: config.serviceCIDR,
+        logger,
+      });
+      proxy = created;
+      await created.start();
+      await answers(config.kubernetesServiceIP, 443, signal);
+    },
+    async stop() {
+      await proxy?.stop();
+      await connection?.close();
+    },
+  };
+}
+
+async function answers(host: string, port: number, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!signal.aborted) {
+    const connected = await new Promise<boolean>((resolve) => {
+      const socket = connectTcp({ host, port, timeout: 1_000 });
+      const end = (result: boolean) => {
+        socket.destroy();
+        resolve(result);
+      };
+      socket.on('connect', () => end(true));
+      socket.on('timeout', () => end(false));
+      socket.on('error', () => end(false));
+    });
+    if (connected) return;
+    if (Date.now() > deadline) throw new CodedError('SERVICE_UNREACHABLE', `the kubernetes Service (${host}:${port}) does not answer`, 'A firewall of this host may drop the traffic; see `nft list ruleset`.');
+    await sleep(20, undefined, { signal });
+  }
+}

@@ -1,0 +1,38 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import type { CertificateRequest, KeyPair } from './pki.ts';
+
+/** The part of its life below which a certificate is renewed. */
+const RENEW_BELOW = 0.3;
+
+/** Why a certificate can't be used, whatever the time. */
+export function defect(pair: KeyPair): string | undefined {
+  try {
+    return new X509Certificate(pair.cert).checkPrivateKey(createPrivateKey(pair.key))
+      ? undefined
+      : 'certificate and key do not belong together';
+  } catch {
+    return 'it is no PEM of a certificate and its key';
+  }
+}
+
+/** Less than 30 % of its life is left, or it is from the future: made while the clock was wrong. */
+export function isDue(cert: string, now: number): boolean {
+  const certificate = new X509Certificate(cert);
+  const from = Date.parse(certificate.validFrom);
+  const to = Date.parse(certificate.validTo);
+  return now < from || to - now < (to - from) * RENEW_BELOW;
+}
+
+/** It is due, of another authority, of somebody else, or names that it must have are not in it. */
+export function needsRenewal(pair: KeyPair, wanted: CertificateRequest, authority: KeyPair, now: number): boolean {
+  if (defect(pair) || isDue(pair.cert, now)) return true;
+  const certificate = new X509Certificate(pair.cert);
+  const issuer = new X509Certificate(authority.cert);
+  if (!certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey)) return true;
+  const subject = [...(wanted.organizations ?? []).map((name) => `O=${name}`), `CN=${wanted.commonName}`];
+  if (certificate.subject !== subject.join('\n')) return true;
+  return [
+    ...(wanted.dnsNames ?? []).map((name) => certificate.checkHost(name)),
+    ...(wanted.ips ?? []).map((ip) => certificate.checkIP(ip)),
+  ].some((found) => found === undefined);
+}
