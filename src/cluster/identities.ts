@@ -52,12 +52,21 @@ const NODE_BINDINGS: readonly ClusterRoleBinding[] = [
   bindingToGroup('k8ts:node-autoapprove-certificate-rotation', 'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient', 'system:nodes'),
 ];
 
+/** All controllers run under one identity, which so needs the sum of their roles; garbage collection alone needs everything. */
+const CONTROLLER_MANAGER_BINDING: ClusterRoleBinding = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRoleBinding',
+  metadata: { name: 'k8ts:kube-controller-manager', labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } },
+  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+  subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: CONTROLLER_MANAGER.name }],
+};
+
 export const clusterRoles: BootstrapStep = {
   name: 'k8ts/cluster-roles',
   async run(transport) {
     const path = '/apis/rbac.authorization.k8s.io/v1';
     await ensure(transport, `${path}/clusterroles`, ADDONS_ROLE);
-    await Promise.all([ADDONS_BINDING, ...NODE_BINDINGS].map((binding) => ensure(transport, `${path}/clusterrolebindings`, binding)));
+    await Promise.all([ADDONS_BINDING, CONTROLLER_MANAGER_BINDING, ...NODE_BINDINGS].map((binding) => ensure(transport, `${path}/clusterrolebindings`, binding)));
   },
 };
 

@@ -13,7 +13,7 @@ import {
 } from './kubeconfig.ts';
 
 const server = 'https://127.0.0.1:6443';
-const access = { server, ca: 'CA', certificate: 'CERT', key: 'KEY' };
+const access = { server, ca: 'CA', cert: 'CERT', key: 'KEY', name: 'k8ts' };
 const kubeconfig = buildKubeconfig(access);
 const EXISTING = `# mine
 apiVersion: v1
@@ -58,43 +58,45 @@ describe('kubeconfig', () => {
     expect(await loadKubeconfig(token)).toMatchObject({ context: 'x: y', namespace: 'team', token: 'a: b' });
   });
 
-  it('is readable by its owner only, links followed', async () => {
+  it('is readable by its owner only, links followed', () => {
     const link = join(dir, 'link');
     writeFileSync(file, 'old', { mode: 0o644 });
     symlinkSync(file, link);
-    await writeKubeconfig(link, access);
+    writeKubeconfig(link, kubeconfig);
     expect(readFileSync(file, 'utf8')).toBe(kubeconfig);
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
   it('merges a context into a file, again and again, and out of it without a trace', async () => {
     writeFileSync(file, EXISTING);
-    await mergeKubeconfig(file, access);
-    await mergeKubeconfig(file, { ...access, server: 'https://127.0.0.1:7443' });
+    expect(mergeKubeconfig({ kubeconfig, context: 'k8ts', file })).toBe(file);
+    mergeKubeconfig({ kubeconfig: kubeconfig.replace('6443', '7443'), context: 'k8ts', file });
     const merged = readFileSync(file, 'utf8');
     expect(parse(merged).contexts).toHaveLength(2);
     expect(merged).toContain('# mine');
     expect(merged).toContain('https://prod.example.com # keep');
     expect(await loadKubeconfig(merged)).toMatchObject({ context: 'k8ts', server: 'https://127.0.0.1:7443' });
-    expect(await removeFromKubeconfig(file, { server })).toBe(false);
-    expect(await removeFromKubeconfig(file, { server: 'https://127.0.0.1:7443' })).toBe(true);
-    expect(await removeFromKubeconfig(file)).toBe(false);
+    expect(removeFromKubeconfig({ context: 'k8ts', file, server })).toBe(false);
+    expect(removeFromKubeconfig({ context: 'k8ts', file, server: 'https://127.0.0.1:7443' })).toBe(true);
+    expect(removeFromKubeconfig({ context: 'k8ts', file })).toBe(false);
     expect(parse(readFileSync(file, 'utf8'))).toEqual({ ...parse(EXISTING), 'current-context': '' });
   });
 
   it('takes the name that it is given, makes a missing file, and fills empty lists', async () => {
-    await mergeKubeconfig(join(dir, 'new', 'config'), { ...access, name: 'other' });
+    mergeKubeconfig({ kubeconfig, context: 'other', file: join(dir, 'new', 'config') });
     const made = readFileSync(join(dir, 'new', 'config'), 'utf8');
     expect(await loadKubeconfig(made)).toMatchObject({ context: 'other', cert: Buffer.from('CERT') });
     writeFileSync(file, 'apiVersion: v1\nkind: Config\nclusters: []\ncontexts: null\nusers: []\n');
-    await mergeKubeconfig(file, access);
+    mergeKubeconfig({ kubeconfig, context: 'k8ts', file });
     expect(await loadKubeconfig(readFileSync(file, 'utf8'))).toMatchObject({ context: 'k8ts', server });
   });
 
-  it('leaves alone what is no kubeconfig', async () => {
+  it('leaves alone what is no kubeconfig', () => {
     for (const text of ['kind: Pod\n', '- a\n', 'a: [\n', 'kind: Config\nusers: {}\n']) {
       writeFileSync(file, text);
-      await expect(mergeKubeconfig(file, access)).rejects.toMatchObject({ code: 'KUBECONFIG_INVALID' });
+      expect(() => mergeKubeconfig({ kubeconfig, context: 'k8ts', file })).toThrow(
+        expect.objectContaining({ code: 'KUBECONFIG_INVALID' }),
+      );
       expect(readFileSync(file, 'utf8')).toBe(text);
     }
   });

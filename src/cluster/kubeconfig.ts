@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -11,20 +11,26 @@ export interface KubeconfigOptions {
   readonly server: string;
   /** PEM, all three. */
   readonly ca: string;
-  readonly certificate?: string;
+  readonly cert?: string;
   readonly key?: string;
   readonly token?: string;
   readonly namespace?: string;
-  /** Of the context, its cluster and its user; `k8ts` when absent. */
-  readonly name?: string;
+  /** Of the context, its cluster and its user. */
+  readonly name: string;
 }
 
-const DEFAULT_NAME = 'k8ts';
+interface ContextTarget {
+  /** Name of the context, its cluster and its user in the file. */
+  readonly context: string;
+  /** The user's own kubeconfig when absent. */
+  readonly file?: string;
+}
+
 const LISTS = ['clusters', 'users', 'contexts'] as const;
 
 /** A kubeconfig with one context. */
 export function buildKubeconfig(options: KubeconfigOptions): string {
-  const name = JSON.stringify(options.name ?? DEFAULT_NAME);
+  const name = JSON.stringify(options.name);
   const data = (pem: string | undefined) => (pem === undefined ? undefined : Buffer.from(pem).toString('base64'));
   const fields = (values: Readonly<Record<string, string | undefined>>) =>
     Object.entries(values)
@@ -32,7 +38,7 @@ export function buildKubeconfig(options: KubeconfigOptions): string {
       .map(([field, value]) => `    ${field}: ${value}\n`)
       .join('');
   const user = fields({
-    'client-certificate-data': data(options.certificate),
+    'client-certificate-data': data(options.cert),
     'client-key-data': data(options.key),
     token: options.token === undefined ? undefined : JSON.stringify(options.token),
   });
@@ -50,9 +56,19 @@ ${fields({ cluster: name, user: name, namespace: options.namespace === undefined
 `;
 }
 
-/** Makes it the file's only content, 0600, whole or not at all. */
-export async function writeKubeconfig(file: string, options: KubeconfigOptions): Promise<void> {
-  await writeText(file, buildKubeconfig(options));
+/** 0600, and whole or not at all. */
+export function writeKubeconfig(file: string, kubeconfig: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  // A link is followed: people keep their kubeconfig elsewhere.
+  const target = existsSync(file) ? realpathSync(file) : file;
+  const temporary = `${target}.${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    writeFileSync(temporary, kubeconfig, { mode: 0o600, flush: true });
+    renameSync(temporary, target);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 }
 
 /** Where kubectl writes: the first file of KUBECONFIG, else `~/.kube/config`. */
@@ -62,50 +78,59 @@ export function userKubeconfig(environment: NodeJS.ProcessEnv = process.env): st
 }
 
 /**
- * Puts the context into a file, in place of one of that name, and makes it current. All else in it stays, comments too.
- * Throws CodedError KUBECONFIG_INVALID when the file is something else.
+ * Puts the current context of `kubeconfig` into a file as `context`, in place of one of that name, and makes it current.
+ * All else in it stays, comments too. Returns the file. Throws CodedError KUBECONFIG_INVALID when it is something else.
  */
-export async function mergeKubeconfig(file: string, options: KubeconfigOptions): Promise<void> {
-  const name = options.name ?? DEFAULT_NAME;
-  const text = await readText(file);
-  if (!text?.trim()) return writeKubeconfig(file, options);
-  const source = parse('the new kubeconfig', buildKubeconfig(options));
-  const document = parse(file, text);
+export function mergeKubeconfig(options: ContextTarget & { readonly kubeconfig: string }): string {
+  const { context, file = userKubeconfig() } = options;
+  const source = parse('the new kubeconfig', options.kubeconfig);
+  const text = readText(file);
+  const document = parse(file, text?.trim() ? text : 'apiVersion: v1\nkind: Config\n');
+  const current = String(source.get('current-context'));
+  const refersTo = find(source, 'contexts', current);
+  const names = {
+    clusters: String(refersTo?.getIn(['context', 'cluster'])),
+    users: String(refersTo?.getIn(['context', 'user'])),
+    contexts: current,
+  };
   for (const list of LISTS) {
-    const entry = document.createNode(find(source, list, name)?.toJSON());
+    const entry = find(source, list, names[list])?.toJSON() as { context?: object };
+    const added =
+      list === 'contexts'
+        ? { name: context, context: { ...entry.context, cluster: context, user: context } }
+        : { ...entry, name: context };
     const items = listOf(document, list, file);
-    const at = indexOf(items, name);
-    if (at === -1) items.add(entry);
-    else items.set(at, entry);
+    const at = indexOf(items, context);
+    if (at === -1) items.add(document.createNode(added));
+    else items.set(at, document.createNode(added));
   }
-  document.set('current-context', name);
-  await writeText(file, document.toString({ lineWidth: 0 }));
+  document.set('current-context', context);
+  writeKubeconfig(file, document.toString({ lineWidth: 0 }));
+  return file;
 }
 
 /**
  * Takes the context with its cluster and user out again; false when the file does not have it, and is not touched.
  * `server`, when given, has to be the cluster's: another cluster of that name is somebody else's.
  */
-export async function removeFromKubeconfig(
-  file: string,
-  options: { readonly name?: string; readonly server?: string } = {},
-): Promise<boolean> {
-  const { name = DEFAULT_NAME, server } = options;
-  const text = await readText(file);
+export function removeFromKubeconfig(options: ContextTarget & { readonly server?: string }): boolean {
+  const { context, file = userKubeconfig(), server } = options;
+  const text = readText(file);
   if (!text?.trim()) return false;
   const document = parse(file, text);
-  if (server !== undefined && find(document, 'clusters', name)?.getIn(['cluster', 'server']) !== server) return false;
+  if (server !== undefined && find(document, 'clusters', context)?.getIn(['cluster', 'server']) !== server)
+    return false;
   let removed = false;
   for (const list of LISTS) {
     const items = listOf(document, list, file);
-    const at = indexOf(items, name);
+    const at = indexOf(items, context);
     if (at === -1) continue;
     items.delete(at);
     removed = true;
   }
   if (!removed) return false;
-  if (document.get('current-context') === name) document.set('current-context', '');
-  await writeText(file, document.toString({ lineWidth: 0 }));
+  if (document.get('current-context') === context) document.set('current-context', '');
+  writeKubeconfig(file, document.toString({ lineWidth: 0 }));
   return true;
 }
 
@@ -146,27 +171,8 @@ function yaml(): typeof Yaml {
   return createRequire(import.meta.url)('yaml') as typeof Yaml;
 }
 
-async function readText(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-async function writeText(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  // A link is followed: people keep their kubeconfig elsewhere.
-  const target = await realpath(file).catch(() => file);
-  const temporary = `${target}.${randomBytes(4).toString('hex')}.tmp`;
-  try {
-    await writeFile(temporary, text, { mode: 0o600, flush: true });
-    await rename(temporary, target);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+function readText(file: string): string | undefined {
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
 }
 
 function invalid(file: string, why: string): CodedError {

@@ -33,5 +33,5 @@ export function kubeletPaths(dataDir: string): KubeletPaths {
   };
 }
 
-export const logDirName = (namespace: string, name: string, uid: string) => `${namespace}_${name}_${uid}`;
+const logDirName = (namespace: string, name: string, uid: string) => `${namespace}_${name}_${uid}`;
 export const containerLogPath = (container: string, restartCount: number) => `${container}/${restartCount}.log`;

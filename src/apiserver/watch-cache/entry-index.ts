@@ -5,8 +5,8 @@ export class EntryIndex {
   readonly #valueOf: (entry: Entry) => string | undefined;
   readonly #buckets = new Map<string, Map<string, Entry>>();
 
-  constructor(valueOf: (entry: Entry) => string | undefined, entries: Iterable<Entry>) {
-    this.#valueOf = valueOf;
+  constructor(read: (entry: Entry) => string | undefined, entries: Iterable<Entry>) {
+    this.#valueOf = read;
     for (const entry of entries) this.update(undefined, entry);
   }
 

@@ -209,9 +209,9 @@ export class ResourceCache {
   }
 
   /** What an index leaves to look at; undefined when a walk over all is better. */
-  #narrow(definition: KindDefinition, { indexed, label, namespace }: Selection): Iterable<Entry> | undefined {
+  #narrow(definition: KindDefinition, { indexed, label }: Selection): Iterable<Entry> | undefined {
     if (indexed) return this.#fieldIndex(definition, indexed.field).entries(indexed.value);
-    if (!label || namespace !== '' || this.size < INDEX_FROM) return undefined;
+    if (!label || this.size < INDEX_FROM) return undefined;
     const index = this.#labelIndex(label.key);
     return index && index.size(label.value) * 8 < this.size ? index.entries(label.value) : undefined;
   }

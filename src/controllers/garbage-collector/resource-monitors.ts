@@ -1,3 +1,4 @@
+import type { Logger } from '../../apimachinery/logger.ts';
 import { apiVersionOf, type KubeObject, parseApiVersion } from '../../apimachinery/meta.ts';
 import type { ResourceType } from '../../client/client.ts';
 import { createInformer, type RunningInformer } from '../../client/create-informer.ts';
@@ -38,7 +39,7 @@ const IGNORED = new Set(['/events', 'events.k8s.io/events']);
 
 export function createResourceMonitors(context: ControllerContext, handlers: MonitorHandlers): ResourceMonitors {
   const monitors = new Map<string, Monitor>();
-  const backlog = createBacklog();
+  const backlog = createBacklog(context.logger);
   let kinds = new Map<string, ResourceType>();
   let synced = false;
   let since = performance.now();
@@ -117,14 +118,18 @@ export function createResourceMonitors(context: ControllerContext, handlers: Mon
 }
 
 /** Work in order, a few milliseconds at a time: a shared informer hands over all of its objects at once. */
-function createBacklog() {
+function createBacklog(logger: Logger) {
   const tasks: (() => void)[] = [];
   let busy = false;
 
   async function drain(): Promise<void> {
     let since = performance.now();
     for (let index = 0; index < tasks.length; index++) {
-      tasks[index]?.();
+      try {
+        tasks[index]?.();
+      } catch (error) {
+        logger.error({ err: error }, 'a change could not be taken into the owner graph');
+      }
       if (performance.now() - since < SLICE_MS) continue;
       await new Promise((resolve) => setImmediate(resolve));
       since = performance.now();

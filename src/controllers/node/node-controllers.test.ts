@@ -92,7 +92,7 @@ describe('node lifecycle controller', () => {
 
 describe('taint eviction controller', () => {
   it('deletes pods that do not tolerate, at once or when their time is over', async () => {
-    const timeAdded = new Date(Date.now() - 9_900).toISOString();
+    const timeAdded = new Date(Date.now() - 9_300).toISOString();
     const tainted = node('n', 'Unknown', { spec: { taints: [{ key: 'k', effect: 'NoExecute', timeAdded }] } });
     const tolerations = (tolerationSeconds?: number) => ({
       tolerations: [{ key: 'k', operator: 'Exists', tolerationSeconds }],

@@ -190,6 +190,6 @@ export function createCgroupManager({
 }
 
 /** cgroup v2's 1 to 10,000 for v1's 2 to 262,144, as runc converts. */
-export function cpuWeight(shares: number): number {
+function cpuWeight(shares: number): number {
   return 1 + Math.floor(((shares - 2) * 9999) / 262_142);
 }

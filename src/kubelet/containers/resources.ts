@@ -24,7 +24,7 @@ export function cpuShares(milliCpu: number): number {
 }
 
 /** Microseconds per period; 0 is no limit. */
-export function cpuQuota(milliCpu: number): number {
+function cpuQuota(milliCpu: number): number {
   return milliCpu === 0 ? 0 : Math.max(MIN_QUOTA_US, Math.trunc((milliCpu * QUOTA_PERIOD_US) / 1000));
 }
 
@@ -49,7 +49,7 @@ export function qosClassOf(pod: Pod): QosClass {
 }
 
 /** The more of the node's memory a container asked for, the later it is killed. */
-export function oomScoreAdj(pod: Pod, container: Container, memoryCapacity: number): number {
+function oomScoreAdj(pod: Pod, container: Container, memoryCapacity: number): number {
   if ((pod.spec.priority ?? 0) >= 2_000_000_000) return GUARANTEED_OOM_SCORE;
   const qos = qosClassOf(pod);
   if (qos === 'Guaranteed') return GUARANTEED_OOM_SCORE;

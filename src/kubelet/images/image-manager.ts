@@ -142,7 +142,7 @@ export function createImageManager({ images, config, logger, now = Date.now }: I
 }
 
 /** As Go prints a duration that is rounded to milliseconds: `340ms`, `1.2s`, `2m3.5s`. */
-export function duration(ms: number): string {
+function duration(ms: number): string {
   const rounded = Math.round(ms);
   if (rounded < 1000) return rounded === 0 ? '0s' : `${rounded}ms`;
   const hours = Math.floor(rounded / 3_600_000);

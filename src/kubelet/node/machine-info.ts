@@ -4,7 +4,7 @@ import os from 'node:os';
 import type { NodeSystemInfo } from '../../api/types/core.v1.gen.ts';
 import type { RuntimeInfo } from '../runtime/container-runtime.ts';
 
-export const KUBELET_VERSION = 'v1.36.0';
+const KUBELET_VERSION = 'v1.36.0';
 
 export interface Machine {
   readonly cpus: number;

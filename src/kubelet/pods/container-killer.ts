@@ -13,7 +13,7 @@ import { isActive, podIPsOf, type RuntimePod } from './runtime-pod.ts';
 /** What a container gets after a preStop hook used its whole time up. */
 const MINIMUM_GRACE_SECONDS = 2;
 
-export interface KillOptions {
+interface KillOptions {
   /** `Stopping container web`, or why it is replaced. */
   readonly message?: string;
   readonly graceSeconds: number;

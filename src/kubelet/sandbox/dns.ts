@@ -43,7 +43,7 @@ export async function podDNSConfig(
   return limit(config, onLimit);
 }
 
-export function parseResolvConf(text: string): DNSConfig {
+function parseResolvConf(text: string): DNSConfig {
   const servers: string[] = [];
   let searches: string[] = [];
   let options: string[] = [];

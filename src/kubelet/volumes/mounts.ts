@@ -47,7 +47,7 @@ export async function mount(
 }
 
 /** Takes down every mount at or below the directory; a busy one is detached. */
-export async function unmountBelow(directory: string): Promise<void> {
+async function unmountBelow(directory: string): Promise<void> {
   for (const path of await mountsBelow(directory)) {
     await unmount(path, []).catch(() => unmount(path, ['-l', '-f']).catch(() => unmount(path, ['-l'])));
   }

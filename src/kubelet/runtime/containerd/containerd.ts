@@ -122,7 +122,7 @@ export async function findContainerd(
 }
 
 /** Beside the root, but in /run when the socket's path would be too long for a unix socket. */
-export function stateDir(home: string): string {
+function stateDir(home: string): string {
   const state = join(home, 'state');
   if (state.length + '/containerd.sock.ttrpc'.length <= MAX_SOCKET_PATH) return state;
   return join('/run/k8ts', createHash('sha256').update(home).digest('hex').slice(0, 16));
