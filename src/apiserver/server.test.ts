@@ -27,7 +27,12 @@ const failure = (promise: Promise<unknown>) =>
   );
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
-const configMap = (name: string, more: object = {}) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, ...more });
+const configMap = (name: string, more: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name },
+  ...more,
+});
 
 describe('writes', () => {
   it('creates with system fields, refuses a second of the name, and generates names', async () => {
@@ -64,7 +69,12 @@ describe('writes', () => {
   it('patches concurrently without losing any', async () => {
     await send('POST', configMaps, configMap('many', { data: {} }));
     const patch = (i: number) =>
-      send('PATCH', `${configMaps}/many`, { data: { [`k${i}`]: 'v' } }, { contentType: 'application/merge-patch+json' });
+      send(
+        'PATCH',
+        `${configMaps}/many`,
+        { data: { [`k${i}`]: 'v' } },
+        { contentType: 'application/merge-patch+json' },
+      );
     await Promise.all(Array.from({ length: 20 }, (_, i) => patch(i)));
     expect(Object.keys((await send('GET', `${configMaps}/many`)).data ?? {})).toHaveLength(20);
   });
@@ -96,17 +106,28 @@ describe('writes', () => {
   it('leaves nothing behind after a dry run', async () => {
     const created = await send('POST', configMaps, configMap('dry'), { query: { dryRun: 'All' } });
     expect(created.metadata.uid).toBeTruthy();
-    expect(await failure(send('GET', `${configMaps}/dry`))).toMatchObject({ code: 404, message: 'configmaps "dry" not found' });
+    expect(await failure(send('GET', `${configMaps}/dry`))).toMatchObject({
+      code: 404,
+      message: 'configmaps "dry" not found',
+    });
   });
 });
 
 describe('deletion', () => {
   it('waits for the last finalizer and takes no new ones meanwhile', async () => {
-    await send('POST', configMaps, { ...configMap('held'), metadata: { name: 'held', finalizers: ['x.io/a', 'x.io/b'] } });
+    await send('POST', configMaps, {
+      ...configMap('held'),
+      metadata: { name: 'held', finalizers: ['x.io/a', 'x.io/b'] },
+    });
     const marked = await send('DELETE', `${configMaps}/held`);
     expect(marked.metadata.deletionTimestamp).toBeTruthy();
     const set = (finalizers: string[]) =>
-      send('PATCH', `${configMaps}/held`, { metadata: { finalizers } }, { contentType: 'application/merge-patch+json' });
+      send(
+        'PATCH',
+        `${configMaps}/held`,
+        { metadata: { finalizers } },
+        { contentType: 'application/merge-patch+json' },
+      );
     expect((await failure(set(['x.io/a', 'x.io/b', 'x.io/c']))).code).toBe(422);
     await set(['x.io/b']);
     await set([]);
@@ -154,7 +175,9 @@ describe('lists', () => {
   const path = '/api/v1/namespaces/pages/configmaps';
   beforeAll(async () => {
     for (let i = 0; i < 25; i++)
-      await send('POST', path, { metadata: { name: `c${String(i).padStart(2, '0')}`, labels: { odd: String(i % 2) } } });
+      await send('POST', path, {
+        metadata: { name: `c${String(i).padStart(2, '0')}`, labels: { odd: String(i % 2) } },
+      });
   });
   const list = (query: ApiRequest['query']) => send<KubeList>('GET', path, undefined, { query });
   const names = (page: KubeList) => page.items.map(({ metadata }) => metadata.name);
@@ -199,7 +222,12 @@ describe('watches', () => {
   }
   const path = '/api/v1/namespaces/seen/configmaps';
   const label = (name: string, value: string) =>
-    send('PATCH', `${path}/${name}`, { metadata: { labels: { l: value } } }, { contentType: 'application/merge-patch+json' });
+    send(
+      'PATCH',
+      `${path}/${name}`,
+      { metadata: { labels: { l: value } } },
+      { contentType: 'application/merge-patch+json' },
+    );
 
   it('tells of objects that come to a selector, change in it and leave it', async () => {
     const { stream, until, events } = watch(path, { labelSelector: 'l=in' });
@@ -273,7 +301,10 @@ describe('scale and eviction', () => {
     const labels = { app: 'x' };
     await send('POST', path, {
       metadata: { name: 'd' },
-      spec: { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'i' }] } } },
+      spec: {
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'i' }] } },
+      },
     });
     const scale = await send('GET', `${path}/d/scale`);
     expect(scale).toMatchObject({ kind: 'Scale', spec: { replicas: 1 }, status: { selector: 'app=x' } });
@@ -284,19 +315,37 @@ describe('scale and eviction', () => {
   it('refuses an eviction that the budget does not allow', async () => {
     const pods = '/api/v1/namespaces/default/pods';
     const budgets = '/apis/policy/v1/namespaces/default/poddisruptionbudgets';
-    await send('POST', pods, { metadata: { name: 'e', labels: { e: '1' } }, spec: { containers: [{ name: 'c', image: 'i' }] } });
+    await send('POST', pods, {
+      metadata: { name: 'e', labels: { e: '1' } },
+      spec: { containers: [{ name: 'c', image: 'i' }] },
+    });
     const ready = { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] };
     await send('PATCH', `${pods}/e/status`, { status: ready }, { contentType: 'application/merge-patch+json' });
-    await send('POST', budgets, { metadata: { name: 'b' }, spec: { minAvailable: 1, selector: { matchLabels: { e: '1' } } } });
-    const status = { observedGeneration: 1, disruptionsAllowed: 0, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1 };
+    await send('POST', budgets, {
+      metadata: { name: 'b' },
+      spec: { minAvailable: 1, selector: { matchLabels: { e: '1' } } },
+    });
+    const status = {
+      observedGeneration: 1,
+      disruptionsAllowed: 0,
+      currentHealthy: 1,
+      desiredHealthy: 1,
+      expectedPods: 1,
+    };
     await send('PATCH', `${budgets}/b/status`, { status }, { contentType: 'application/merge-patch+json' });
-    const evict = () => send('POST', `${pods}/e/eviction`, { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'e' } });
+    const evict = () =>
+      send('POST', `${pods}/e/eviction`, { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'e' } });
     expect(await failure(evict())).toMatchObject({
       code: 429,
       message: "Cannot evict pod as it would violate the pod's disruption budget.",
       details: { causes: [{ message: 'The disruption budget b needs 1 healthy pods and has 1 currently' }] },
     });
-    await send('PATCH', `${budgets}/b/status`, { status: { disruptionsAllowed: 1 } }, { contentType: 'application/merge-patch+json' });
+    await send(
+      'PATCH',
+      `${budgets}/b/status`,
+      { status: { disruptionsAllowed: 1 } },
+      { contentType: 'application/merge-patch+json' },
+    );
     await evict();
     expect(await send('GET', `${budgets}/b`)).toMatchObject({ status: { disruptionsAllowed: 0 } });
   });

@@ -4,8 +4,8 @@ import { CompactedError, prefixEnd, type StoreEvent, type Watch, type WatchReque
 export interface WatchHistory {
   readonly compactRevision: number;
   /**
-   * Events of `[start, end)` with `after < revision <= upTo`, in order, handed over in batches that never split a
-   * revision; stops early when `deliver` returns false. Throws CompactedError.
+   * Events of `[start, end)` with `after < revision <= upTo`, in order, handed over in batches (empty ones too) that
+   * never split a revision; stops early when `deliver` returns false. Throws CompactedError.
    */
   read(after: number, upTo: number, range: KeyRange, deliver: DeliverEvents): Promise<void>;
 }
@@ -99,10 +99,10 @@ export class WatchHub {
       }
       if (watch.position < this.#history.compactRevision) throw new CompactedError(this.#history.compactRevision);
       await this.#history.read(watch.position, upTo, watch.request, (events, revision) => {
-        watch.deliver(events, revision);
+        if (events.length > 0) watch.deliver(events, revision);
+        else watch.progress(revision);
         return !watch.closed;
       });
-      watch.progress(upTo);
     }
   }
 

@@ -41,6 +41,8 @@ export class HttpListener {
   readonly #server: Http2SecureServer;
   readonly #sockets = new Set<TLSSocket>();
   readonly #sessions = new Set<ServerHttp2Session>();
+  #active = 0;
+  #onIdle: (() => void) | undefined;
   readonly #certificates = new WeakMap<object, { readonly raw: Uint8Array | undefined }>();
 
   constructor(options: HttpListenerOptions) {
@@ -106,23 +108,38 @@ export class HttpListener {
     this.#server.setSecureContext(secureContext(tls));
   }
 
-  /** Takes no new connections, lets answers on their way end, and closes what is left after `graceMs`. */
+  /** Takes no new connections, lets answers on their way end for up to `graceMs`, and closes all connections. */
   async stop(graceMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const session of this.#sessions) session.close();
-    const timer = setTimeout(() => {
-      for (const session of this.#sessions) session.destroy();
-      for (const socket of this.#sockets) socket.destroy();
-    }, graceMs);
+    if (this.#active > 0) {
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+        timer = setTimeout(resolve, graceMs);
+      });
+      clearTimeout(timer);
+    }
+    for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
-    clearTimeout(timer);
+  }
+
+  /** Counts an answer on its way until `end` emits `close`. */
+  #track(end: { once(event: 'close', listener: () => void): unknown }): void {
+    this.#active++;
+    end.once('close', () => {
+      if (--this.#active === 0) this.#onIdle?.();
+    });
   }
 
   #onHttp1(request: IncomingMessage, response: ServerResponse): void {
+    this.#track(response);
     this.#options.onExchange(new Http1Exchange(request, response, this.#certificateOf(request.socket as TLSSocket)));
   }
 
   #onHttp2(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    this.#track(stream);
     const socket = stream.session?.socket;
     this.#options.onExchange(
       new Http2Exchange(stream, headers, socket && this.#certificateOf(socket as TLSSocket, stream.session)),

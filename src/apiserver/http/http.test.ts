@@ -17,9 +17,13 @@ beforeAll(async () => {
   const key = join(folder, 'key.pem');
   const cert = join(folder, 'cert.pem');
   const subject = ['-subj', '/CN=test', '-days', '1', '-keyout', key, '-out', cert];
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', ...subject], {
-    stdio: 'ignore',
-  });
+  execFileSync(
+    'openssl',
+    ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', ...subject],
+    {
+      stdio: 'ignore',
+    },
+  );
   test = await startTestApiServer({
     listen: { host: '127.0.0.1', tls: { cert: readFileSync(cert), key: readFileSync(key) } },
     authentication: () => ({
@@ -39,7 +43,12 @@ interface Answer {
   body: Buffer;
 }
 
-function send(method: string, path: string, headers: Record<string, string> = {}, body?: string | Buffer): Promise<Answer> {
+function send(
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+  body?: string | Buffer,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = httpsRequest(
       `${test.url}${path}`,
@@ -60,7 +69,8 @@ function send(method: string, path: string, headers: Record<string, string> = {}
 const json = ({ body }: Answer) => JSON.parse(body.toString());
 const JSON_TYPE = { 'content-type': 'application/json' };
 const path = '/api/v1/namespaces/default/configmaps';
-const create = (name: string, data: object = {}) => send('POST', path, JSON_TYPE, JSON.stringify({ metadata: { name }, data }));
+const create = (name: string, data: object = {}) =>
+  send('POST', path, JSON_TYPE, JSON.stringify({ metadata: { name }, data }));
 
 describe('over HTTPS', () => {
   it('knows nobody without a credential', async () => {
@@ -81,7 +91,9 @@ describe('over HTTPS', () => {
 
   it('sends tables, metadata alone and YAML', async () => {
     await create('shown', { k: 'v' });
-    const table = json(await send('GET', path, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json' }));
+    const table = json(
+      await send('GET', path, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json' }),
+    );
     expect(table.columnDefinitions.map(({ name }: { name: string }) => name)).toEqual(['Name', 'Data', 'Age']);
     const row = table.rows.find(({ cells }: { cells: string[] }) => cells[0] === 'shown');
     expect(row.object).toMatchObject({ kind: 'PartialObjectMetadata', metadata: { name: 'shown' } });
@@ -90,7 +102,9 @@ describe('over HTTPS', () => {
       await send('GET', `${path}/shown`, { accept: 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io' }),
     );
     expect(Object.keys(partial)).toEqual(['kind', 'apiVersion', 'metadata']);
-    expect((await send('GET', `${path}/shown`, { accept: 'application/yaml' })).body.toString()).toContain('\n  k: v\n');
+    expect((await send('GET', `${path}/shown`, { accept: 'application/yaml' })).body.toString()).toContain(
+      '\n  k: v\n',
+    );
   });
 
   it('compresses large answers when asked', async () => {
@@ -107,11 +121,21 @@ describe('over HTTPS', () => {
     const protobuf = await ProtobufEncoding.load();
     const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'binary' }, data: { k: 'v' } };
     const type = 'application/vnd.kubernetes.protobuf';
-    const answer = await send('POST', path, { 'content-type': type, accept: type }, Buffer.from(protobuf.object(object)!));
+    const answer = await send(
+      'POST',
+      path,
+      { 'content-type': type, accept: type },
+      Buffer.from(protobuf.object(object)!),
+    );
     expect(answer.status).toBe(201);
     expect(answer.headers['content-type']).toBe(type);
-    expect(protobuf.decode(answer.body)).toMatchObject({ metadata: { name: 'binary', namespace: 'default' }, data: { k: 'v' } });
-    const list = protobuf.decode((await send('GET', path, { accept: type })).body) as { items: { metadata: { name: string } }[] };
+    expect(protobuf.decode(answer.body)).toMatchObject({
+      metadata: { name: 'binary', namespace: 'default' },
+      data: { k: 'v' },
+    });
+    const list = protobuf.decode((await send('GET', path, { accept: type })).body) as {
+      items: { metadata: { name: string } }[];
+    };
     expect(list.items.map(({ metadata }) => metadata.name)).toContain('binary');
   });
 
@@ -125,9 +149,14 @@ describe('over HTTPS', () => {
     const groups = await send('GET', '/apis', { accept });
     expect(groups.headers['content-type']).toBe(accept);
     const apps = json(groups).items.find(({ metadata }: { metadata: { name: string } }) => metadata.name === 'apps');
-    const deployments = apps.versions[0].resources.find(({ resource }: { resource: string }) => resource === 'deployments');
+    const deployments = apps.versions[0].resources.find(
+      ({ resource }: { resource: string }) => resource === 'deployments',
+    );
     expect(deployments).toMatchObject({ scope: 'Namespaced', shortNames: ['deploy'], singularResource: 'deployment' });
-    expect(deployments.subresources.map(({ subresource }: { subresource: string }) => subresource)).toEqual(['scale', 'status']);
+    expect(deployments.subresources.map(({ subresource }: { subresource: string }) => subresource)).toEqual([
+      'scale',
+      'status',
+    ]);
     const again = await send('GET', '/apis', { accept, 'if-none-match': String(groups.headers['etag']) });
     expect(again.status).toBe(304);
     expect(json(await send('GET', '/apis/autoscaling')).preferredVersion.version).toBe('v2');
@@ -143,7 +172,10 @@ describe('over HTTPS', () => {
     await new Promise((resolve) => stream.once('response', resolve));
     await create('watched');
     await new Promise((resolve) => stream.once('end', resolve));
-    const events = text.trim().split('\n').map((line) => JSON.parse(line));
+    const events = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     expect(events.at(-1)).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'watched' } } });
     session.close();
   });
@@ -152,6 +184,8 @@ describe('over HTTPS', () => {
     expect((await send('GET', '/readyz?verbose')).body.toString()).toContain('[+]ping ok\n');
     expect((await send('GET', '/livez/ping')).body.toString()).toBe('ok');
     expect(json(await send('GET', '/version'))).toMatchObject({ major: '1', minor: '36', gitVersion: 'v1.36.0' });
-    expect((await send('GET', '/metrics')).body.toString()).toMatch(/apiserver_request_total\{verb="CREATE".*code="201"\} \d+/);
+    expect((await send('GET', '/metrics')).body.toString()).toMatch(
+      /apiserver_request_total\{verb="CREATE".*code="201"\} \d+/,
+    );
   });
 });

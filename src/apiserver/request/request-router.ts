@@ -12,6 +12,12 @@ export type PathHandler = (context: RequestContext) => Promise<Result> | Result;
 /** `undefined`: not its business. */
 export type FallbackHandler = (context: RequestContext) => Promise<Result | undefined> | Result | undefined;
 
+/** What clients are told of kinds that have a successor. */
+const deprecations: Readonly<Record<string, string>> = {
+  '/v1/componentstatuses': 'v1 ComponentStatus is deprecated in v1.19+',
+  '/v1/endpoints': 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+};
+
 /** Who serves what. Parts of the server add their routes; what nobody claims is 404. */
 export class RequestRouter {
   readonly #kinds: KindRegistry;
@@ -76,6 +82,8 @@ export class RequestRouter {
     if (definition.namespaced && !info.namespace && info.name && info.verb !== 'list' && info.verb !== 'watch')
       return this.#fallback(context);
     if (!definition.namespaced && info.namespace && info.resource !== 'namespaces') return this.#fallback(context);
+    const deprecation = deprecations[`${info.group}/${info.version}/${info.resource}`];
+    if (deprecation) context.warnings.push(deprecation);
     const key = `${info.group}/${info.resource}`;
     if (info.subresource === '')
       return (this.#resources.get(key) ?? this.#storedHandler(definition))(context, definition);

@@ -17,6 +17,11 @@ export class EventHistory {
     return this.#base;
   }
 
+  /** Nothing is known of what was before `revision`. */
+  startAt(revision: number): void {
+    this.#base = revision;
+  }
+
   push(event: CacheEvent): void {
     this.#events.push(event);
     if (this.#events.length - this.#start <= this.#limit) return;

@@ -34,7 +34,7 @@ export class ResourceCache {
   readonly history: EventHistory;
   /** Revision of the last change that is known; deletions before the start are not. */
   changedAt = 0;
-  readonly #loadedAt: number;
+  #loadedAt: number;
   #unparsed = false;
 
   constructor(prefix: string, base: number) {
@@ -110,6 +110,12 @@ export class ResourceCache {
     this.changedAt = Math.max(this.changedAt, entry.revision);
     this.#unparsed = true;
     for (const listener of this.#listeners) listener.upsert(entry);
+  }
+
+  /** What was loaded is the state at `revision`. */
+  loaded(revision: number): void {
+    this.#loadedAt = revision;
+    this.history.startAt(revision);
   }
 
   /** Calls back for the objects there are before it returns. The result ends it. */

@@ -69,7 +69,6 @@ export class WatchCache {
 
   async start(): Promise<void> {
     await this.#load();
-    this.#base = this.#revision;
     this.#follow();
     this.#bookmarks = setInterval(() => this.#sendBookmarks(), BOOKMARK_INTERVAL_MS);
     this.#bookmarks.unref();
@@ -216,8 +215,11 @@ export class WatchCache {
 
   /** Makes the cache what the store holds. After a gap in the watch this is as if the missed events had come. */
   #takeOver(changes: { kv: KeyValue; entry: Entry }[], seen: Map<string, Set<string>>, revision: number): void {
-    const first = this.#revision === 0;
-    if (first) this.#base = revision;
+    const first = this.#base === 0;
+    if (first) {
+      this.#base = revision;
+      for (const resource of this.#resources.values()) resource.loaded(revision);
+    }
     for (const [id, resource] of this.#resources)
       for (const { key } of resource.keys())
         if (!seen.get(id)?.has(key))

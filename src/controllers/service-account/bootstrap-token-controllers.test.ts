@@ -42,7 +42,9 @@ describe('bootstrap token controllers', () => {
     run.api.put(token('bbb', { expiration: new Date(Date.now() - 1_000).toISOString() }));
     run.api.put(token('ccc', { expiration: new Date(Date.now() + 60_000).toISOString() }));
     await run.eventually(() => !run.api.get(Secrets, 'bootstrap-token-bbb', 'kube-system'));
-    await run.eventually(() => Object.keys(data()).sort().join() === 'jws-kubeconfig-aaa,jws-kubeconfig-ccc,kubeconfig');
+    await run.eventually(
+      () => Object.keys(data()).sort().join() === 'jws-kubeconfig-aaa,jws-kubeconfig-ccc,kubeconfig',
+    );
   });
 });
 

@@ -1,5 +1,12 @@
 import type { Readable, Writable } from 'node:stream';
-import type { ContainerConfig, LinuxContainerResources, PodSandboxConfig } from './sandbox-config.ts';
+import type {
+  ContainerConfig,
+  LinuxContainerResources,
+  PodSandboxConfig,
+  PodSandboxMetadata,
+} from './sandbox-config.ts';
+
+export type { PodSandboxMetadata };
 
 /** Of a runtime's objects: labels the kubelet sets and reads back when it adopts what runs already. */
 export const POD_NAME_LABEL = 'io.kubernetes.pod.name';
@@ -9,14 +16,6 @@ export const CONTAINER_NAME_LABEL = 'io.kubernetes.container.name';
 
 export type SandboxState = 'ready' | 'notReady';
 export type ContainerState = 'created' | 'running' | 'exited' | 'unknown';
-
-export interface PodSandboxMetadata {
-  readonly name: string;
-  readonly namespace: string;
-  readonly uid: string;
-  /** Counts the sandboxes a pod has had. */
-  readonly attempt: number;
-}
 
 /** Times here and below are epoch milliseconds; 0 means never. */
 export interface PodSandbox {

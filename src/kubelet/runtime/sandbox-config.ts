@@ -1,4 +1,10 @@
-import type { PodSandboxMetadata } from './container-runtime.ts';
+export interface PodSandboxMetadata {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  /** Counts the sandboxes a pod has had. */
+  readonly attempt: number;
+}
 
 /** The wire shapes of CRI v1 that the kubelet fills in (`proto/cri.json`); a runtime without CRI reads the same. */
 export interface PodSandboxConfig {

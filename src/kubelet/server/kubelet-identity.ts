@@ -15,6 +15,7 @@ export function callerOfCertificate(socket: TLSSocket): KubeletCaller | undefine
   if (!subject?.CN) return undefined;
   const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
   if (usages && !usages.includes(CLIENT_AUTH)) return undefined;
-  const organizations = [subject.O as string | readonly string[] | undefined ?? []].flat();
+  // Node has a list where there are several.
+  const organizations = ([] as string[]).concat(subject.O ?? []);
   return { name: subject.CN, groups: [...organizations, 'system:authenticated'] };
 }

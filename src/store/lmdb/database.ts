@@ -44,6 +44,8 @@ export interface Write {
 export class Database {
   readonly path: string;
   readonly #db: Lmdb;
+  #snapshots = 0;
+  #released: (() => void) | undefined;
 
   private constructor(path: string, db: Lmdb) {
     this.path = path;
@@ -138,7 +140,14 @@ export class Database {
     this.#db.resetReadTxn();
     // biome-ignore lint/correctness/useHookAtTopLevel: lmdb's name, not a hook of React
     const transaction = this.#db.useReadTransaction();
-    return { transaction, done: () => transaction.done() };
+    this.#snapshots++;
+    return {
+      transaction,
+      done: () => {
+        transaction.done();
+        if (--this.#snapshots === 0) this.#released?.();
+      },
+    };
   }
 
   /** All of it or nothing; durable when it resolves. Rejects with CodedError. */
@@ -157,8 +166,13 @@ export class Database {
     }
   }
 
-  close(): Promise<void> {
-    return this.#db.close();
+  /** Waits for snapshots: reading on in a closed environment would end the process. */
+  async close(): Promise<void> {
+    if (this.#snapshots > 0)
+      await new Promise<void>((resolve) => {
+        this.#released = resolve;
+      });
+    await this.#db.close();
   }
 
   async #initialize(): Promise<void> {

@@ -40,6 +40,8 @@ class LmdbStore implements Store {
   readonly #writer: GroupCommit;
   readonly #hub: WatchHub;
   readonly #leases = new LeaseTimers((id) => void this.revokeLease(id).catch(() => this.#retryRevoke(id)));
+  /** Leases whose end is on its way to the disk: nothing can be attached to them any more. */
+  readonly #ending = new Set<string>();
   #scrubbing: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
@@ -76,10 +78,11 @@ class LmdbStore implements Store {
 
   async commit(transaction: Transaction): Promise<TransactionResult> {
     this.#open();
-    checkTransaction(transaction, (id) => this.#leases.has(id));
+    const hasLease = (id: string) => this.#leases.has(id) && !this.#ending.has(id);
     for (const { key } of transaction.operations) checkKeyLength(key);
     return this.#write(transaction.operations.length + transaction.compare.length, (batch) => {
       const { compare } = transaction;
+      checkTransaction(transaction, hasLease);
       if (compare.every(({ key, modRevision }) => batch.modRevision(key) === modRevision)) {
         apply(batch, transaction.operations);
         return { succeeded: true, revision: batch.meta.revision };
@@ -119,7 +122,8 @@ class LmdbStore implements Store {
 
   async revokeLease(id: string): Promise<void> {
     this.#open();
-    if (!this.#leases.has(id)) throw new LeaseNotFoundError(id);
+    if (!this.#leases.has(id) || this.#ending.has(id)) throw new LeaseNotFoundError(id);
+    this.#ending.add(id);
     const revoke = (batch: Batch) => {
       apply(
         batch,
@@ -127,8 +131,12 @@ class LmdbStore implements Store {
       );
       batch.writes.push({ key: leaseKey(id), value: undefined });
     };
-    await this.#write(1, revoke, true);
-    this.#leases.stop(id);
+    try {
+      await this.#write(1, revoke, true);
+      this.#leases.stop(id);
+    } finally {
+      this.#ending.delete(id);
+    }
   }
 
   close(): Promise<void> {
@@ -170,7 +178,7 @@ class LmdbStore implements Store {
 
   /** An expired lease whose keys could not be deleted, because the disk is full, is tried again. */
   #retryRevoke(id: string): void {
-    if (!this.#closing && this.#leases.has(id)) this.#leases.start(id, 1);
+    if (!this.#closing && this.#leases.has(id) && !this.#ending.has(id)) this.#leases.start(id, 1);
   }
 
   #checkRevision(revision: number | undefined): void {

@@ -170,6 +170,6 @@ export class RecordHistory implements WatchHistory {
     } finally {
       snapshot.done();
     }
-    return batch.length > 0 && !deliver(batch, position) ? undefined : position;
+    return deliver(batch, position) ? position : undefined;
   }
 }

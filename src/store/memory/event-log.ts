@@ -44,7 +44,7 @@ export class EventLog implements WatchHistory {
         }
         if (event.kv.key >= range.start && event.kv.key < range.end) batch.push(event);
       }
-      if (batch.length > 0 && !deliver(batch, next)) return;
+      if (!deliver(batch, next)) return;
       position = next;
       if (position < upTo) await new Promise((resolve) => setImmediate(resolve));
     }

@@ -160,22 +160,25 @@ class MemoryStore implements Store {
 
   #pastRange(request: RangeRequest, revision: number): RangeResult {
     const states = this.#log.undo(revision, request);
-    const { keys } = this.#keys.range(request.start, request.end);
+    const limit = request.countOnly ? 0 : request.limit || Number.POSITIVE_INFINITY;
+    // Of the current keys at most those in `states` did not exist then.
+    const { keys, count: now } = this.#keys.range(request.start, request.end, limit === 0 ? 0 : limit + states.size);
     const kvs: KeyValue[] = [];
     for (const key of keys) {
       const kv = states.has(key) ? states.get(key) : this.#current.get(key);
       if (kv) kvs.push(kv);
     }
-    let deleted = false;
+    let count = now;
+    let isUnordered = false;
     for (const [key, kv] of states) {
-      if (!kv || this.#current.has(key)) continue;
+      const exists = this.#current.has(key);
+      count += Number(kv !== undefined) - Number(exists);
+      if (!kv || exists) continue;
       kvs.push(kv);
-      deleted = true;
+      isUnordered = true;
     }
-    if (deleted) kvs.sort((a, b) => (a.key < b.key ? -1 : 1));
-    const count = kvs.length;
-    if (request.countOnly) kvs.length = 0;
-    else if (request.limit && request.limit < count) kvs.length = request.limit;
+    if (isUnordered) kvs.sort((a, b) => (a.key < b.key ? -1 : 1));
+    if (kvs.length > limit) kvs.length = limit;
     return { kvs, more: !request.countOnly && kvs.length < count, count, revision: this.#revision };
   }
 

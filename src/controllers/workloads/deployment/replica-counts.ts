@@ -1,4 +1,5 @@
 import type { Deployment, ReplicaSet } from '../../../api/types/apps.v1.gen.ts';
+import { scaledValue } from '../scaled-value.ts';
 
 export const DESIRED_REPLICAS = 'deployment.kubernetes.io/desired-replicas';
 export const MAX_REPLICAS = 'deployment.kubernetes.io/max-replicas';
@@ -16,8 +17,8 @@ export function rollingLimits(deployment: Deployment): { maxSurge: number; maxUn
   if (!isRollingUpdate(deployment)) return { maxSurge: 0, maxUnavailable: 0 };
   const replicas = replicasOf(deployment);
   const { maxSurge = '25%', maxUnavailable = '25%' } = deployment.spec.strategy?.rollingUpdate ?? {};
-  const surge = resolve(maxSurge, replicas, Math.ceil);
-  const unavailable = resolve(maxUnavailable, replicas, Math.floor);
+  const surge = scaledValue(maxSurge, replicas, Math.ceil);
+  const unavailable = scaledValue(maxUnavailable, replicas, Math.floor);
   return surge === 0 && unavailable === 0
     ? { maxSurge: 0, maxUnavailable: 1 }
     : { maxSurge: surge, maxUnavailable: Math.min(unavailable, replicas) };
@@ -29,9 +30,4 @@ export function newReplicaSetSize(deployment: Deployment, all: readonly ReplicaS
   if (!isRollingUpdate(deployment)) return wanted;
   const room = wanted + rollingLimits(deployment).maxSurge - specReplicas(all);
   return room <= 0 ? replicasOf(newSet) : Math.min(wanted, replicasOf(newSet) + room);
-}
-
-function resolve(value: number | string, total: number, round: (n: number) => number): number {
-  if (typeof value === 'number') return value;
-  return value.endsWith('%') ? round((Number(value.slice(0, -1)) * total) / 100) : Number(value);
 }

@@ -126,8 +126,3 @@ function grpcAddress(endpoint: string): string {
   if (endpoint.startsWith('unix://')) return `unix:${endpoint.slice('unix://'.length)}`;
   return endpoint.startsWith('/') ? `unix:${endpoint}` : endpoint;
 }
-
-/** The file behind `unix:///path`, `unix:path` or a bare path. */
-export function socketPath(endpoint: string): string {
-  return endpoint.replace(/^unix:(\/\/)?/, '');
-}
