@@ -1,5 +1,6 @@
 // Builds dist/: the bundled program and library, their types, and the dashboard's web page.
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { root, say } from './ensure.mjs';
 
@@ -9,20 +10,10 @@ const sources = ['src', 'dashboard', 'scripts', 'package.json', 'package-lock.js
 
 if (process.argv.includes('--if-stale') && existsSync(stamp) && newest(sources) <= statSync(stamp).mtimeMs) process.exit(0);
 
-const started = Date.now();
-await buildProgram();
-await buildDashboard();
-if (process.argv.includes('--types')) await buildTypes();
-writeFileSync(stamp, '');
-say(`built dist/ in ${((Date.now() - started) / 1000).toFixed(1)} s`);
-
 async function buildProgram() {
   const { build } = await import('esbuild');
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  for (const name of existsSync(dist) ? readdirSync(dist) : []) {
-    if (name !== 'dashboard') rmSync(join(dist, name), { recursive: true });
-  }
-  await build({
+  const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: { cli: 'src/cli/main.ts', index: 'src/index.ts', sdk: 'src/sdk/index.ts' },
     outdir: dist,
@@ -39,7 +30,44 @@ async function buildProgram() {
     // Bundled CommonJS packages call require() for Node's own modules.
     banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
     logLevel: 'warning',
+    metafile: true,
+    plugins: [namedDynamicImports],
   });
+  // What an older build left goes only now: a failed build leaves the last good one in place.
+  const written = new Set(Object.keys(metafile.outputs).map((path) => join(root, path)));
+  for (const folder of [dist, join(dist, 'chunks')]) {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name);
+      if (entry.isFile() && path !== stamp && !written.has(path)) rmSync(path);
+    }
+  }
+}
+
+/**
+ * `const { parse } = await import('yaml')` works in Node for CommonJS packages; esbuild's split chunks export their
+ * default alone. This puts a module between that exports their names.
+ */
+const namedDynamicImports = {
+  name: 'named-dynamic-imports',
+  setup(build) {
+    const require = createRequire(import.meta.url);
+    build.onResolve({ filter: /^[^./]/ }, ({ path, kind, importer }) => {
+      if (kind !== 'dynamic-import' || path.startsWith('node:') || build.initialOptions.external.includes(path) || !importer.startsWith(join(root, 'src'))) return undefined;
+      return { path, namespace: 'named-dynamic-import' };
+    });
+    build.onLoad({ filter: /.*/, namespace: 'named-dynamic-import' }, ({ path }) => {
+      const isModule = readPackage(path).module !== undefined;
+      if (isModule) return { contents: `export * from ${JSON.stringify(path)};`, resolveDir: root };
+      const names = Object.keys(require(path)).filter((name) => name !== 'default' && /^[\w$]+$/.test(name));
+      const exports = names.map((name) => `export const ${name} = from.${name};`).join('\n');
+      const contents = `import * as all from ${JSON.stringify(path)};\nconst from = all.default ?? all;\nexport default from;\n${exports}`;
+      return { contents, resolveDir: root };
+    });
+  },
+};
+
+function readPackage(name) {
+  return JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8'));
 }
 
 async function buildDashboard() {
@@ -69,3 +97,10 @@ function newest(paths) {
   for (const path of paths) if (existsSync(join(root, path))) visit(join(root, path));
   return latest;
 }
+
+const started = Date.now();
+await buildProgram();
+await buildDashboard();
+if (process.argv.includes('--types')) await buildTypes();
+writeFileSync(stamp, '');
+say(`built dist/ in ${((Date.now() - started) / 1000).toFixed(1)} s`);

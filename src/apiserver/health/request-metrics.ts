@@ -18,7 +18,6 @@ interface Series {
  */
 export class RequestMetrics {
   readonly #requests = new Map<string, Series>();
-  readonly #watches = new Map<string, number>();
 
   /** `seconds`: until the answer was ready to be sent. */
   observe(info: RequestInfo, code: number, seconds: number): void {
@@ -27,7 +26,7 @@ export class RequestMetrics {
     let series = this.#requests.get(key);
     if (!series) {
       const { group, version, resource, subresource } = info;
-      const verb = info.resourceRequest ? info.verb.toUpperCase() : info.verb.toUpperCase();
+      const verb = info.verb.toUpperCase();
       series = {
         labels: { verb, group, version, resource, subresource, scope, code: String(code) },
         count: 0,
@@ -43,10 +42,6 @@ export class RequestMetrics {
     for (let i = BUCKETS.length - 1; i >= 0 && seconds <= BUCKETS[i]!; i--) series.buckets[i]!++;
   }
 
-  watchers(resource: string, change: 1 | -1): void {
-    this.#watches.set(resource, (this.#watches.get(resource) ?? 0) + change);
-  }
-
   async expose(inFlight: InFlight, cache: WatchCache): Promise<{ contentType: string; body: string }> {
     const { Registry, Gauge, collectDefaultMetrics } = await import('prom-client');
     const registry = new Registry();
@@ -59,7 +54,10 @@ export class RequestMetrics {
     const objects = gauge('apiserver_storage_objects', 'Stored objects by resource.', ['resource']);
     for (const resource of cache.resources()) objects.set({ resource: resource.name }, resource.size);
     const watches = gauge('apiserver_longrunning_requests', 'Running watches by resource.', ['resource', 'verb']);
-    for (const [resource, count] of this.#watches) watches.set({ resource, verb: 'WATCH' }, count);
+    for (const resource of cache.resources()) {
+      const count = resource.watchers().length;
+      if (count) watches.set({ resource: resource.name, verb: 'WATCH' }, count);
+    }
     return { contentType: registry.contentType, body: `${await registry.metrics()}${this.#requestText()}` };
   }
 

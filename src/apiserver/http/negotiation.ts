@@ -17,13 +17,13 @@ export interface AcceptClause {
 }
 
 const PLAIN: Negotiated = { format: 'json', shape: 'object', metaVersion: 'v1' };
-const FORMATS: Readonly<Record<string, Format>> = {
-  'application/json': 'json',
-  'application/*': 'json',
-  '*/*': 'json',
-  'application/yaml': 'yaml',
-  'application/vnd.kubernetes.protobuf': 'protobuf',
-};
+const FORMATS: ReadonlyMap<string, Format> = new Map([
+  ['application/json', 'json'],
+  ['application/*', 'json'],
+  ['*/*', 'json'],
+  ['application/yaml', 'yaml'],
+  ['application/vnd.kubernetes.protobuf', 'protobuf'],
+]);
 export const ACCEPTED = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 
 /** By preference: higher `q` first, then in the order given. */
@@ -51,7 +51,7 @@ export function parseAccept(accept: string): AcceptClause[] {
 export function negotiate(accept: string | undefined, shapes: boolean, protobuf: boolean): Negotiated {
   if (!accept || accept === 'application/json' || accept === '*/*') return PLAIN;
   for (const { mediaType, parameters } of parseAccept(accept)) {
-    const format = FORMATS[mediaType];
+    const format = FORMATS.get(mediaType);
     if (!format || (format === 'protobuf' && !protobuf)) continue;
     const { as, g, v } = parameters;
     if (as === undefined) return { ...PLAIN, format };

@@ -16,16 +16,15 @@ export function impersonationOf(headers: RequestHeaders, requester: UserInfo): I
   const name = headerOf(headers, 'impersonate-user');
   const groups = values(headers['impersonate-group']);
   const uid = headerOf(headers, 'impersonate-uid');
-  const extra: Record<string, string[]> = {};
+  const extra = new Map<string, string[]>();
   for (const header in headers) {
     if (!header.startsWith(EXTRA)) continue;
     const encoded = header.slice(EXTRA.length);
     const key = safeDecode(encoded).toLowerCase();
-    extra[key] = [...(extra[key] ?? []), ...values(headers[header])];
+    extra.set(key, [...(extra.get(key) ?? []), ...values(headers[header])]);
   }
   if (!name) {
-    if (groups.length || uid || Object.keys(extra).length)
-      throw badRequest('requested impersonation without impersonating a user');
+    if (groups.length || uid || extra.size) throw badRequest('requested impersonation without impersonating a user');
     return undefined;
   }
   const needs: AuthorizationAttributes[] = [];
@@ -35,7 +34,7 @@ export function impersonationOf(headers: RequestHeaders, requester: UserInfo): I
   else need({ resource: 'users', name });
   for (const group of groups) need({ resource: 'groups', name: group });
   if (uid) need({ group: 'authentication.k8s.io', resource: 'uids', name: uid });
-  for (const [key, list] of Object.entries(extra))
+  for (const [key, list] of extra)
     for (const value of list)
       need({ group: 'authentication.k8s.io', resource: 'userextras', subresource: key, name: value });
   return {
@@ -43,7 +42,7 @@ export function impersonationOf(headers: RequestHeaders, requester: UserInfo): I
       name,
       ...(uid ? { uid } : {}),
       groups: effectiveGroups(name, groups, account),
-      ...(Object.keys(extra).length ? { extra } : {}),
+      ...(extra.size ? { extra: Object.fromEntries(extra) } : {}),
     },
     needs,
   };

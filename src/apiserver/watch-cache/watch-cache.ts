@@ -17,6 +17,8 @@ const LOAD_PAGE = 2000;
 const FRESHNESS_TIMEOUT_MS = 3000;
 const BOOKMARK_INTERVAL_MS = 60_000;
 const FLUSH_SLICE_MS = 8;
+/** The longest that an event waits for others to be sent with it. */
+const MAX_PAUSE_MS = 20;
 
 /** A write on its way: what the cache takes over when the store reports it, instead of decoding it again. */
 export interface PendingWrite {
@@ -51,6 +53,7 @@ export class WatchCache {
   #committed = 0;
   #base = 0;
   #flushing = false;
+  #lastRoundMs = 0;
   #stopped = false;
   #watch: Watch | undefined;
   #queue: Promise<void> | undefined;
@@ -157,16 +160,21 @@ export class WatchCache {
     this.#dirty.add(watcher);
     if (this.#flushing) return;
     this.#flushing = true;
-    setImmediate(this.#flush);
+    // With many watchers a round of deliveries takes its time; a pause as long lets events gather for the next one.
+    if (this.#lastRoundMs < 1) setImmediate(this.#flush);
+    else setTimeout(this.#flush, Math.min(this.#lastRoundMs, MAX_PAUSE_MS));
+    this.#lastRoundMs = 0;
   };
 
   #flush = (): void => {
-    const until = performance.now() + FLUSH_SLICE_MS;
+    const started = performance.now();
+    const until = started + FLUSH_SLICE_MS;
     for (const watcher of this.#dirty) {
       this.#dirty.delete(watcher);
       watcher.flush();
       if (performance.now() > until) break;
     }
+    this.#lastRoundMs += performance.now() - started;
     if (this.#dirty.size) {
       setImmediate(this.#flush);
       return;

@@ -1,5 +1,4 @@
-import { createPrivateKey, generateKeyPair, randomBytes, webcrypto } from 'node:crypto';
-import { promisify } from 'node:util';
+import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
 import { CodedError } from '../../apimachinery/coded-error.ts';
 import type { CertificateRequest, KeyPair, SigningOptions } from './pki.ts';
 import {
@@ -40,18 +39,12 @@ export interface Signer {
   signRequest(csr: string, options: SigningOptions, now: number): Promise<string>;
 }
 
-export async function newKey(): Promise<string> {
-  const { privateKey } = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' });
-  return privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
-}
-
 /**
  * A self-signed authority, valid for ten years. With the `key` of an older one it is that one once more: what it signed
  * stays valid.
  */
 export async function newAuthority(commonName: string, now: number, oldKey?: string): Promise<KeyPair> {
-  const key = oldKey ?? (await newKey());
-  const keys = await webKeys(key);
+  const keys = oldKey ? await webKeys(oldKey) : await newKeys();
   const certificate = await X509CertificateGenerator.createSelfSigned(
     {
       serialNumber: serialNumber(),
@@ -71,7 +64,7 @@ export async function newAuthority(commonName: string, now: number, oldKey?: str
     },
     CRYPTO,
   );
-  return { cert: pem(certificate), key };
+  return { cert: pem(certificate), key: oldKey ?? (await exportKey(keys.privateKey)) };
 }
 
 export async function openSigner(authority: KeyPair): Promise<Signer> {
@@ -114,8 +107,7 @@ export async function openSigner(authority: KeyPair): Promise<Signer> {
 
   return {
     async issue(request, now) {
-      const key = await newKey();
-      const { publicKey } = await webKeys(key);
+      const { privateKey: ownKey, publicKey } = await newKeys();
       const names = [
         ...(request.dnsNames ?? []).map((value) => ({ type: 'dns' as const, value })),
         ...(request.ips ?? []).map((value) => ({ type: 'ip' as const, value })),
@@ -125,7 +117,8 @@ export async function openSigner(authority: KeyPair): Promise<Signer> {
         { CN: [request.commonName] },
       ]);
       const alternatives = names.length ? new SubjectAlternativeNameExtension(names) : undefined;
-      return { cert: await sign(subject, publicKey, alternatives, request, now), key };
+      const cert = await sign(subject, publicKey, alternatives, request, now);
+      return { cert, key: await exportKey(ownKey) };
     },
     async signRequest(csr, options, now) {
       const parsed = await readRequest(csr);
@@ -151,6 +144,17 @@ function invalidRequest(why: string, cause?: unknown): CodedError {
   return new CodedError('CSR_INVALID', `the certificate request can't be signed: ${why}`, 'Make a new one.', { cause });
 }
 
+async function newKeys(): Promise<WebKeys> {
+  return (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as WebKeys;
+}
+
+async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
+  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key));
+  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+  return `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`;
+}
+
+/** Of an authority that is kept. */
 async function webKeys(pem: string): Promise<WebKeys> {
   const key = createPrivateKey(pem);
   const { d: _, ...publicJwk } = key.export({ format: 'jwk' });

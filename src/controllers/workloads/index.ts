@@ -1,8 +1,9 @@
 import type { ControllerDefinition } from '../runtime/index.ts';
+import { daemonSetController } from './daemonset/daemon-set-controller.ts';
 import { deploymentController } from './deployment/deployment-controller.ts';
 import { replicaSetController, replicationController } from './replica-set-controller.ts';
 
 /** The controllers that make pods. */
 export function workloadControllers(): readonly ControllerDefinition[] {
-  return [replicaSetController(), replicationController(), deploymentController()];
+  return [replicaSetController(), replicationController(), deploymentController(), daemonSetController()];
 }

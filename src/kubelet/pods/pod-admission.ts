@@ -7,15 +7,18 @@ export interface Rejection {
   readonly message: string;
 }
 
-/** Whether the node takes a pod that was bound to it; the scheduler may have known less. `others` are the pods that run here. */
-export function admitPod(pod: Pod, others: readonly Pod[], node: Node): Rejection | undefined {
+/**
+ * Whether the node takes a pod that was bound to it; the scheduler may have known less. `others` are the pods that run here;
+ * `totalsOf` may remember what they ask for.
+ */
+export function admitPod(pod: Pod, others: readonly Pod[], node: Node, totalsOf = podRequestsAndLimits): Rejection | undefined {
   const allocatable = node.status?.allocatable ?? {};
   const limit = Number(allocatable.pods ?? '110');
   if (others.length + 1 > limit) return rejection('pods', 1, others.length, limit);
-  const own = podRequestsAndLimits(pod);
+  const own = totalsOf(pod);
   const used = { cpu: 0, memory: 0 };
   for (const other of others) {
-    const { cpuRequest, memoryRequest } = podRequestsAndLimits(other);
+    const { cpuRequest, memoryRequest } = totalsOf(other);
     used.cpu += cpuRequest;
     used.memory += memoryRequest;
   }

@@ -6,6 +6,7 @@ import type { Client } from '../../client/client.ts';
 import { Pods } from '../../client/resource-types.gen.ts';
 import type { CgroupManager } from '../cgroups/cgroup-manager.ts';
 import type { ConfigCache } from '../config-cache.ts';
+import { podRequestsAndLimits } from '../containers/resources.ts';
 import { terminationMessage } from '../containers/termination-message.ts';
 import type { KubeletPaths } from '../kubelet-paths.ts';
 import type { ProbeManager } from '../probes/probe-manager.ts';
@@ -51,6 +52,14 @@ export interface PodStepsOptions {
 /** The steps of a pod's life over the runtime, the volumes and the API server. */
 export function createPodSteps(options: PodStepsOptions): PodSteps {
   const { cache, status, probes } = options;
+  const totals = new WeakMap<Pod, ReturnType<typeof podRequestsAndLimits>>();
+
+  /** A full node asks for the totals of all its pods at every new one. */
+  function totalsOf(pod: Pod): ReturnType<typeof podRequestsAndLimits> {
+    const known = totals.get(pod) ?? podRequestsAndLimits(pod);
+    totals.set(pod, known);
+    return known;
+  }
 
   function report(worker: PodWorker, runtime: RuntimePod, terminal: boolean): PodStatus {
     const next = podStatus({
@@ -75,7 +84,7 @@ export function createPodSteps(options: PodStepsOptions): PodSteps {
     const node = options.node();
     // A pod that runs already was admitted before a restart.
     const verdict =
-      runtime.containers.length > 0 || !node ? undefined : admitPod(worker.pod, options.otherPods(worker.uid), node);
+      runtime.containers.length > 0 || !node ? undefined : admitPod(worker.pod, options.otherPods(worker.uid), node, totalsOf);
     worker.admitted = true;
     if (!verdict) return;
     worker.verdict = verdict;
