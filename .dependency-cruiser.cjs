@@ -35,7 +35,7 @@ module.exports = {
   ],
   options: {
     parser: 'swc', // TypeScript 7 has no API that it could use
-    tsPreCompilationDeps: true,
+    tsPreCompilationDeps: 'specify',
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
     exclude: { path: 'node_modules|\\.gen\\.ts$' },

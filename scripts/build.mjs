@@ -1,5 +1,5 @@
 // Builds dist/: the bundled program and library, their types, and the dashboard's web page.
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { root, say } from './ensure.mjs';
@@ -8,7 +8,8 @@ const dist = join(root, 'dist');
 const stamp = join(dist, '.built');
 const sources = ['src', 'dashboard', 'scripts', 'package.json', 'package-lock.json'];
 
-if (process.argv.includes('--if-stale') && existsSync(stamp) && newest(sources) <= statSync(stamp).mtimeMs) process.exit(0);
+if (process.argv.includes('--if-stale') && existsSync(stamp) && newest(sources) <= statSync(stamp).mtimeMs)
+  process.exit(0);
 
 async function buildProgram() {
   const { build } = await import('esbuild');
@@ -28,7 +29,9 @@ async function buildProgram() {
     external: ['lmdb', 'esbuild', 'typescript'],
     define: { __K8TS_VERSION__: JSON.stringify(version) },
     // Bundled CommonJS packages call require() for Node's own modules.
-    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
     logLevel: 'warning',
     metafile: true,
     plugins: [namedDynamicImports],
@@ -52,7 +55,13 @@ const namedDynamicImports = {
   setup(build) {
     const require = createRequire(import.meta.url);
     build.onResolve({ filter: /^[^./]/ }, ({ path, kind, importer }) => {
-      if (kind !== 'dynamic-import' || path.startsWith('node:') || build.initialOptions.external.includes(path) || !importer.startsWith(join(root, 'src'))) return undefined;
+      if (
+        kind !== 'dynamic-import' ||
+        path.startsWith('node:') ||
+        build.initialOptions.external.includes(path) ||
+        !importer.startsWith(join(root, 'src'))
+      )
+        return undefined;
       return { path, namespace: 'named-dynamic-import' };
     });
     build.onLoad({ filter: /.*/, namespace: 'named-dynamic-import' }, ({ path }) => {
@@ -76,7 +85,12 @@ async function buildDashboard() {
   if (!existsSync(join(page, 'index.html'))) return;
   if (existsSync(join(out, 'index.html')) && newest(['dashboard']) <= statSync(join(out, 'index.html')).mtimeMs) return;
   const { build } = await import('vite');
-  await build({ root: page, configFile: join(page, 'vite.config.ts'), logLevel: 'warn', build: { outDir: out, emptyOutDir: true } });
+  await build({
+    root: page,
+    configFile: join(page, 'vite.config.ts'),
+    logLevel: 'warn',
+    build: { outDir: out, emptyOutDir: true },
+  });
 }
 
 async function buildTypes() {

@@ -34,11 +34,17 @@ export function checkNode() {
 
 /** Installs the npm packages of the lock file unless this very lock file was installed before. */
 export function ensureNpmPackages() {
-  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   const stamp = join(root, 'node_modules', '.k8ts-lock');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   say('installing the npm packages of package-lock.json');
-  const result = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], shell: process.platform === 'win32' });
+  const result = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    shell: process.platform === 'win32',
+  });
   if (result.status !== 0) {
     process.stderr.write('npm ci failed: is the npm registry reachable?\n');
     process.exit(1);
@@ -54,7 +60,10 @@ export function ensureDebianPackages(packages) {
   const names = missing.map((wanted) => wanted.name);
   if (process.platform !== 'linux' || process.getuid() !== 0 || !onPath('apt-get')) return names;
   for (const name of names) say(`installing the Debian package ${name}`);
-  const options = { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+  const options = {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  };
   // The first try spares a machine whose package lists are fresh the update.
   const install = () => spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], options);
   if (install().status !== 0) {
@@ -77,5 +86,7 @@ function onPath(command) {
 
 /** Builds dist/ unless it is newer than every source. */
 export function ensureBuilt() {
-  execFileSync(process.execPath, [join(root, 'scripts', 'build.mjs'), '--if-stale'], { stdio: ['ignore', 'inherit', 'inherit'] });
+  execFileSync(process.execPath, [join(root, 'scripts', 'build.mjs'), '--if-stale'], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
 }

@@ -17,9 +17,20 @@ for (const [name, definition] of Object.entries(types)) {
 }
 
 const scalars = {
-  string: 'string', bool: 'boolean', int32: 'number', int64: 'number', double: 'number', bytes: 'string',
-  Time: 'string', MicroTime: 'string', Quantity: 'string', IntOrString: 'number | string',
-  RawExtension: 'JSONObject', FieldsV1: 'JSONObject', object: 'JSONObject', any: 'JSONValue',
+  string: 'string',
+  bool: 'boolean',
+  int32: 'number',
+  int64: 'number',
+  double: 'number',
+  bytes: 'string',
+  Time: 'string',
+  MicroTime: 'string',
+  Quantity: 'string',
+  IntOrString: 'number | string',
+  RawExtension: 'JSONObject',
+  FieldsV1: 'JSONObject',
+  object: 'JSONObject',
+  any: 'JSONValue',
 };
 const fileOf = (key) => (key === 'meta.v1' ? 'src/apimachinery/meta.v1.gen.ts' : `src/api/types/${key}.gen.ts`);
 
@@ -30,6 +41,7 @@ function importPath(from, to) {
 }
 
 for (const [key, kinds] of packages) {
+  if (!/\.v\d+$/.test(key)) continue; // alpha and beta versions are not served
   const imports = new Map();
   let usesValue = false;
   const reference = (type) => {
@@ -68,8 +80,11 @@ for (const [key, kinds] of packages) {
   }
   let head = header;
   if (usesValue) {
-    head += `import type { JSONObject, JSONValue } from '${key === 'meta.v1' ? './json.ts' : '../../apimachinery/json.ts'}';\n`
-      .replace('{ JSONObject, JSONValue }', `{ ${['JSONObject', 'JSONValue'].filter((n) => new RegExp(`\\b${n}\\b`).test(body)).join(', ')} }`);
+    head +=
+      `import type { JSONObject, JSONValue } from '${key === 'meta.v1' ? './json.ts' : '../../apimachinery/json.ts'}';\n`.replace(
+        '{ JSONObject, JSONValue }',
+        `{ ${['JSONObject', 'JSONValue'].filter((n) => new RegExp(`\\b${n}\\b`).test(body)).join(', ')} }`,
+      );
   }
   for (const [target, names] of [...imports].sort()) {
     const list = [...names].sort().map(([name, alias]) => (name === alias ? name : `${name} as ${alias}`));
@@ -111,9 +126,15 @@ function pluralOf(kind, resource) {
 let constantsFile = header;
 constantsFile += "import type { ResourceType } from './client.ts';\n";
 for (const [module, file] of [...typeImports].sort()) constantsFile += `import type * as ${module} from '${file}';\n`;
-writeFileSync(new URL('src/client/resource-types.gen.ts', root), `${constantsFile}\n${constants.map((c) => c.text).join('\n')}\n`);
+writeFileSync(
+  new URL('src/client/resource-types.gen.ts', root),
+  `${constantsFile}\n${constants.map((c) => c.text).join('\n')}\n`,
+);
 
 // src/api/facts/types.gen.ts: the same facts as text, one type per line, so that a type is parsed when first asked for.
 const lines = Object.entries(types).map(([name, definition]) => `${name} ${JSON.stringify(definition)}`);
 if (lines.some((line) => /[`\\]|\$\{/.test(line))) throw new Error('a type fact needs escaping');
-writeFileSync(new URL('src/api/facts/types.gen.ts', root), `${header}export const typeFacts = \`\n${lines.join('\n')}\n\`;\n`);
+writeFileSync(
+  new URL('src/api/facts/types.gen.ts', root),
+  `${header}export const typeFacts = \`\n${lines.join('\n')}\n\`;\n`,
+);

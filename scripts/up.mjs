@@ -1,7 +1,15 @@
 // `npm run up`: installs what is missing, builds once, and starts a cluster. Arguments after `--` go to `k8ts up`.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { checkNode, ensureBuilt, ensureDebianPackages, ensureNpmPackages, NODE_PACKAGES, root, say } from './ensure.mjs';
+import {
+  checkNode,
+  ensureBuilt,
+  ensureDebianPackages,
+  ensureNpmPackages,
+  NODE_PACKAGES,
+  root,
+  say,
+} from './ensure.mjs';
 
 checkNode();
 ensureNpmPackages();
@@ -13,5 +21,6 @@ if (!args.some((arg, at) => arg === '--runtime=simulated' || (arg === '--runtime
 ensureBuilt();
 const child = spawn(process.execPath, [join(root, 'bin', 'k8ts'), 'up', ...args], { stdio: 'inherit' });
 // The child is told by the terminal itself; this process only waits for it.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => signal === 'SIGTERM' && child.kill(signal));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.on(signal, () => signal === 'SIGTERM' && child.kill(signal));
 child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));

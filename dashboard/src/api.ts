@@ -42,7 +42,11 @@ export async function currentUser(): Promise<User | undefined> {
 }
 
 export async function login(credentials: { token: string } | { kubeconfig: string }): Promise<User> {
-  const response = await fetch('/session', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(credentials) });
+  const response = await fetch('/session', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(credentials),
+  });
   if (!response.ok) throw await failure(response);
   return response.json();
 }
@@ -53,7 +57,10 @@ export async function logout(): Promise<void> {
 
 /** GET of an API path, as the logged-in user. */
 export async function getJson<T>(path: string, signal?: AbortSignal): Promise<T> {
-  const response = await fetch(`/k8s${path}`, { headers: { accept: 'application/json' }, ...(signal ? { signal } : {}) });
+  const response = await fetch(`/k8s${path}`, {
+    headers: { accept: 'application/json' },
+    ...(signal ? { signal } : {}),
+  });
   if (!response.ok) throw await failure(response);
   return response.json();
 }
@@ -62,7 +69,12 @@ export async function getJson<T>(path: string, signal?: AbortSignal): Promise<T>
  * Lists a collection and keeps it current until the signal aborts. `onChange` gets all objects after the list and after
  * each batch of events; `onError` what went wrong before the next try, or nothing when it works again.
  */
-export async function watchCollection(path: string, signal: AbortSignal, onChange: (objects: readonly ApiObject[]) => void, onError: (error: Error | undefined) => void): Promise<void> {
+export async function watchCollection(
+  path: string,
+  signal: AbortSignal,
+  onChange: (objects: readonly ApiObject[]) => void,
+  onError: (error: Error | undefined) => void,
+): Promise<void> {
   let delay = 500;
   while (!signal.aborted) {
     try {
@@ -72,14 +84,18 @@ export async function watchCollection(path: string, signal: AbortSignal, onChang
       publish();
       onError(undefined);
       delay = 500;
-      await followEvents(`${path}${path.includes('?') ? '&' : '?'}watch=1&resourceVersion=${list.metadata.resourceVersion}`, signal, (events) => {
-        for (const { type, object } of events) {
-          if (type === 'DELETED') objects.delete(object.metadata.uid);
-          else if (type === 'ADDED' || type === 'MODIFIED') objects.set(object.metadata.uid, object);
-          else if (type === 'ERROR') throw new Error('the watch expired');
-        }
-        publish();
-      });
+      await followEvents(
+        `${path}${path.includes('?') ? '&' : '?'}watch=1&resourceVersion=${list.metadata.resourceVersion}`,
+        signal,
+        (events) => {
+          for (const { type, object } of events) {
+            if (type === 'DELETED') objects.delete(object.metadata.uid);
+            else if (type === 'ADDED' || type === 'MODIFIED') objects.set(object.metadata.uid, object);
+            else if (type === 'ERROR') throw new Error('the watch expired');
+          }
+          publish();
+        },
+      );
     } catch (error) {
       if (signal.aborted) return;
       onError(error as Error);
@@ -90,12 +106,20 @@ export async function watchCollection(path: string, signal: AbortSignal, onChang
   }
 }
 
-async function followEvents(path: string, signal: AbortSignal, onEvents: (events: readonly { type: string; object: ApiObject }[]) => void): Promise<void> {
+async function followEvents(
+  path: string,
+  signal: AbortSignal,
+  onEvents: (events: readonly { type: string; object: ApiObject }[]) => void,
+): Promise<void> {
   await readLines(path, signal, (lines) => onEvents(lines.map((line) => JSON.parse(line))));
 }
 
 /** Reads a streaming answer line by line, in batches as they arrive. Resolves at its end. */
-export async function readLines(path: string, signal: AbortSignal, onLines: (lines: readonly string[]) => void): Promise<void> {
+export async function readLines(
+  path: string,
+  signal: AbortSignal,
+  onLines: (lines: readonly string[]) => void,
+): Promise<void> {
   const response = await fetch(`/k8s${path}`, { signal });
   if (!response.ok || !response.body) throw await failure(response);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

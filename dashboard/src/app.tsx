@@ -46,13 +46,31 @@ function Shell({ user, onLogout }: { user: User; onLogout: () => void }) {
   const namespaces = useCollection('/api/v1/namespaces');
   const names = namespaces.objects.map((object) => object.metadata.name).sort();
   return (
-    <AppShell header={{ height: 56 }} navbar={{ width: 200, breakpoint: 'sm', collapsed: { mobile: !opened } }} padding="md">
+    <AppShell
+      header={{ height: 56 }}
+      navbar={{ width: 200, breakpoint: 'sm', collapsed: { mobile: !opened } }}
+      padding="md"
+    >
       <AppShell.Header>
         <Group h="100%" px="md" justify="space-between" wrap="nowrap">
           <Group wrap="nowrap">
-            <Burger opened={opened} onClick={() => setOpened(!opened)} hiddenFrom="sm" size="sm" aria-label="Navigation" />
+            <Burger
+              opened={opened}
+              onClick={() => setOpened(!opened)}
+              hiddenFrom="sm"
+              size="sm"
+              aria-label="Navigation"
+            />
             <Title order={3}>k8ts</Title>
-            <Select aria-label="Namespace" w={200} data={[{ value: '', label: 'All namespaces' }, ...names]} value={namespace} onChange={(value) => setNamespace(value ?? '')} searchable allowDeselect={false} />
+            <Select
+              aria-label="Namespace"
+              w={200}
+              data={[{ value: '', label: 'All namespaces' }, ...names]}
+              value={namespace}
+              onChange={(value) => setNamespace(value ?? '')}
+              searchable
+              allowDeselect={false}
+            />
           </Group>
           <Group wrap="nowrap">
             <Text size="sm" c="dimmed" visibleFrom="sm">

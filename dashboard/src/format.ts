@@ -25,7 +25,10 @@ export interface PodSummary {
 interface ContainerStatus {
   readonly ready?: boolean;
   readonly restartCount?: number;
-  readonly state?: { readonly waiting?: { reason?: string }; readonly terminated?: { reason?: string; exitCode?: number } };
+  readonly state?: {
+    readonly waiting?: { reason?: string };
+    readonly terminated?: { reason?: string; exitCode?: number };
+  };
 }
 
 /** The STATUS and READY columns of `kubectl get pods`. */
@@ -37,7 +40,11 @@ export function podSummary(pod: ApiObject): PodSummary {
   let status: string = pod.status?.reason || pod.status?.phase || 'Unknown';
   const init: readonly ContainerStatus[] = pod.status?.initContainerStatuses ?? [];
   const waitingInit = init.findIndex((s) => !(s.state?.terminated?.exitCode === 0) && !s.ready);
-  if (waitingInit >= 0) status = init[waitingInit]?.state?.waiting?.reason && init[waitingInit]?.state?.waiting?.reason !== 'PodInitializing' ? `Init:${init[waitingInit]?.state?.waiting?.reason}` : `Init:${waitingInit}/${init.length}`;
+  if (waitingInit >= 0)
+    status =
+      init[waitingInit]?.state?.waiting?.reason && init[waitingInit]?.state?.waiting?.reason !== 'PodInitializing'
+        ? `Init:${init[waitingInit]?.state?.waiting?.reason}`
+        : `Init:${waitingInit}/${init.length}`;
   else {
     for (const container of statuses) {
       const reason = container.state?.waiting?.reason ?? container.state?.terminated?.reason;
@@ -45,6 +52,15 @@ export function podSummary(pod: ApiObject): PodSummary {
     }
   }
   if (pod.metadata.deletionTimestamp) status = 'Terminating';
-  const color = status === 'Running' ? (ready === total ? 'green' : 'yellow') : status === 'Completed' || status === 'Succeeded' ? 'gray' : /^(Pending|ContainerCreating|Terminating|PodInitializing|Init:\d)/.test(status) ? 'yellow' : 'red';
+  const color =
+    status === 'Running'
+      ? ready === total
+        ? 'green'
+        : 'yellow'
+      : status === 'Completed' || status === 'Succeeded'
+        ? 'gray'
+        : /^(Pending|ContainerCreating|Terminating|PodInitializing|Init:\d)/.test(status)
+          ? 'yellow'
+          : 'red';
   return { status, ready: `${ready}/${total}`, restarts, color };
 }

@@ -1,4 +1,17 @@
-import { Alert, Button, Card, Center, FileButton, Group, PasswordInput, Stack, Tabs, Text, Textarea, Title } from '@mantine/core';
+import {
+  Alert,
+  Button,
+  Card,
+  Center,
+  FileButton,
+  Group,
+  PasswordInput,
+  Stack,
+  Tabs,
+  Text,
+  Textarea,
+  Title,
+} from '@mantine/core';
 import { useState } from 'react';
 import { login, type User } from './api.ts';
 
@@ -42,7 +55,16 @@ export function Login({ onLogin }: { onLogin: (user: User) => void }) {
                 }}
               >
                 <Stack>
-                  <Textarea label="Kubeconfig" description="Paste it or choose the file that `k8ts up` names" autosize minRows={5} maxRows={10} value={kubeconfig} onChange={(event) => setKubeconfig(event.currentTarget.value)} styles={{ input: { fontFamily: 'monospace', fontSize: 12 } }} />
+                  <Textarea
+                    label="Kubeconfig"
+                    description="Paste it or choose the file that `k8ts up` names"
+                    autosize
+                    minRows={5}
+                    maxRows={10}
+                    value={kubeconfig}
+                    onChange={(event) => setKubeconfig(event.currentTarget.value)}
+                    styles={{ input: { fontFamily: 'monospace', fontSize: 12 } }}
+                  />
                   <Group justify="space-between">
                     <FileButton onChange={(file) => void file?.text().then(setKubeconfig)}>
                       {(props) => (
@@ -66,7 +88,12 @@ export function Login({ onLogin }: { onLogin: (user: User) => void }) {
                 }}
               >
                 <Stack>
-                  <PasswordInput label="Token" description="E.g. of `kubectl create token NAME`" value={token} onChange={(event) => setToken(event.currentTarget.value)} />
+                  <PasswordInput
+                    label="Token"
+                    description="E.g. of `kubectl create token NAME`"
+                    value={token}
+                    onChange={(event) => setToken(event.currentTarget.value)}
+                  />
                   <Group justify="flex-end">
                     <Button type="submit" loading={busy} disabled={!token.trim()}>
                       Log in

@@ -9,12 +9,24 @@ export interface Column {
 }
 
 /** A collection as a table with a filter by name; says so when it is empty, loading or refused. */
-export function ResourceTable({ title, collection, columns }: { title: string; collection: Collection; columns: readonly Column[] }) {
+export function ResourceTable({
+  title,
+  collection,
+  columns,
+}: {
+  title: string;
+  collection: Collection;
+  columns: readonly Column[];
+}) {
   const [filter, setFilter] = useState('');
   const { objects, loading, error } = collection;
   const shown = objects
     .filter((object) => `${object.metadata.namespace ?? ''}/${object.metadata.name}`.includes(filter))
-    .sort((a, b) => (a.metadata.namespace ?? '').localeCompare(b.metadata.namespace ?? '') || a.metadata.name.localeCompare(b.metadata.name));
+    .sort(
+      (a, b) =>
+        (a.metadata.namespace ?? '').localeCompare(b.metadata.namespace ?? '') ||
+        a.metadata.name.localeCompare(b.metadata.name),
+    );
   return (
     <section>
       <Title order={4} mb="xs" mt="md">
@@ -28,7 +40,16 @@ export function ResourceTable({ title, collection, columns }: { title: string; c
           {error.message}
         </Alert>
       )}
-      {objects.length > 8 && <TextInput placeholder="Filter by name" aria-label={`Filter ${title}`} value={filter} onChange={(event) => setFilter(event.currentTarget.value)} mb="xs" maw={320} />}
+      {objects.length > 8 && (
+        <TextInput
+          placeholder="Filter by name"
+          aria-label={`Filter ${title}`}
+          value={filter}
+          onChange={(event) => setFilter(event.currentTarget.value)}
+          mb="xs"
+          maw={320}
+        />
+      )}
       {loading ? (
         <Center p="lg">
           <Loader size="sm" />

@@ -19,7 +19,11 @@ export function defineAgent(program: Command): void {
     .requiredOption('--token <token>', 'the join token that the server keeps in join-token of its data directory')
     .option('--node-name <name>', "this node's name (default: the host's)")
     .option('--node-ip <address>', "this node's address (default: the one that reaches the server)")
-    .option('--runtime <name>', 'containerd (real containers) or simulated (no root needed)', oneOf('containerd', 'simulated'))
+    .option(
+      '--runtime <name>',
+      'containerd (real containers) or simulated (no root needed)',
+      oneOf('containerd', 'simulated'),
+    )
     .option('--container-runtime-endpoint <socket>', 'an existing CRI socket, in place of a containerd of our own')
     .option('--install-missing', 'install missing Debian packages (needs root)')
     .action(async (flags: AgentFlags) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError } from '../apimachinery/coded-error.ts';
 import { claimDataDir } from '../cluster/data-dir.ts';
-import { readRunState, removeRunState, type RunState } from '../cluster/run-state.ts';
+import { type RunState, readRunState, removeRunState } from '../cluster/run-state.ts';
 import { describeCluster } from './describe.ts';
 import { createProgress } from './progress.ts';
 
@@ -12,7 +12,12 @@ import { createProgress } from './progress.ts';
 const PATIENCE_MS = 180_000;
 
 /** Starts the same command line in the background and returns when phase 5 holds; throws the failing component's cause. */
-export async function runDetached({ flags }: { flags: { dataDir: string; output?: 'json' }; command: string }): Promise<void> {
+export async function runDetached({
+  flags,
+}: {
+  flags: { dataDir: string; output?: 'json' };
+  command: string;
+}): Promise<void> {
   const { dataDir } = flags;
   claimDataDir(dataDir);
   removeRunState(dataDir);
@@ -20,7 +25,10 @@ export async function runDetached({ flags }: { flags: { dataDir: string; output?
   const output = join(dataDir, 'logs', 'output.log');
   const sink = openSync(output, 'w', 0o600);
   const args = process.argv.slice(1).filter((arg) => arg !== '--detach');
-  const child = spawn(process.execPath, [...process.execArgv, ...args], { detached: true, stdio: ['ignore', sink, sink] });
+  const child = spawn(process.execPath, [...process.execArgv, ...args], {
+    detached: true,
+    stdio: ['ignore', sink, sink],
+  });
   let exited = false;
   child.once('exit', () => {
     exited = true;
@@ -44,7 +52,11 @@ export async function runDetached({ flags }: { flags: { dataDir: string; output?
       if (!exited) child.kill('SIGTERM');
       progress?.finish();
       const tail = readFileSync(output, 'utf8').trim().split('\n').slice(-3).join(' / ');
-      throw new CodedError('BOOT_FAILED', `the cluster did not become ready: ${tail || 'no output'}`, `See ${output} and logs/k8ts.log beside it.`);
+      throw new CodedError(
+        'BOOT_FAILED',
+        `the cluster did not become ready: ${tail || 'no output'}`,
+        `See ${output} and logs/k8ts.log beside it.`,
+      );
     }
     await sleep(50);
   }

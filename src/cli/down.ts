@@ -9,6 +9,8 @@ export function defineDown(program: Command): void {
       const { takeDown } = await import('../cluster/take-down.ts');
       const { stoppedPid, cleaned } = await takeDown(flags.dataDir, { purge: flags.purge === true });
       const what = stoppedPid ? `stopped (process ${stoppedPid})` : 'no cluster was running';
-      process.stdout.write(`${what}${cleaned.length ? `; cleaned up: ${cleaned.join(', ')}` : ''}${flags.purge ? `; deleted ${flags.dataDir}` : ''}\n`);
+      process.stdout.write(
+        `${what}${cleaned.length ? `; cleaned up: ${cleaned.join(', ')}` : ''}${flags.purge ? `; deleted ${flags.dataDir}` : ''}\n`,
+      );
     });
 }

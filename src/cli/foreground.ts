@@ -1,15 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CodedError } from '../apimachinery/coded-error.ts';
 import { Cluster } from '../cluster/cluster.ts';
-import { mergeKubeconfig, writeKubeconfig } from '../cluster/kubeconfig.ts';
 import { claimDataDir } from '../cluster/data-dir.ts';
 import type { Timeline } from '../cluster/graph/component.ts';
+import { mergeKubeconfig, writeKubeconfig } from '../cluster/kubeconfig.ts';
 import { createFileLogger } from '../cluster/logging.ts';
 import type { ClusterOptions } from '../cluster/options.ts';
 import { processStart, type RunState, removeRunState, writeRunState } from '../cluster/run-state.ts';
-import { CodedError } from '../apimachinery/coded-error.ts';
-import { createProgress } from './progress.ts';
 import { describeCluster } from './describe.ts';
+import { createProgress } from './progress.ts';
 
 export interface ForegroundRun {
   readonly command: 'up' | 'server';
@@ -70,7 +70,10 @@ export async function runForeground({ command, options, flags }: ForegroundRun):
   } catch (error) {
     progress?.finish();
     if (stopped.signal.aborted) return;
-    const failure = error instanceof CodedError ? error : new CodedError('BOOT_FAILED', String(error), 'See logs/k8ts.log in the data directory.', { cause: error });
+    const failure =
+      error instanceof CodedError
+        ? error
+        : new CodedError('BOOT_FAILED', String(error), 'See logs/k8ts.log in the data directory.', { cause: error });
     record({ failure: { code: failure.code, message: failure.message, remedy: failure.remedy } });
     throw failure;
   } finally {
@@ -88,7 +91,9 @@ function stopSignal() {
     if (controller.signal.aborted) process.exit(130);
     controller.abort(new Error('stopped by a signal'));
   };
-  const promise = new Promise<void>((resolve) => controller.signal.addEventListener('abort', () => resolve(), { once: true }));
+  const promise = new Promise<void>((resolve) =>
+    controller.signal.addEventListener('abort', () => resolve(), { once: true }),
+  );
   // Keeps the process alive while nothing else does.
   const keepAlive = setInterval(() => {}, 1 << 30);
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, onSignal);

@@ -1,9 +1,9 @@
 import { Command } from 'commander';
 import { CodedError } from '../apimachinery/coded-error.ts';
 import { VERSION } from '../cluster/version.ts';
+import { defineAgent } from './agent.ts';
 import { defineDown } from './down.ts';
 import { defineImage } from './image.ts';
-import { defineAgent } from './agent.ts';
 import { defineServer } from './server.ts';
 import { defineStatus } from './status.ts';
 import { defineUp } from './up.ts';

@@ -1,4 +1,10 @@
-import { type ComponentState, PHASES, type Phase, type Timeline, type TimelineEntry } from '../cluster/graph/component.ts';
+import {
+  type ComponentState,
+  PHASES,
+  type Phase,
+  type Timeline,
+  type TimelineEntry,
+} from '../cluster/graph/component.ts';
 
 const MARKS: Readonly<Record<ComponentState, string>> = {
   waiting: '·',
@@ -9,7 +15,14 @@ const MARKS: Readonly<Record<ComponentState, string>> = {
   stopping: '…',
   stopped: '■',
 };
-const COLORS: Partial<Record<ComponentState, number>> = { ready: 32, failed: 31, starting: 33, stopping: 33, skipped: 90, waiting: 90 };
+const COLORS: Partial<Record<ComponentState, number>> = {
+  ready: 32,
+  failed: 31,
+  starting: 33,
+  stopping: 33,
+  skipped: 90,
+  waiting: 90,
+};
 
 export interface Progress {
   update(timeline: Timeline): void;
@@ -29,11 +42,18 @@ export function drawTimeline(timeline: Timeline, color: boolean): string[] {
   const lines: string[] = [];
   for (const phase of timeline.phases) {
     const members = timeline.components.filter((entry) => entry.phase === phase.phase);
-    const mark = phase.ready ? paint(32, '✔') : members.some((m) => m.state === 'failed') ? paint(31, '✘') : paint(33, '…');
-    lines.push(`${mark} ${phase.phase} ${phase.name.padEnd(width + 4)}${phase.ready ? `${String(phase.ms).padStart(7)} ms` : ''}`.trimEnd());
+    const mark = phase.ready
+      ? paint(32, '✔')
+      : members.some((m) => m.state === 'failed')
+        ? paint(31, '✘')
+        : paint(33, '…');
+    lines.push(
+      `${mark} ${phase.phase} ${phase.name.padEnd(width + 4)}${phase.ready ? `${String(phase.ms).padStart(7)} ms` : ''}`.trimEnd(),
+    );
     for (const entry of members) {
       const time = entry.ms === undefined ? '' : `${String(entry.ms).padStart(7)} ms`;
-      const text = `    ${MARKS[entry.state]} ${entry.component.padEnd(width)} ${time.padEnd(10)} ${entry.message ?? ''}`.trimEnd();
+      const text =
+        `    ${MARKS[entry.state]} ${entry.component.padEnd(width)} ${time.padEnd(10)} ${entry.message ?? ''}`.trimEnd();
       lines.push(paint(COLORS[entry.state], text));
     }
   }

@@ -4,7 +4,11 @@ import { delimiter, join } from 'node:path';
 import { CodedError } from '../apimachinery/coded-error.ts';
 
 /** What real containers need, by the Debian package that brings it. */
-const REQUIREMENTS: readonly { readonly packageName: string; readonly probe: string; readonly ownRuntimeOnly?: boolean }[] = [
+const REQUIREMENTS: readonly {
+  readonly packageName: string;
+  readonly probe: string;
+  readonly ownRuntimeOnly?: boolean;
+}[] = [
   { packageName: 'containerd', probe: 'containerd', ownRuntimeOnly: true },
   { packageName: 'runc', probe: 'runc', ownRuntimeOnly: true },
   { packageName: 'containernetworking-plugins', probe: '/usr/lib/cni/bridge' },
@@ -26,10 +30,18 @@ export interface RuntimeFlags {
 export async function runtimeFor(flags: RuntimeFlags): Promise<'containerd' | 'simulated'> {
   if (flags.runtime === 'simulated') return 'simulated';
   if (process.platform !== 'linux') {
-    throw new CodedError('RUNTIME_UNAVAILABLE', `real containers need Linux; this is ${process.platform}`, 'Use --runtime simulated: pods then go through their life cycle without processes.');
+    throw new CodedError(
+      'RUNTIME_UNAVAILABLE',
+      `real containers need Linux; this is ${process.platform}`,
+      'Use --runtime simulated: pods then go through their life cycle without processes.',
+    );
   }
   if (process.getuid?.() !== 0) {
-    throw new CodedError('RUNTIME_UNAVAILABLE', 'real containers need root', 'Run it as root, or use --runtime simulated: pods then go through their life cycle without processes.');
+    throw new CodedError(
+      'RUNTIME_UNAVAILABLE',
+      'real containers need root',
+      'Run it as root, or use --runtime simulated: pods then go through their life cycle without processes.',
+    );
   }
   let missing = missingPackages(flags);
   if (missing.length && flags.installMissing) {
@@ -37,7 +49,11 @@ export async function runtimeFor(flags: RuntimeFlags): Promise<'containerd' | 's
     missing = missingPackages(flags);
   }
   if (missing.length) {
-    throw new CodedError('PACKAGES_MISSING', `not on this machine: ${missing.join(', ')}`, `Install them (apt-get install ${missing.join(' ')}), let k8ts do it (--install-missing), or use --runtime simulated.`);
+    throw new CodedError(
+      'PACKAGES_MISSING',
+      `not on this machine: ${missing.join(', ')}`,
+      `Install them (apt-get install ${missing.join(' ')}), let k8ts do it (--install-missing), or use --runtime simulated.`,
+    );
   }
   return 'containerd';
 }
@@ -63,8 +79,12 @@ function isThere(probe: string): boolean {
 
 function install(packages: readonly string[]): void {
   for (const name of packages) process.stderr.write(`installing the Debian package ${name}\n`);
-  const options = { stdio: ['ignore', 'ignore', 'inherit'] as ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
-  const run = () => spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], options).status === 0;
+  const options = {
+    stdio: ['ignore', 'ignore', 'inherit'] as ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  };
+  const run = () =>
+    spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], options).status === 0;
   if (run()) return;
   spawnSync('apt-get', ['update', '-qq'], options);
   run();

@@ -16,15 +16,29 @@ export interface ControlPlaneFlags {
 }
 
 export const dataDirOption = (command: Command) =>
-  command.option('--data-dir <dir>', 'where keys, datastore and containers live', (dir) => resolve(dir), defaultDataDir());
+  command.option(
+    '--data-dir <dir>',
+    'where keys, datastore and containers live',
+    (dir) => resolve(dir),
+    defaultDataDir(),
+  );
 
 export function controlPlaneOptions(command: Command): Command {
   return dataDirOption(command)
-    .option('--kubeconfig <file>', 'where to write the kubeconfig (default: kubeconfig in the data directory)', (file) => resolve(file))
+    .option(
+      '--kubeconfig <file>',
+      'where to write the kubeconfig (default: kubeconfig in the data directory)',
+      (file) => resolve(file),
+    )
     .option('--merge-kubeconfig', 'also add a context "k8ts" to your own kubeconfig')
     .option('--api-port <port>', 'port of the API server; 0 takes a free one', parsePort, 6443)
     .option('--bind-address <address>', 'address the API server listens on', '0.0.0.0')
-    .option('--datastore <name>', 'memory (forgets at stop), lmdb (in the data directory) or etcd', oneOf('memory', 'lmdb', 'etcd'), 'lmdb')
+    .option(
+      '--datastore <name>',
+      'memory (forgets at stop), lmdb (in the data directory) or etcd',
+      oneOf('memory', 'lmdb', 'etcd'),
+      'lmdb',
+    )
     .option('--etcd-endpoints <url,...>', 'of an etcd, for --datastore etcd', parseList)
     .option('--disable <name,...>', `parts that do not start: ${DISABLEABLE.join(', ')}`, parseList, [])
     .option('--plugins <dir>', 'load the plugins of this directory', (dir) => resolve(dir))
@@ -57,7 +71,10 @@ export function parseCount(text: string): number {
 }
 
 export function parseList(text: string): string[] {
-  return text.split(',').map((item) => item.trim()).filter(Boolean);
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean);
 }
 
 export function oneOf(...allowed: string[]) {

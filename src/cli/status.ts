@@ -3,7 +3,9 @@ import { CodedError } from '../apimachinery/coded-error.ts';
 import { dataDirOption, outputOption } from './shared-options.ts';
 
 export function defineStatus(program: Command): void {
-  const command = program.command('status').description('phases, components, timeline, addresses and processes of a cluster');
+  const command = program
+    .command('status')
+    .description('phases, components, timeline, addresses and processes of a cluster');
   outputOption(dataDirOption(command)).action(async (flags: { dataDir: string; output?: 'json' }) => {
     const [{ isRunning, readRunState }, { drawTimeline }, { describeCluster }] = await Promise.all([
       import('../cluster/run-state.ts'),
@@ -29,7 +31,11 @@ export function defineStatus(program: Command): void {
     }
     if (state.failure) throw new CodedError(state.failure.code, state.failure.message, state.failure.remedy);
     if (!running) {
-      throw new CodedError('NOT_RUNNING', `process ${state.pid} is gone without a clean stop`, 'Start it again with `k8ts up`: its pods are adopted; or clean up with `k8ts down`.');
+      throw new CodedError(
+        'NOT_RUNNING',
+        `process ${state.pid} is gone without a clean stop`,
+        'Start it again with `k8ts up`: its pods are adopted; or clean up with `k8ts down`.',
+      );
     }
     if (!ready) process.exitCode = 1;
   });

@@ -1,5 +1,13 @@
 import type { Command } from 'commander';
-import { oneOf, clusterOptions, type ControlPlaneFlags, controlPlaneOptions, outputOption, parseCount, parsePort } from './shared-options.ts';
+import {
+  type ControlPlaneFlags,
+  clusterOptions,
+  controlPlaneOptions,
+  oneOf,
+  outputOption,
+  parseCount,
+  parsePort,
+} from './shared-options.ts';
 
 interface UpFlags extends ControlPlaneFlags {
   readonly detach?: boolean;
@@ -17,7 +25,11 @@ export function defineUp(program: Command): void {
   const command = program.command('up').description('start a whole cluster, in five phases');
   outputOption(controlPlaneOptions(command))
     .option('--detach', 'return when the cluster is ready; it goes on in the background')
-    .option('--runtime <name>', 'containerd (real containers) or simulated (no root needed)', oneOf('containerd', 'simulated'))
+    .option(
+      '--runtime <name>',
+      'containerd (real containers) or simulated (no root needed)',
+      oneOf('containerd', 'simulated'),
+    )
     .option('--nodes <count>', 'how many nodes', parseCount, 1)
     .option('--ingress-ports <http,https>', 'ports of the ingress controller', parsePortPair, { http: 80, https: 443 })
     .option('--dashboard-port <port>', 'port of the dashboard; 0 takes a free one', parsePort, 8443)

@@ -1,7 +1,13 @@
 import { type Logger, silentLogger } from '../apimachinery/logger.ts';
 import type { Client } from '../client/client.ts';
 import { addonComponents } from './components/addons.ts';
-import { apiServerComponent, controllerManagerComponent, datastoreComponent, pkiComponent, schedulerComponent } from './components/control-plane.ts';
+import {
+  apiServerComponent,
+  controllerManagerComponent,
+  datastoreComponent,
+  pkiComponent,
+  schedulerComponent,
+} from './components/control-plane.ts';
 import { kubeProxyComponent } from './components/kube-proxy.ts';
 import { nodeComponents } from './components/node.ts';
 import { pluginsComponent } from './components/plugins.ts';
@@ -44,15 +50,29 @@ export class Cluster {
       pluginsComponent(parts),
     ];
     const components = [...below, readyComponent(parts, below)];
-    const graph = new BootGraph({ components, logger, ...(options.onTimeline ? { onChange: (timeline) => options.onTimeline!(timeline) } : {}) });
+    const graph = new BootGraph({
+      components,
+      logger,
+      ...(options.onTimeline ? { onChange: (timeline) => options.onTimeline!(timeline) } : {}),
+    });
     parts.timeline = () => graph.timeline();
     const onAbort = () => void graph.stop();
     options.signal?.addEventListener('abort', onAbort, { once: true });
     try {
       await graph.start();
       options.signal?.throwIfAborted();
-      const { cert, key } = await parts.pki.certificate('admin', { commonName: ADMIN.name, organizations: ['system:masters'], usages: ['client'] });
-      const kubeconfig = buildKubeconfig({ server: parts.addresses.apiserver!, ca: parts.pki.ca.cert, cert, key, name: 'k8ts' });
+      const { cert, key } = await parts.pki.certificate('admin', {
+        commonName: ADMIN.name,
+        organizations: ['system:masters'],
+        usages: ['client'],
+      });
+      const kubeconfig = buildKubeconfig({
+        server: parts.addresses.apiserver!,
+        ca: parts.pki.ca.cert,
+        cert,
+        key,
+        name: 'k8ts',
+      });
       return new Cluster(graph, parts, parts.connect(ADMIN, 'k8ts'), kubeconfig);
     } catch (error) {
       await graph.stop();
@@ -74,7 +94,11 @@ export class Cluster {
 
   /** Processes that outlive a crash of this one, by name. */
   processes(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#parts.nodes.flatMap(({ name, containerd }) => (containerd ? [[`containerd of ${name}`, containerd.pid]] : [])));
+    return Object.fromEntries(
+      this.#parts.nodes.flatMap(({ name, containerd }) =>
+        containerd ? [[`containerd of ${name}`, containerd.pid]] : [],
+      ),
+    );
   }
 
   timeline(): Timeline {
@@ -95,7 +119,12 @@ function readyComponent(parts: ClusterParts, all: readonly Component[]): Compone
     phase: 5,
     requires: all.map(({ name }) => name),
     async start() {
-      parts.api.router.addPath('/k8ts/timeline', () => ({ type: 'content', status: 200, contentType: 'application/json', body: JSON.stringify(parts.timeline()) }));
+      parts.api.router.addPath('/k8ts/timeline', () => ({
+        type: 'content',
+        status: 200,
+        contentType: 'application/json',
+        body: JSON.stringify(parts.timeline()),
+      }));
     },
   };
 }

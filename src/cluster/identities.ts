@@ -1,6 +1,6 @@
 import type { ClusterRole, ClusterRoleBinding } from '../api/types/rbac.v1.gen.ts';
-import type { Transport } from '../apimachinery/transport.ts';
 import { isStatusError } from '../apimachinery/status-error.ts';
+import type { Transport } from '../apimachinery/transport.ts';
 import type { BootstrapStep } from '../apiserver/bootstrap/bootstrap-objects.ts';
 import { SYSTEM_AUTHENTICATED, SYSTEM_MASTERS, type UserInfo } from '../sdk/user.ts';
 
@@ -23,14 +23,22 @@ const ADDONS_ROLE: ClusterRole = {
   rules: [
     { apiGroups: [''], resources: ['services'], verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'] },
     { apiGroups: [''], resources: ['namespaces', 'nodes', 'pods', 'secrets'], verbs: ['get', 'list', 'watch'] },
-    { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'] },
+    {
+      apiGroups: ['discovery.k8s.io'],
+      resources: ['endpointslices'],
+      verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'],
+    },
     { apiGroups: ['networking.k8s.io'], resources: ['ingresses'], verbs: ['get', 'list', 'watch'] },
     { apiGroups: ['networking.k8s.io'], resources: ['ingresses/status'], verbs: ['update', 'patch'] },
     { apiGroups: ['networking.k8s.io'], resources: ['ingressclasses'], verbs: ['get', 'list', 'watch', 'create'] },
     { apiGroups: [''], resources: ['persistentvolumeclaims'], verbs: ['get', 'list', 'watch', 'update', 'patch'] },
     { apiGroups: [''], resources: ['persistentvolumes'], verbs: ['get', 'list', 'watch', 'create', 'delete', 'patch'] },
     { apiGroups: ['storage.k8s.io'], resources: ['storageclasses'], verbs: ['get', 'list', 'watch', 'create'] },
-    { apiGroups: ['apiregistration.k8s.io'], resources: ['apiservices'], verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'] },
+    {
+      apiGroups: ['apiregistration.k8s.io'],
+      resources: ['apiservices'],
+      verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'],
+    },
     { apiGroups: [''], resources: ['nodes/stats', 'nodes/metrics', 'nodes/proxy'], verbs: ['get'] },
     { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'update', 'patch'] },
   ],
@@ -48,8 +56,16 @@ const ADDONS_BINDING: ClusterRoleBinding = {
 const NODE_BINDINGS: readonly ClusterRoleBinding[] = [
   bindingToGroup('k8ts:node-proxier', 'system:node-proxier', 'system:nodes'),
   bindingToGroup('k8ts:node-bootstrapper', 'system:node-bootstrapper', 'system:bootstrappers'),
-  bindingToGroup('k8ts:node-autoapprove-bootstrap', 'system:certificates.k8s.io:certificatesigningrequests:nodeclient', 'system:bootstrappers'),
-  bindingToGroup('k8ts:node-autoapprove-certificate-rotation', 'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient', 'system:nodes'),
+  bindingToGroup(
+    'k8ts:node-autoapprove-bootstrap',
+    'system:certificates.k8s.io:certificatesigningrequests:nodeclient',
+    'system:bootstrappers',
+  ),
+  bindingToGroup(
+    'k8ts:node-autoapprove-certificate-rotation',
+    'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient',
+    'system:nodes',
+  ),
 ];
 
 /** All controllers run under one identity, which so needs the sum of their roles; garbage collection alone needs everything. */
@@ -66,7 +82,11 @@ export const clusterRoles: BootstrapStep = {
   async run(transport) {
     const path = '/apis/rbac.authorization.k8s.io/v1';
     await ensure(transport, `${path}/clusterroles`, ADDONS_ROLE);
-    await Promise.all([ADDONS_BINDING, CONTROLLER_MANAGER_BINDING, ...NODE_BINDINGS].map((binding) => ensure(transport, `${path}/clusterrolebindings`, binding)));
+    await Promise.all(
+      [ADDONS_BINDING, CONTROLLER_MANAGER_BINDING, ...NODE_BINDINGS].map((binding) =>
+        ensure(transport, `${path}/clusterrolebindings`, binding),
+      ),
+    );
   },
 };
 

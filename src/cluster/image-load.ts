@@ -25,6 +25,11 @@ export async function loadImages(dataDir: string, files: readonly string[]): Pro
     nodes++;
     for (const name of await loadImageArchives(containerd.endpoint, files)) names.add(name);
   }
-  if (nodes === 0) throw new CodedError('NO_CONTAINERD', `no containerd of a cluster runs with the data directory ${dataDir}`, 'Start the cluster first (`k8ts up`), or name its --data-dir.');
+  if (nodes === 0)
+    throw new CodedError(
+      'NO_CONTAINERD',
+      `no containerd of a cluster runs with the data directory ${dataDir}`,
+      'Start the cluster first (`k8ts up`), or name its --data-dir.',
+    );
   return [...names];
 }

@@ -2,7 +2,10 @@ import { hostname, networkInterfaces } from 'node:os';
 
 /** This host's name as a node's: lower case, what DNS allows. */
 export function hostNodeName(): string {
-  const name = hostname().toLowerCase().replace(/[^a-z0-9.-]+/g, '-').replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '');
+  const name = hostname()
+    .toLowerCase()
+    .replace(/[^a-z0-9.-]+/g, '-')
+    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '');
   return name || 'node';
 }
 

@@ -58,7 +58,15 @@ export interface ClusterConfig {
 }
 
 /** What `--disable` takes. */
-export const DISABLEABLE = ['kube-proxy', 'dns', 'ingress', 'dashboard', 'local-path', 'metrics-server', 'plugins'] as const;
+export const DISABLEABLE = [
+  'kube-proxy',
+  'dns',
+  'ingress',
+  'dashboard',
+  'local-path',
+  'metrics-server',
+  'plugins',
+] as const;
 
 /** Fills defaults in and refuses what can't work, with CodedError. */
 export function resolveOptions(options: ClusterOptions): ClusterConfig {
@@ -70,11 +78,15 @@ export function resolveOptions(options: ClusterOptions): ClusterConfig {
       throw invalidOption(`there is no component "${name}" to disable`, `Choose among: ${DISABLEABLE.join(', ')}.`);
     }
   }
-  if (datastore === 'lmdb' && !options.dataDir) throw invalidOption('datastore lmdb needs a data directory', 'Set dataDir, or choose datastore memory.');
-  if (datastore === 'etcd' && !options.etcdEndpoints?.length) throw invalidOption('datastore etcd needs endpoints', 'Name at least one etcd endpoint.');
-  if (runtime === 'containerd' && !options.dataDir) throw invalidOption('runtime containerd needs a data directory', 'Set dataDir.');
+  if (datastore === 'lmdb' && !options.dataDir)
+    throw invalidOption('datastore lmdb needs a data directory', 'Set dataDir, or choose datastore memory.');
+  if (datastore === 'etcd' && !options.etcdEndpoints?.length)
+    throw invalidOption('datastore etcd needs endpoints', 'Name at least one etcd endpoint.');
+  if (runtime === 'containerd' && !options.dataDir)
+    throw invalidOption('runtime containerd needs a data directory', 'Set dataDir.');
   const nodes = options.nodes ?? 1;
-  if (!Number.isInteger(nodes) || nodes < 0 || nodes > 5000) throw invalidOption(`nodes must be a whole number from 0 to 5000, not ${nodes}`, 'Choose another number.');
+  if (!Number.isInteger(nodes) || nodes < 0 || nodes > 5000)
+    throw invalidOption(`nodes must be a whole number from 0 to 5000, not ${nodes}`, 'Choose another number.');
   const serviceCIDR = options.serviceCIDR ?? '10.96.0.0/16';
   return {
     runtime,
@@ -112,14 +124,21 @@ function addressInRange(cidr: string, offset: number): string {
   const bytes = match?.slice(1, 5).map(Number) ?? [];
   const prefix = Number(match?.[5]);
   if (!match || bytes.some((byte) => byte > 255) || prefix < 12 || prefix > 28) {
-    throw invalidOption(`service range "${cidr}" is not an IPv4 range with a prefix from /12 to /28`, 'Write it as 10.96.0.0/16.');
+    throw invalidOption(
+      `service range "${cidr}" is not an IPv4 range with a prefix from /12 to /28`,
+      'Write it as 10.96.0.0/16.',
+    );
   }
   const base = bytes.reduce((sum, byte) => sum * 256 + byte, 0) + offset;
   return [24, 16, 8, 0].map((shift) => Math.floor(base / 2 ** shift) % 256).join('.');
 }
 
 function checkPort(name: string, port: number): number {
-  if (!Number.isInteger(port) || port < 0 || port > 65535) throw invalidOption(`${name} must be a port number, not ${port}`, 'Choose a number from 0 to 65535; 0 takes a free one.');
+  if (!Number.isInteger(port) || port < 0 || port > 65535)
+    throw invalidOption(
+      `${name} must be a port number, not ${port}`,
+      'Choose a number from 0 to 65535; 0 takes a free one.',
+    );
   return port;
 }
 

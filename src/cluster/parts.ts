@@ -8,10 +8,10 @@ import type { InformerFactory } from '../client/informer.ts';
 import { createInformerFactory } from '../client/informer-factory.ts';
 import type { UserInfo } from '../sdk/user.ts';
 import type { Store } from '../store/store.ts';
+import type { NodeParts } from './components/node.ts';
 import type { Timeline } from './graph/component.ts';
 import type { ClusterConfig } from './options.ts';
 import type { Pki } from './pki/pki.ts';
-import type { NodeParts } from './components/node.ts';
 
 /** A client and its informers, of one identity. */
 export interface Connection {

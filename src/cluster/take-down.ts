@@ -12,7 +12,10 @@ import { isRunning, readRunState, removeRunState } from './run-state.ts';
 const STOP_TIMEOUT_MS = 120_000;
 
 /** Stops a cluster, and cleans up what a killed one left. `cleaned` names what that was. */
-export async function takeDown(dataDir: string, { purge }: { purge: boolean }): Promise<{ stoppedPid: number | undefined; cleaned: string[] }> {
+export async function takeDown(
+  dataDir: string,
+  { purge }: { purge: boolean },
+): Promise<{ stoppedPid: number | undefined; cleaned: string[] }> {
   const state = readRunState(dataDir);
   let stoppedPid: number | undefined;
   if (state && isRunning(state)) {
@@ -25,7 +28,8 @@ export async function takeDown(dataDir: string, { purge }: { purge: boolean }): 
   const cleaned: string[] = [];
   for (const dir of nodeDataDirs(dataDir)) {
     cleaned.push(...(await stopContainers(dir)));
-    if (process.platform === 'linux' && process.getuid?.() === 0) cleaned.push(...(await removeNetwork(dir)), ...(await unmountBelow(dir)));
+    if (process.platform === 'linux' && process.getuid?.() === 0)
+      cleaned.push(...(await removeNetwork(dir)), ...(await unmountBelow(dir)));
   }
   removeRunState(dataDir);
   if (purge) await rm(dataDir, { recursive: true, force: true });
@@ -35,7 +39,11 @@ export async function takeDown(dataDir: string, { purge }: { purge: boolean }): 
 async function stopContainers(dir: string): Promise<string[]> {
   const containerd = await findContainerd(dir);
   if (!containerd) return [];
-  const runtime = await createContainerdRuntime({ endpoint: containerd.endpoint, logger: silentLogger, pauseImage: false });
+  const runtime = await createContainerdRuntime({
+    endpoint: containerd.endpoint,
+    logger: silentLogger,
+    pauseImage: false,
+  });
   const sandboxes = await runtime.sandboxes.list();
   await Promise.all(
     sandboxes.map(async ({ id }) => {
@@ -69,7 +77,11 @@ async function unmountBelow(dir: string): Promise<string[]> {
   const table = await readFile('/proc/self/mounts', 'utf8').catch(() => '');
   const targets = table
     .split('\n')
-    .map((line) => (line.split(' ')[1] ?? '').replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))))
+    .map((line) =>
+      (line.split(' ')[1] ?? '').replace(/\\([0-7]{3})/g, (_, octal: string) =>
+        String.fromCharCode(Number.parseInt(octal, 8)),
+      ),
+    )
     .filter((target) => target.startsWith(`${dir}/`))
     .sort((a, b) => b.length - a.length);
   for (const target of targets) await runProgram('umount', ['-l', target]).catch(() => undefined);

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
+import type { Service } from '../api/types/core.v1.gen.ts';
+import type { EndpointSlice } from '../api/types/discovery.v1.gen.ts';
 import { CodedError } from '../apimachinery/coded-error.ts';
 import type { Logger } from '../apimachinery/logger.ts';
 import { runProgram } from '../apimachinery/run-program.ts';
-import type { Service } from '../api/types/core.v1.gen.ts';
-import type { EndpointSlice } from '../api/types/discovery.v1.gen.ts';
 import type { Informer, InformerFactory } from '../client/informer.ts';
 import { EndpointSlices, Services } from '../client/resource-types.gen.ts';
 import { deltaScript, frameScript } from './nft-script.ts';
@@ -70,7 +70,12 @@ class KubeProxy {
     try {
       await this.#sync();
     } catch (cause) {
-      throw new CodedError('NFTABLES_REFUSED', `the kernel refused the Service rules: ${(cause as Error).message}`, 'Run as root with CAP_NET_ADMIN on a kernel with nftables, or leave it out with --disable kube-proxy.', { cause });
+      throw new CodedError(
+        'NFTABLES_REFUSED',
+        `the kernel refused the Service rules: ${(cause as Error).message}`,
+        'Run as root with CAP_NET_ADMIN on a kernel with nftables, or leave it out with --disable kube-proxy.',
+        { cause },
+      );
     }
   }
 
@@ -80,8 +85,8 @@ class KubeProxy {
     for (const remove of this.#removeHandlers) remove();
     await this.#syncing?.catch(() => {});
     const { table } = this.#options;
-    await runProgram('nft', ['-f', '-'], { input: `add table ip ${table}\ndelete table ip ${table}\n` }).catch((error) =>
-      this.#options.logger.warn({ err: error }, 'the nftables table was not removed'),
+    await runProgram('nft', ['-f', '-'], { input: `add table ip ${table}\ndelete table ip ${table}\n` }).catch(
+      (error) => this.#options.logger.warn({ err: error }, 'the nftables table was not removed'),
     );
   }
 
@@ -130,7 +135,8 @@ class KubeProxy {
       else this.#ports.delete(key);
       for (const port of old.filter(({ protocol }) => protocol === 'udp')) {
         const now = ports.find(({ id, protocol }) => id === port.id && protocol === 'udp')?.backends ?? [];
-        for (const { ip } of port.backends) if (!now.some((backend) => backend.ip === ip)) gone.push({ clusterIP: port.clusterIP, ip });
+        for (const { ip } of port.backends)
+          if (!now.some((backend) => backend.ip === ip)) gone.push({ clusterIP: port.clusterIP, ip });
       }
     }
     this.#dirty.clear();

@@ -14,16 +14,30 @@ const kernel = process.getuid?.() === 0 && spawnSync('unshare', ['-n', 'nft', 'l
 function inKernel(...scripts: string[]): string {
   const steps = scripts.map((_, i) => `printf '%s' "$S${i}" | nft -f -`);
   const env = Object.fromEntries(scripts.map((script, i) => [`S${i}`, script]));
-  const result = spawnSync('unshare', ['-n', 'sh', '-ec', [...steps, 'nft list table ip k8ts-test'].join('\n')], { env: { ...process.env, ...env }, encoding: 'utf8' });
+  const result = spawnSync('unshare', ['-n', 'sh', '-ec', [...steps, 'nft list table ip k8ts-test'].join('\n')], {
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+  });
   if (result.status !== 0) throw new Error(result.stderr);
   return result.stdout;
 }
 
 const service = (spec: object, name = 'web'): Service =>
-  ({ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'default' }, spec: { type: 'ClusterIP', clusterIP: '10.96.3.7', ports: [{ port: 80, protocol: 'TCP' }], ...spec } }) as Service;
+  ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: 'default' },
+    spec: { type: 'ClusterIP', clusterIP: '10.96.3.7', ports: [{ port: 80, protocol: 'TCP' }], ...spec },
+  }) as Service;
 const slice = (ips: string[], conditions: object = { ready: true }): EndpointSlice =>
-  ({ metadata: { name: 's', namespace: 'default' }, addressType: 'IPv4', ports: [{ port: 8080 }], endpoints: ips.map((ip) => ({ addresses: [ip], conditions, nodeName: ip.endsWith('1') ? 'here' : 'there' })) }) as unknown as EndpointSlice;
-const rules = (spec: object, slices: EndpointSlice[]) => buildRuleset(servicePorts(service(spec), slices, 'here'), options);
+  ({
+    metadata: { name: 's', namespace: 'default' },
+    addressType: 'IPv4',
+    ports: [{ port: 8080 }],
+    endpoints: ips.map((ip) => ({ addresses: [ip], conditions, nodeName: ip.endsWith('1') ? 'here' : 'there' })),
+  }) as unknown as EndpointSlice;
+const rules = (spec: object, slices: EndpointSlice[]) =>
+  buildRuleset(servicePorts(service(spec), slices, 'here'), options);
 
 describe('Service rules', () => {
   it('spreads a ClusterIP over its endpoints and masquerades hairpins and outsiders', () => {
@@ -45,7 +59,9 @@ describe('Service rules', () => {
   it('uses terminating endpoints only while none is ready', () => {
     const terminating = slice(['10.244.0.9'], { ready: false, serving: true, terminating: true });
     expect(servicePorts(service({}), [terminating], 'here')[0]!.backends.map((b) => b.ip)).toEqual(['10.244.0.9']);
-    expect(servicePorts(service({}), [terminating, slice(['10.244.0.1'])], 'here')[0]!.backends.map((b) => b.ip)).toEqual(['10.244.0.1']);
+    expect(
+      servicePorts(service({}), [terminating, slice(['10.244.0.1'])], 'here')[0]!.backends.map((b) => b.ip),
+    ).toEqual(['10.244.0.1']);
   });
 
   it('leaves headless, ExternalName and foreign-proxy Services alone', () => {
@@ -53,20 +69,40 @@ describe('Service rules', () => {
     expect(servicePorts(service({ type: 'ExternalName', clusterIP: '' }), [], 'here')).toEqual([]);
   });
 
-  it.skipIf(!kernel)('the kernel takes every kind of rule, and a delta leads to the same table as a fresh start (needs root and nftables)', () => {
-    const spec = { type: 'NodePort', ports: [{ port: 80, nodePort: 30080, protocol: 'TCP' }], externalIPs: ['192.0.2.7'] };
-    const before = rules(spec, [slice(['10.244.0.1', '10.244.0.2'])]);
-    const after = rules({ ...spec, sessionAffinity: 'ClientIP', externalTrafficPolicy: 'Local' }, [slice(['10.244.0.1', '10.244.0.3'])]);
-    const fresh = inKernel(frameScript(frame) + deltaScript('k8ts-test', undefined, after));
-    const stepwise = inKernel(frameScript(frame) + deltaScript('k8ts-test', undefined, before), deltaScript('k8ts-test', before, after));
-    expect(sorted(stepwise)).toEqual(sorted(fresh));
-    const emptied = inKernel(frameScript(frame) + deltaScript('k8ts-test', undefined, after), deltaScript('k8ts-test', after, buildRuleset([], options)));
-    expect(sorted(emptied)).toEqual(sorted(inKernel(frameScript(frame))));
-    expect(deltaScript('k8ts-test', after, after)).toBe('');
-  });
+  it.skipIf(!kernel)(
+    'the kernel takes every kind of rule, and a delta leads to the same table as a fresh start (needs root and nftables)',
+    () => {
+      const spec = {
+        type: 'NodePort',
+        ports: [{ port: 80, nodePort: 30080, protocol: 'TCP' }],
+        externalIPs: ['192.0.2.7'],
+      };
+      const before = rules(spec, [slice(['10.244.0.1', '10.244.0.2'])]);
+      const after = rules({ ...spec, sessionAffinity: 'ClientIP', externalTrafficPolicy: 'Local' }, [
+        slice(['10.244.0.1', '10.244.0.3']),
+      ]);
+      const fresh = inKernel(frameScript(frame) + deltaScript('k8ts-test', undefined, after));
+      const stepwise = inKernel(
+        frameScript(frame) + deltaScript('k8ts-test', undefined, before),
+        deltaScript('k8ts-test', before, after),
+      );
+      expect(sorted(stepwise)).toEqual(sorted(fresh));
+      const emptied = inKernel(
+        frameScript(frame) + deltaScript('k8ts-test', undefined, after),
+        deltaScript('k8ts-test', after, buildRuleset([], options)),
+      );
+      expect(sorted(emptied)).toEqual(sorted(inKernel(frameScript(frame))));
+      expect(deltaScript('k8ts-test', after, after)).toBe('');
+    },
+  );
 });
 
 /** Lines without regard to order: chains are listed in the order in which they were made. */
 function sorted(listing: string): string[] {
-  return listing.split('\n').flatMap((line) => line.split(', ')).map((line) => line.replace(/[{}]|elements = |,$/g, '').trim()).filter(Boolean).sort();
+  return listing
+    .split('\n')
+    .flatMap((line) => line.split(', '))
+    .map((line) => line.replace(/[{}]|elements = |,$/g, '').trim())
+    .filter(Boolean)
+    .sort();
 }

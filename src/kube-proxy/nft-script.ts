@@ -77,7 +77,8 @@ export function deltaScript(table: string, before: Ruleset | undefined, after: R
   const lines: string[] = [];
   const oldChains = before?.chains ?? new Map<string, readonly string[]>();
   for (const [name, timeout] of after.affinitySets) {
-    if (!before?.affinitySets.has(name)) lines.push(`add set ip ${table} ${name} { type ipv4_addr; flags dynamic,timeout; timeout ${timeout}s; }`);
+    if (!before?.affinitySets.has(name))
+      lines.push(`add set ip ${table} ${name} { type ipv4_addr; flags dynamic,timeout; timeout ${timeout}s; }`);
   }
   const changed = [...after.chains].filter(([name, rules]) => oldChains.get(name)?.join('\n') !== rules.join('\n'));
   // All chains exist before any rule may go to one.
@@ -90,14 +91,17 @@ export function deltaScript(table: string, before: Ruleset | undefined, after: R
     const old = before?.elements.get(set) ?? new Map<string, string>();
     const now = after.elements.get(set) ?? new Map<string, string>();
     const gone = [...old].filter(([key, value]) => now.get(key) !== value).map(([key]) => key);
-    const added = [...now].filter(([key, value]) => old.get(key) !== value).map(([key, value]) => (value ? `${key} : ${value}` : key));
+    const added = [...now]
+      .filter(([key, value]) => old.get(key) !== value)
+      .map(([key, value]) => (value ? `${key} : ${value}` : key));
     for (const chunk of chunked(gone)) lines.push(`delete element ip ${table} ${set} { ${chunk.join(', ')} }`);
     for (const chunk of chunked(added)) lines.push(`add element ip ${table} ${set} { ${chunk.join(', ')} }`);
   }
   const goneChains = [...oldChains.keys()].filter((name) => !after.chains.has(name));
   for (const name of goneChains) lines.push(`flush chain ip ${table} ${name}`);
   for (const name of goneChains) lines.push(`delete chain ip ${table} ${name}`);
-  for (const name of before?.affinitySets.keys() ?? []) if (!after.affinitySets.has(name)) lines.push(`delete set ip ${table} ${name}`);
+  for (const name of before?.affinitySets.keys() ?? [])
+    if (!after.affinitySets.has(name)) lines.push(`delete set ip ${table} ${name}`);
   return lines.length ? `${lines.join('\n')}\n` : '';
 }
 

@@ -12,7 +12,13 @@ export interface Ruleset {
   readonly affinitySets: ReadonlyMap<string, number>;
 }
 
-export type ElementSet = 'service-ips' | 'node-ports' | 'no-endpoints' | 'no-endpoint-node-ports' | 'cluster-ips' | 'hairpins';
+export type ElementSet =
+  | 'service-ips'
+  | 'node-ports'
+  | 'no-endpoints'
+  | 'no-endpoint-node-ports'
+  | 'cluster-ips'
+  | 'hairpins';
 
 /** Marks packets whose source must become the node's, so that answers come back this way. */
 export const MASQUERADE_MARK = '0x4000';
@@ -36,7 +42,15 @@ class Builder implements Ruleset {
 
   constructor(options: RulesetOptions) {
     this.#options = options;
-    for (const name of ['service-ips', 'node-ports', 'no-endpoints', 'no-endpoint-node-ports', 'cluster-ips', 'hairpins'] as const) this.elements.set(name, new Map());
+    for (const name of [
+      'service-ips',
+      'node-ports',
+      'no-endpoints',
+      'no-endpoint-node-ports',
+      'cluster-ips',
+      'hairpins',
+    ] as const)
+      this.elements.set(name, new Map());
   }
 
   add(port: ServicePort): void {
@@ -45,7 +59,8 @@ class Builder implements Ruleset {
     const at = (ip: string) => `${ip} . ${port.protocol} . ${port.port}`;
     this.#element('cluster-ips', port.clusterIP, '');
     for (const { ip } of port.backends) this.#element('hairpins', `${ip} . ${ip}`, '');
-    if (internal.length === 0) this.#element('no-endpoints', at(port.clusterIP), port.backends.length ? 'drop' : 'goto reject-chain');
+    if (internal.length === 0)
+      this.#element('no-endpoints', at(port.clusterIP), port.backends.length ? 'drop' : 'goto reject-chain');
     else {
       const chain = `service-${suffix}`;
       this.#element('service-ips', at(port.clusterIP), `goto ${chain}`);
@@ -70,10 +85,15 @@ class Builder implements Ruleset {
     // With policy Local the client's address is kept, and only pods on this node may answer.
     if (!port.externalLocalOnly) rules.push(`meta mark set meta mark or ${MASQUERADE_MARK}`);
     else rules.push(`fib saddr type local meta mark set meta mark or ${MASQUERADE_MARK}`);
-    this.chains.set(chain, [...rules, ...this.#balance(port, backends, port.externalLocalOnly ? `${suffix}-local` : suffix)]);
+    this.chains.set(chain, [
+      ...rules,
+      ...this.#balance(port, backends, port.externalLocalOnly ? `${suffix}-local` : suffix),
+    ]);
     if (port.nodePort) this.#element('node-ports', nodePort, `goto ${chain}`);
-    if (port.sourceRanges.length) this.chains.set(`firewall-${suffix}`, [`ip saddr { ${port.sourceRanges.join(', ')} } goto ${chain}`, 'drop']);
-    for (const ip of port.externalIPs) this.#element('service-ips', at(ip), `goto ${port.sourceRanges.length ? `firewall-${suffix}` : chain}`);
+    if (port.sourceRanges.length)
+      this.chains.set(`firewall-${suffix}`, [`ip saddr { ${port.sourceRanges.join(', ')} } goto ${chain}`, 'drop']);
+    for (const ip of port.externalIPs)
+      this.#element('service-ips', at(ip), `goto ${port.sourceRanges.length ? `firewall-${suffix}` : chain}`);
   }
 
   #balance(port: ServicePort, backends: readonly Backend[], suffix: string): string[] {
@@ -97,7 +117,10 @@ class Builder implements Ruleset {
       return name;
     });
     const spread = endpoints.map((name, i) => `${i} : goto endpoint-${name}`).join(', ');
-    return [...endpoints.map((name) => `ip saddr @affinity-${name} goto endpoint-${name}`), `numgen random mod ${endpoints.length} vmap { ${spread} }`];
+    return [
+      ...endpoints.map((name) => `ip saddr @affinity-${name} goto endpoint-${name}`),
+      `numgen random mod ${endpoints.length} vmap { ${spread} }`,
+    ];
   }
 
   #element(set: ElementSet, key: string, value: string): void {

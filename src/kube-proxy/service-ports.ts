@@ -37,7 +37,9 @@ export function servicePorts(service: Service, slices: readonly EndpointSlice[],
   const { spec, metadata } = service;
   const clusterIP = [spec.clusterIP, ...(spec.clusterIPs ?? [])].find((ip) => ip && isIPv4(ip));
   if (spec.type === 'ExternalName' || !clusterIP || metadata.labels?.[PROXY_NAME_LABEL] !== undefined) return [];
-  const ingress = (service.status?.loadBalancer?.ingress ?? []).filter((entry) => entry.ip && entry.ipMode !== 'Proxy').map((entry) => entry.ip!);
+  const ingress = (service.status?.loadBalancer?.ingress ?? [])
+    .filter((entry) => entry.ip && entry.ipMode !== 'Proxy')
+    .map((entry) => entry.ip!);
   const externalIPs = [...(spec.externalIPs ?? []), ...ingress].filter(isIPv4);
   return (spec.ports ?? []).map((port) => ({
     id: `${metadata.namespace}/${metadata.name}:${port.name ?? ''}`,
@@ -46,7 +48,8 @@ export function servicePorts(service: Service, slices: readonly EndpointSlice[],
     clusterIP,
     externalIPs,
     nodePort: port.nodePort ?? 0,
-    affinitySeconds: spec.sessionAffinity === 'ClientIP' ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : 0,
+    affinitySeconds:
+      spec.sessionAffinity === 'ClientIP' ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : 0,
     internalLocalOnly: spec.internalTrafficPolicy === 'Local',
     externalLocalOnly: spec.externalTrafficPolicy === 'Local',
     backends: backendsOf(port.name ?? '', slices, nodeName),

@@ -1,7 +1,7 @@
+import type { Pod } from '../api/types/core.v1.gen.ts';
 import type { Logger } from '../apimachinery/logger.ts';
 import { objectKey } from '../apimachinery/meta.ts';
 import { runProgram } from '../apimachinery/run-program.ts';
-import type { Pod } from '../api/types/core.v1.gen.ts';
 import type { InformerFactory } from '../client/informer.ts';
 import { Pods } from '../client/resource-types.gen.ts';
 
@@ -29,7 +29,9 @@ export function createHostPorts(options: HostPortsOptions): { start(): Promise<v
     else rulesOfPods.delete(key);
     timer ??= setTimeout(() => {
       timer = undefined;
-      queue = queue.then(write).catch((error) => options.logger.error({ err: error }, 'the host port rules were not written'));
+      queue = queue
+        .then(write)
+        .catch((error) => options.logger.error({ err: error }, 'the host port rules were not written'));
     }, SETTLE_MS);
   };
   const write = async () => {
@@ -53,7 +55,10 @@ export function createHostPorts(options: HostPortsOptions): { start(): Promise<v
       removeHandler();
       clearTimeout(timer);
       await queue;
-      if (installed !== undefined) await runProgram('nft', ['-f', '-'], { input: `add table ip ${options.table}\ndelete table ip ${options.table}\n` }).catch(() => {});
+      if (installed !== undefined)
+        await runProgram('nft', ['-f', '-'], {
+          input: `add table ip ${options.table}\ndelete table ip ${options.table}\n`,
+        }).catch(() => {});
     },
   };
 }
@@ -62,7 +67,10 @@ export function createHostPorts(options: HostPortsOptions): { start(): Promise<v
 export function hostPortRules(pod: Pod): string[] {
   const podIP = pod.status?.podIP;
   if (!podIP || pod.spec.hostNetwork || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return [];
-  const containers = [...(pod.spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always'), ...pod.spec.containers];
+  const containers = [
+    ...(pod.spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always'),
+    ...pod.spec.containers,
+  ];
   return containers.flatMap((container) =>
     (container.ports ?? []).flatMap(({ hostPort, hostIP, containerPort, protocol = 'TCP' }) => {
       if (!hostPort || hostIP?.includes(':')) return [];

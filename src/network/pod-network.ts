@@ -26,20 +26,27 @@ export function createPodNetwork(options: PodNetworkOptions): { start(): Promise
       await enableForwarding(options.logger);
       await mkdir(options.cniConfDir, { recursive: true });
       await mkdir(options.stateDir, { recursive: true });
-      for (const file of await readdir(options.cniConfDir)) if (file !== CONF_FILE && file.endsWith('.conflist')) options.logger.warn({ file }, 'another CNI configuration is in the directory');
+      for (const file of await readdir(options.cniConfDir))
+        if (file !== CONF_FILE && file.endsWith('.conflist'))
+          options.logger.warn({ file }, 'another CNI configuration is in the directory');
       try {
         await runProgram('nft', ['-f', '-'], { input: masqueradeScript(options) });
       } catch (cause) {
-        throw new CodedError('NFTABLES_REFUSED', `the kernel refused the pod network's rules: ${(cause as Error).message}`, 'Run as root with CAP_NET_ADMIN on a kernel with nftables.', { cause });
+        throw new CodedError(
+          'NFTABLES_REFUSED',
+          `the kernel refused the pod network's rules: ${(cause as Error).message}`,
+          'Run as root with CAP_NET_ADMIN on a kernel with nftables.',
+          { cause },
+        );
       }
       // Last: the runtime takes the network for ready when it sees the file.
       await writeFile(join(options.cniConfDir, CONF_FILE), `${JSON.stringify(cniConfig(options), null, 2)}\n`);
     },
     async stop() {
       await rm(join(options.cniConfDir, CONF_FILE), { force: true });
-      await runProgram('nft', ['-f', '-'], { input: `add table ip ${options.table}\ndelete table ip ${options.table}\n` }).catch((error) =>
-        options.logger.warn({ err: error }, 'the nftables table was not removed'),
-      );
+      await runProgram('nft', ['-f', '-'], {
+        input: `add table ip ${options.table}\ndelete table ip ${options.table}\n`,
+      }).catch((error) => options.logger.warn({ err: error }, 'the nftables table was not removed'));
       await runProgram('ip', ['link', 'delete', options.bridge]).catch(() => {}); // never made when no pod ran
     },
   };
@@ -87,13 +94,23 @@ async function enableForwarding(logger: Logger): Promise<void> {
   try {
     await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
   } catch (cause) {
-    throw new CodedError('FORWARDING_REFUSED', "IP forwarding can't be switched on", 'Run as root, or set net.ipv4.ip_forward=1 yourself.', { cause });
+    throw new CodedError(
+      'FORWARDING_REFUSED',
+      "IP forwarding can't be switched on",
+      'Run as root, or set net.ipv4.ip_forward=1 yourself.',
+      { cause },
+    );
   }
   const bridged = '/proc/sys/net/bridge/bridge-nf-call-iptables';
   try {
     await writeFile(bridged, '1');
   } catch {
     await runProgram('modprobe', ['br_netfilter']).catch(() => {});
-    await writeFile(bridged, '1').catch((error) => logger.warn({ err: error }, 'br_netfilter is missing: pods of one node may not reach each other through Services'));
+    await writeFile(bridged, '1').catch((error) =>
+      logger.warn(
+        { err: error },
+        'br_netfilter is missing: pods of one node may not reach each other through Services',
+      ),
+    );
   }
 }

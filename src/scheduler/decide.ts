@@ -40,18 +40,29 @@ export class Decider {
         for (const node of snapshot.nodes) rejections.set(node.name, result.reject);
         return failure(state, rejections, snapshot.nodes.length, result.reject);
       }
-      if (result?.nodes) allowed = allowed ? new Set([...allowed].filter((name) => result.nodes!.has(name))) : result.nodes;
+      if (result?.nodes)
+        allowed = allowed ? new Set([...allowed].filter((name) => result.nodes!.has(name))) : result.nodes;
     }
     const feasible = this.#filter(state, info, snapshot, allowed, rejections);
     if (feasible.length === 0) return failure(state, rejections, snapshot.nodes.length);
     return { node: feasible.length === 1 ? feasible[0]! : this.#best(state, info, feasible, snapshot), state };
   }
 
-  #filter(state: CycleState, { pod }: PodInfo, snapshot: Snapshot, allowed: ReadonlySet<string> | undefined, rejections: Map<string, Rejection>): NodeInfo[] {
+  #filter(
+    state: CycleState,
+    { pod }: PodInfo,
+    snapshot: Snapshot,
+    allowed: ReadonlySet<string> | undefined,
+    rejections: Map<string, Rejection>,
+  ): NodeInfo[] {
     const { nodes } = snapshot;
     const candidates = allowed ? [...allowed].flatMap((name) => snapshot.node(name) ?? []) : nodes;
     if (allowed && allowed.size < nodes.length) {
-      const rejection: Rejection = { plugin: 'NodeAffinity', reasons: ["node(s) didn't satisfy plugin(s) [NodeAffinity]"], unresolvable: true };
+      const rejection: Rejection = {
+        plugin: 'NodeAffinity',
+        reasons: ["node(s) didn't satisfy plugin(s) [NodeAffinity]"],
+        unresolvable: true,
+      };
       for (const node of nodes) if (!allowed.has(node.name)) rejections.set(node.name, rejection);
     }
     const enough = nodesToFind(candidates.length);
@@ -103,16 +114,36 @@ function nodesToFind(count: number): number {
   return Math.max(MIN_NODES_TO_FIND, Math.floor((count * percentage) / 100));
 }
 
-function failure(state: CycleState, rejections: ReadonlyMap<string, Rejection>, nodeCount: number, all?: Rejection): NoDecision {
+function failure(
+  state: CycleState,
+  rejections: ReadonlyMap<string, Rejection>,
+  nodeCount: number,
+  all?: Rejection,
+): NoDecision {
   const plugins = [...new Set([...rejections.values()].map((rejection) => rejection.plugin))];
-  if (nodeCount === 0 && !all) return { state, rejections, plugins: [], message: 'no nodes available to schedule pods' };
-  if (all) return { state, rejections, plugins: [all.plugin], message: `0/${nodeCount} nodes are available: ${all.reasons.join(', ')}.` };
-  return { state, rejections, plugins, message: `0/${nodeCount} nodes are available: ${histogram(rejections.values())}.` };
+  if (nodeCount === 0 && !all)
+    return { state, rejections, plugins: [], message: 'no nodes available to schedule pods' };
+  if (all)
+    return {
+      state,
+      rejections,
+      plugins: [all.plugin],
+      message: `0/${nodeCount} nodes are available: ${all.reasons.join(', ')}.`,
+    };
+  return {
+    state,
+    rejections,
+    plugins,
+    message: `0/${nodeCount} nodes are available: ${histogram(rejections.values())}.`,
+  };
 }
 
 /** `1 Insufficient cpu, 2 node(s) were unschedulable`, sorted as text. */
 export function histogram(rejections: Iterable<Rejection>): string {
   const counts = new Map<string, number>();
   for (const { reasons } of rejections) for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  return [...counts].map(([reason, count]) => `${count} ${reason}`).sort().join(', ');
+  return [...counts]
+    .map(([reason, count]) => `${count} ${reason}`)
+    .sort()
+    .join(', ');
 }

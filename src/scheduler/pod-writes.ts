@@ -1,14 +1,20 @@
-import { isStatusError } from '../apimachinery/status-error.ts';
 import type { Pod } from '../api/types/core.v1.gen.ts';
+import { isStatusError } from '../apimachinery/status-error.ts';
 import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
 import { Pods } from '../client/resource-types.gen.ts';
 
 /** Tells on the pod why it has no node, and for which node others are being evicted. Writes only what changed. */
-export async function setPodScheduledFalse(client: Client, pod: Pod, message: string, nominatedNodeName: string | undefined): Promise<void> {
+export async function setPodScheduledFalse(
+  client: Client,
+  pod: Pod,
+  message: string,
+  nominatedNodeName: string | undefined,
+): Promise<void> {
   const known = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
   const nominated = nominatedNodeName ?? '';
-  if (known?.status === 'False' && known.message === message && (pod.status?.nominatedNodeName ?? '') === nominated) return;
+  if (known?.status === 'False' && known.message === message && (pod.status?.nominatedNodeName ?? '') === nominated)
+    return;
   const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
   const condition = {
     type: 'PodScheduled',
@@ -19,15 +25,30 @@ export async function setPodScheduledFalse(client: Client, pod: Pod, message: st
     lastTransitionTime: known?.status === 'False' ? known.lastTransitionTime : now,
     ...(pod.metadata.generation ? { observedGeneration: pod.metadata.generation } : {}),
   };
-  const status = { conditions: [condition], ...(nominated || pod.status?.nominatedNodeName ? { nominatedNodeName: nominated || null } : {}) };
-  await client.for(Pods).patch({ name: pod.metadata.name, namespace: pod.metadata.namespace! }, 'strategic', { metadata: { uid: pod.metadata.uid }, status }, { subresource: 'status' });
+  const status = {
+    conditions: [condition],
+    ...(nominated || pod.status?.nominatedNodeName ? { nominatedNodeName: nominated || null } : {}),
+  };
+  await client
+    .for(Pods)
+    .patch(
+      { name: pod.metadata.name, namespace: pod.metadata.namespace! },
+      'strategic',
+      { metadata: { uid: pod.metadata.uid }, status },
+      { subresource: 'status' },
+    );
 }
 
 /** Deletes the victims of a preemption, marked as disrupted. */
 export async function evictVictims(
   client: Client,
   recorder: EventRecorder,
-  { preemptor, node, victims, schedulerName }: { preemptor: Pod; node: string; victims: readonly Pod[]; schedulerName: string },
+  {
+    preemptor,
+    node,
+    victims,
+    schedulerName,
+  }: { preemptor: Pod; node: string; victims: readonly Pod[]; schedulerName: string },
 ): Promise<void> {
   const pods = client.for(Pods);
   for (const victim of victims) {

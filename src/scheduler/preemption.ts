@@ -1,6 +1,6 @@
-import { labelSelectorMatcher } from '../apimachinery/labels.ts';
 import type { Pod } from '../api/types/core.v1.gen.ts';
 import type { PodDisruptionBudget } from '../api/types/policy.v1.gen.ts';
+import { labelSelectorMatcher } from '../apimachinery/labels.ts';
 import type { NodeInfo, PodInfo } from './cache/node-info.ts';
 import type { Snapshot } from './cache/snapshot.ts';
 import type { CycleState, Rejection, SchedulerPlugin } from './framework.ts';
@@ -34,7 +34,10 @@ export function findPreemption(request: PreemptionRequest): Preemption | undefin
     const candidate = victimsOn(node, request);
     if (candidate) candidates.push(candidate);
   }
-  return candidates.reduce<Candidate | undefined>((best, candidate) => (best && !better(candidate, best) ? best : candidate), undefined);
+  return candidates.reduce<Candidate | undefined>(
+    (best, candidate) => (best && !better(candidate, best) ? best : candidate),
+    undefined,
+  );
 }
 
 /** Evicts all less important pods on a copy of the node, then spares as many as still fit, the most important first. */
@@ -70,14 +73,21 @@ function victimsOn(node: NodeInfo, request: PreemptionRequest): Candidate | unde
   return { node: node.name, victims: victims.map((victim) => victim.pod), violations };
 }
 
-function splitByBudget(pods: readonly PodInfo[], budgets: readonly PodDisruptionBudget[]): { violating: PodInfo[]; others: PodInfo[] } {
+function splitByBudget(
+  pods: readonly PodInfo[],
+  budgets: readonly PodDisruptionBudget[],
+): { violating: PodInfo[]; others: PodInfo[] } {
   const left = new Map(budgets.map((budget) => [budget, budget.status?.disruptionsAllowed ?? 0]));
   const violating: PodInfo[] = [];
   const others: PodInfo[] = [];
   for (const info of [...pods].sort(moreImportantFirst)) {
     let violates = false;
     for (const budget of budgets) {
-      if (budget.metadata.namespace !== info.pod.metadata.namespace || !labelSelectorMatcher(budget.spec.selector).matches(info.pod.metadata.labels)) continue;
+      if (
+        budget.metadata.namespace !== info.pod.metadata.namespace ||
+        !labelSelectorMatcher(budget.spec.selector).matches(info.pod.metadata.labels)
+      )
+        continue;
       const allowed = left.get(budget)! - 1;
       left.set(budget, allowed);
       if (allowed < 0) violates = true;
@@ -117,5 +127,7 @@ function cloneCounts(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(cloneCounts);
   if (value instanceof Map) return new Map(value);
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, field instanceof Map ? new Map(field) : field]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, field]) => [key, field instanceof Map ? new Map(field) : field]),
+  );
 }

@@ -29,7 +29,10 @@ export interface QueueOptions {
  */
 export class SchedulingQueue {
   readonly #options: QueueOptions;
-  readonly #pods = new Map<string, { item: QueuedPod; place: 'active' | 'backoff' | 'unschedulable' | 'gated' | 'inFlight' }>();
+  readonly #pods = new Map<
+    string,
+    { item: QueuedPod; place: 'active' | 'backoff' | 'unschedulable' | 'gated' | 'inFlight' }
+  >();
   readonly #heap: QueuedPod[] = [];
   readonly #timers = new Map<string, NodeJS.Timeout>();
   /** Counts events, so that a pod whose attempt overlapped one is retried at once rather than parked. */
@@ -48,7 +51,13 @@ export class SchedulingQueue {
   put(key: string, pod: Pod, relevant: boolean): void {
     const known = this.#pods.get(key);
     if (!known) {
-      const item: QueuedPod = { pod, key, queuedAt: Date.parse(pod.metadata.creationTimestamp ?? '') || Date.now(), attempts: 0, rejectedBy: [] };
+      const item: QueuedPod = {
+        pod,
+        key,
+        queuedAt: Date.parse(pod.metadata.creationTimestamp ?? '') || Date.now(),
+        attempts: 0,
+        rejectedBy: [],
+      };
       this.#enter(item);
       return;
     }

@@ -15,7 +15,6 @@ import { taintToleration } from './plugins/taint-toleration.ts';
 import { findPreemption } from './preemption.ts';
 import { SchedulingQueue } from './queue.ts';
 
-
 const node = (name: string, overrides: { labels?: object; spec?: object; cpu?: string } = {}): Node =>
   ({
     apiVersion: 'v1',
@@ -26,13 +25,27 @@ const node = (name: string, overrides: { labels?: object; spec?: object; cpu?: s
   }) as unknown as Node;
 let serial = 0;
 const pod = (spec: object = {}, labels: object = {}, cpu = '100m'): Pod =>
-  ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: `p${serial++}`, namespace: 'default', labels }, spec: { containers: [{ name: 'c', image: 'i', resources: { requests: { cpu } } }], ...spec } }) as unknown as Pod;
+  ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: `p${serial++}`, namespace: 'default', labels },
+    spec: { containers: [{ name: 'c', image: 'i', resources: { requests: { cpu } } }], ...spec },
+  }) as unknown as Pod;
 
 function clusterOf(nodes: Node[], pods: Pod[] = []) {
   const cache = new SchedulerCache(() => undefined);
   nodes.forEach((n) => cache.setNode(n));
   pods.forEach((p) => cache.setPod(p));
-  const plugins: SchedulerPlugin[] = [nodeUnschedulable, taintToleration, nodeAffinity, nodePorts, nodeResourcesFit(cache.resources.names), podTopologySpread, interPodAffinity, imageLocality];
+  const plugins: SchedulerPlugin[] = [
+    nodeUnschedulable,
+    taintToleration,
+    nodeAffinity,
+    nodePorts,
+    nodeResourcesFit(cache.resources.names),
+    podTopologySpread,
+    interPodAffinity,
+    imageLocality,
+  ];
   const decider = new Decider(plugins);
   const decide = (p: Pod) => decider.decide(podInfo(p, cache.resources), cache);
   /** Decides and puts the pod there. */
@@ -67,7 +80,10 @@ describe('deciding', () => {
     expect(nodeOf(decide(pod({ nodeSelector: { gpu: 'no' } })))).toBe(
       "0/4 nodes are available: 1 node(s) had untolerated taint {dedicated: db}, 1 node(s) were unschedulable, 2 node(s) didn't match Pod's node affinity/selector.",
     );
-    const tolerating = pod({ tolerations: [{ key: 'dedicated', operator: 'Exists' }], nodeSelector: { 'kubernetes.io/hostname': 'tainted' } });
+    const tolerating = pod({
+      tolerations: [{ key: 'dedicated', operator: 'Exists' }],
+      nodeSelector: { 'kubernetes.io/hostname': 'tainted' },
+    });
     expect(nodeOf(decide(tolerating))).toBe('tainted');
   });
 
@@ -81,19 +97,50 @@ describe('deciding', () => {
   });
 
   it('keeps anti-affine pods apart in both directions and affine ones together', () => {
-    const apart = { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ labelSelector: { matchLabels: { app: 'x' } }, topologyKey: 'kubernetes.io/hostname' }] } } };
+    const apart = {
+      affinity: {
+        podAntiAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: [
+            { labelSelector: { matchLabels: { app: 'x' } }, topologyKey: 'kubernetes.io/hostname' },
+          ],
+        },
+      },
+    };
     const { place, decide } = clusterOf([node('a'), node('b')]);
     const first = place(pod(apart, { app: 'x' }));
     expect(place(pod({}, { app: 'x' }))).not.toBe(first);
-    expect(nodeOf(decide(pod(apart, { app: 'x' })))).toMatch(/didn't (match pod anti-affinity|satisfy existing pods anti-affinity) rules/);
-    const together = { affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ labelSelector: { matchLabels: { app: 'db' } }, topologyKey: 'kubernetes.io/hostname' }] } } };
+    expect(nodeOf(decide(pod(apart, { app: 'x' })))).toMatch(
+      /didn't (match pod anti-affinity|satisfy existing pods anti-affinity) rules/,
+    );
+    const together = {
+      affinity: {
+        podAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: [
+            { labelSelector: { matchLabels: { app: 'db' } }, topologyKey: 'kubernetes.io/hostname' },
+          ],
+        },
+      },
+    };
     const home = place(pod(together, { app: 'db' }));
     for (let i = 0; i < 4; i++) expect(place(pod(together))).toBe(home);
   });
 
   it('keeps the skew of a spread constraint', () => {
-    const spread = { topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule', labelSelector: { matchLabels: { app: 's' } } }] };
-    const { place } = clusterOf([node('a', { labels: { zone: '1' } }), node('b', { labels: { zone: '2' } }), node('c', { labels: { zone: '2' } })]);
+    const spread = {
+      topologySpreadConstraints: [
+        {
+          maxSkew: 1,
+          topologyKey: 'zone',
+          whenUnsatisfiable: 'DoNotSchedule',
+          labelSelector: { matchLabels: { app: 's' } },
+        },
+      ],
+    };
+    const { place } = clusterOf([
+      node('a', { labels: { zone: '1' } }),
+      node('b', { labels: { zone: '2' } }),
+      node('c', { labels: { zone: '2' } }),
+    ]);
     const zones = Array.from({ length: 8 }, () => (place(pod(spread, { app: 's' })) === 'a' ? 1 : 2));
     for (let i = 1; i <= zones.length; i++) {
       const first = zones.slice(0, i).filter((zone) => zone === 1).length;
@@ -104,11 +151,22 @@ describe('deciding', () => {
 
 describe('preemption', () => {
   it('evicts the fewest and least important pods, and none of equal rank', () => {
-    const low = (name: string, cpu: string, priority: number) => on({ ...pod({ priority }, {}, cpu), metadata: { name, namespace: 'default' } } as Pod, name.split('-')[0]!);
-    const { cache, plugins, decide } = clusterOf([node('a'), node('b')], [low('a-1', '1', 5), low('a-2', '1', 5), low('b-1', '2', 1)]);
+    const low = (name: string, cpu: string, priority: number) =>
+      on({ ...pod({ priority }, {}, cpu), metadata: { name, namespace: 'default' } } as Pod, name.split('-')[0]!);
+    const { cache, plugins, decide } = clusterOf(
+      [node('a'), node('b')],
+      [low('a-1', '1', 5), low('a-2', '1', 5), low('b-1', '2', 1)],
+    );
     const wanting = pod({ priority: 10 }, {}, '1');
     const outcome = decide(wanting) as NoDecision;
-    const request = { pod: podInfo(wanting, cache.resources), state: outcome.state, snapshot: cache, plugins, rejections: outcome.rejections, budgets: [] };
+    const request = {
+      pod: podInfo(wanting, cache.resources),
+      state: outcome.state,
+      snapshot: cache,
+      plugins,
+      rejections: outcome.rejections,
+      budgets: [],
+    };
     expect(findPreemption(request)).toMatchObject({ node: 'b', victims: [{ metadata: { name: 'b-1' } }] });
     const modest = pod({ priority: 1 }, {}, '1');
     expect(findPreemption({ ...request, pod: podInfo(modest, cache.resources) })).toBeUndefined();
@@ -118,7 +176,11 @@ describe('preemption', () => {
 describe('SchedulingQueue', () => {
   const queues: SchedulingQueue[] = [];
   const queueOf = (gate = (_: Pod): string | undefined => undefined) => {
-    const queue = new SchedulingQueue({ eventsOf: (plugin) => (plugin === 'Fit' ? ['node-added'] : undefined), gate, onReady() {} });
+    const queue = new SchedulingQueue({
+      eventsOf: (plugin) => (plugin === 'Fit' ? ['node-added'] : undefined),
+      gate,
+      onReady() {},
+    });
     queues.push(queue);
     return queue;
   };
@@ -126,7 +188,16 @@ describe('SchedulingQueue', () => {
 
   it('gives the most important first, then the oldest', () => {
     const queue = queueOf();
-    [1, 5, 3, 5, 2].forEach((priority, i) => queue.put(`${priority}-${i}`, { ...pod({ priority }), metadata: { name: 'x', namespace: 'd', creationTimestamp: `2026-01-01T00:00:0${i}Z` } } as Pod, true));
+    [1, 5, 3, 5, 2].forEach((priority, i) =>
+      queue.put(
+        `${priority}-${i}`,
+        {
+          ...pod({ priority }),
+          metadata: { name: 'x', namespace: 'd', creationTimestamp: `2026-01-01T00:00:0${i}Z` },
+        } as Pod,
+        true,
+      ),
+    );
     const order = [];
     for (let item = queue.pop(); item; item = queue.pop()) order.push(item.key);
     expect(order).toEqual(['5-1', '5-3', '3-2', '2-4', '1-0']);

@@ -1,11 +1,19 @@
+import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../api/types/core.v1.gen.ts';
 import type { Logger } from '../apimachinery/logger.ts';
 import { objectKey } from '../apimachinery/meta.ts';
 import { isStatusError } from '../apimachinery/status-error.ts';
-import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../api/types/core.v1.gen.ts';
 import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
 import type { Informer, InformerFactory } from '../client/informer.ts';
-import { Namespaces, Nodes, PersistentVolumeClaims, PersistentVolumes, PodDisruptionBudgets, Pods, StorageClasses } from '../client/resource-types.gen.ts';
+import {
+  Namespaces,
+  Nodes,
+  PersistentVolumeClaims,
+  PersistentVolumes,
+  PodDisruptionBudgets,
+  Pods,
+  StorageClasses,
+} from '../client/resource-types.gen.ts';
 import { SchedulerCache } from './cache/cache.ts';
 import { type PodInfo, podInfo } from './cache/node-info.ts';
 import { Decider, type Decision, histogram, type NoDecision } from './decide.ts';
@@ -63,7 +71,13 @@ class Scheduler {
     const classes = informers.informer(StorageClasses);
     informers.informer(PodDisruptionBudgets);
     this.#cache = new SchedulerCache((name) => namespaces.get(name));
-    const defaults = defaultPlugins({ client, claims: this.#claims, volumes: this.#volumes, classes, resourceNames: this.#cache.resources.names });
+    const defaults = defaultPlugins({
+      client,
+      claims: this.#claims,
+      volumes: this.#volumes,
+      classes,
+      resourceNames: this.#cache.resources.names,
+    });
     const own = options.plugins ?? [];
     this.#plugins = [...defaults.filter((plugin) => !own.some((other) => other.name === plugin.name)), ...own];
     this.#decider = new Decider(this.#plugins);
@@ -126,11 +140,17 @@ class Scheduler {
     if (pod.spec.nodeName) {
       const isNew = !old?.spec.nodeName;
       this.#queue.done(key);
-      if (isNew || pod.metadata.labels !== old?.metadata.labels || pod.spec !== old?.spec || pod.metadata.deletionTimestamp !== old?.metadata.deletionTimestamp) {
+      if (
+        isNew ||
+        pod.metadata.labels !== old?.metadata.labels ||
+        pod.spec !== old?.spec ||
+        pod.metadata.deletionTimestamp !== old?.metadata.deletionTimestamp
+      ) {
         this.#cache.setPod(pod);
       }
       if (isNew) this.#queue.notify('pod-added');
-      else if (JSON.stringify(pod.metadata.labels) !== JSON.stringify(old?.metadata.labels)) this.#queue.notify('pod-updated');
+      else if (JSON.stringify(pod.metadata.labels) !== JSON.stringify(old?.metadata.labels))
+        this.#queue.notify('pod-updated');
       return;
     }
     if (pod.spec.schedulerName !== undefined && pod.spec.schedulerName !== this.#name) return;
@@ -139,7 +159,13 @@ class Scheduler {
       return;
     }
     if (this.#cache.isAssumed(key)) return;
-    this.#queue.put(key, pod, old === undefined || old.metadata.generation !== pod.metadata.generation || old.metadata.labels !== pod.metadata.labels);
+    this.#queue.put(
+      key,
+      pod,
+      old === undefined ||
+        old.metadata.generation !== pod.metadata.generation ||
+        old.metadata.labels !== pod.metadata.labels,
+    );
   }
 
   #onPodGone(pod: Pod): void {
@@ -224,12 +250,20 @@ class Scheduler {
 
   #handleFailure(item: QueuedPod, info: PodInfo, outcome: NoDecision): void {
     const budgets = this.#options.informers.informer(PodDisruptionBudgets).list();
-    const preemption = findPreemption({ pod: info, state: outcome.state, snapshot: this.#cache, plugins: this.#plugins, rejections: outcome.rejections, budgets });
+    const preemption = findPreemption({
+      pod: info,
+      state: outcome.state,
+      snapshot: this.#cache,
+      plugins: this.#plugins,
+      rejections: outcome.rejections,
+      budgets,
+    });
     const message = preemption ? outcome.message : `${outcome.message}${preemptionText(outcome)}`;
     this.#options.recorder.event(item.pod, 'Warning', 'FailedScheduling', message);
     this.#queue.retry(item, outcome.plugins);
     const work = this.#writeFailure(item.pod, message, preemption).catch((error) => {
-      if (!isStatusError(error, 'NotFound') && !this.#abort.signal.aborted) this.#options.logger.warn({ err: error, pod: item.key }, "a pod's condition was not written");
+      if (!isStatusError(error, 'NotFound') && !this.#abort.signal.aborted)
+        this.#options.logger.warn({ err: error, pod: item.key }, "a pod's condition was not written");
     });
     this.#binding.add(work);
     void work.finally(() => this.#binding.delete(work));
@@ -246,7 +280,11 @@ function preemptionText({ rejections }: NoDecision): string {
   if (rejections.size === 0) return '';
   const texts = [...rejections.values()].map((rejection) => ({
     ...rejection,
-    reasons: [rejection.unresolvable ? 'Preemption is not helpful for scheduling' : 'No preemption victims found for incoming pod'],
+    reasons: [
+      rejection.unresolvable
+        ? 'Preemption is not helpful for scheduling'
+        : 'No preemption victims found for incoming pod',
+    ],
   }));
   return ` preemption: 0/${rejections.size} nodes are available: ${histogram(texts)}.`;
 }

@@ -4,7 +4,48 @@ import { buildImageTar, type ImageFile } from '../../src/kubelet/runtime/images/
 import { root } from './tools.ts';
 
 /** Commands the image has by name. `wget` is left out: by that name Debian's static busybox crashes; `busybox wget` works. */
-const APPLETS = ['sh', 'cat', 'echo', 'sleep', 'ls', 'httpd', 'hostname', 'nc', 'nslookup', 'date', 'id', 'env', 'touch', 'mkdir', 'rm', 'tar', 'grep', 'true', 'false', 'stat', 'mount', 'ps', 'kill', 'seq', 'test', 'dd', 'df', 'head', 'tail', 'cp', 'mv', 'chmod', 'readlink', 'printf', 'ip', 'stty', 'wc', 'sync', 'yes', 'find'];
+const APPLETS = [
+  'sh',
+  'cat',
+  'echo',
+  'sleep',
+  'ls',
+  'httpd',
+  'hostname',
+  'nc',
+  'nslookup',
+  'date',
+  'id',
+  'env',
+  'touch',
+  'mkdir',
+  'rm',
+  'tar',
+  'grep',
+  'true',
+  'false',
+  'stat',
+  'mount',
+  'ps',
+  'kill',
+  'seq',
+  'test',
+  'dd',
+  'df',
+  'head',
+  'tail',
+  'cp',
+  'mv',
+  'chmod',
+  'readlink',
+  'printf',
+  'ip',
+  'stty',
+  'wc',
+  'sync',
+  'yes',
+  'find',
+];
 
 /** What `run-an-application` serves: its host name and a text, by HTTP on port 8080. */
 const SERVE = `#!/bin/sh
@@ -19,7 +60,10 @@ wait
 `;
 
 /** Writes an OCI archive of a small image: busybox and, with a version, an HTTP server. Returns its path. */
-export async function testImage(ref: string, options: { version?: string; files?: readonly ImageFile[] } = {}): Promise<string> {
+export async function testImage(
+  ref: string,
+  options: { version?: string; files?: readonly ImageFile[] } = {},
+): Promise<string> {
   const folder = join(root, '.cache', 'images');
   mkdirSync(folder, { recursive: true });
   const file = join(folder, `${ref.replace(/[^\w.-]/g, '_')}.tar`);

@@ -20,7 +20,20 @@ export interface RunningCluster {
 /** `k8ts up --detach`; throws with the program's own words when it fails. */
 export async function clusterUp(dataDir: string, args: readonly string[] = []): Promise<RunningCluster> {
   const apiPort = args.includes('--api-port') ? [] : ['--api-port', '0'];
-  const result = await k8ts(['up', '--detach', '--data-dir', dataDir, '--dashboard-port', '0', '--ingress-ports', '0,0', ...apiPort, '-o', 'json', ...args]);
+  const result = await k8ts([
+    'up',
+    '--detach',
+    '--data-dir',
+    dataDir,
+    '--dashboard-port',
+    '0',
+    '--ingress-ports',
+    '0,0',
+    ...apiPort,
+    '-o',
+    'json',
+    ...args,
+  ]);
   if (result.code !== 0) throw new Error(`k8ts up exited with ${result.code}:\n${result.stderr}${result.stdout}`);
   const state = JSON.parse(result.stdout);
   return { dataDir, kubeconfig: state.kubeconfig, addresses: state.addresses, pid: state.pid };

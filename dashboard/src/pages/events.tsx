@@ -14,7 +14,9 @@ interface EventFields {
 }
 
 export function EventsPage({ namespace }: { namespace: string }) {
-  return <EventsTable collection={useCollection(namespace ? `/api/v1/namespaces/${namespace}/events` : '/api/v1/events')} />;
+  return (
+    <EventsTable collection={useCollection(namespace ? `/api/v1/namespaces/${namespace}/events` : '/api/v1/events')} />
+  );
 }
 
 export function EventsTable({ collection }: { collection: Collection }) {
@@ -25,7 +27,11 @@ export function EventsTable({ collection }: { collection: Collection }) {
       title="Events"
       collection={collection}
       columns={[
-        { title: 'Last seen', render: (event) => age(fields(event).lastTimestamp ?? fields(event).eventTime ?? event.metadata.creationTimestamp, now) },
+        {
+          title: 'Last seen',
+          render: (event) =>
+            age(fields(event).lastTimestamp ?? fields(event).eventTime ?? event.metadata.creationTimestamp, now),
+        },
         {
           title: 'Type',
           render: (event) => (
@@ -35,7 +41,10 @@ export function EventsTable({ collection }: { collection: Collection }) {
           ),
         },
         { title: 'Reason', render: (event) => fields(event).reason },
-        { title: 'Object', render: (event) => `${fields(event).involvedObject?.kind}/${fields(event).involvedObject?.name}` },
+        {
+          title: 'Object',
+          render: (event) => `${fields(event).involvedObject?.kind}/${fields(event).involvedObject?.name}`,
+        },
         { title: 'Message', render: (event) => fields(event).message },
         { title: 'Count', render: (event) => fields(event).count ?? 1 },
       ]}

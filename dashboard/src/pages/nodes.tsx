@@ -14,7 +14,11 @@ export function NodesPage() {
       columns={[
         { title: 'Name', render: (node) => node.metadata.name },
         { title: 'Status', render: (node) => <NodeStatus node={node} /> },
-        { title: 'Address', render: (node) => node.status?.addresses?.find(({ type }: { type: string }) => type === 'InternalIP')?.address ?? '-' },
+        {
+          title: 'Address',
+          render: (node) =>
+            node.status?.addresses?.find(({ type }: { type: string }) => type === 'InternalIP')?.address ?? '-',
+        },
         { title: 'CPU', render: (node) => node.status?.allocatable?.cpu ?? '-' },
         { title: 'Memory', render: (node) => node.status?.allocatable?.memory ?? '-' },
         { title: 'Pods', render: (node) => node.status?.allocatable?.pods ?? '-' },

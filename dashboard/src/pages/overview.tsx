@@ -5,11 +5,31 @@ import { useCollection } from '../use-collection.ts';
 
 interface Timeline {
   readonly startedAt: number;
-  readonly phases: readonly { readonly phase: number; readonly name: string; readonly ready: boolean; readonly ms?: number }[];
-  readonly components: readonly { readonly component: string; readonly phase: number; readonly state: string; readonly startedAt?: number; readonly ms?: number; readonly message?: string }[];
+  readonly phases: readonly {
+    readonly phase: number;
+    readonly name: string;
+    readonly ready: boolean;
+    readonly ms?: number;
+  }[];
+  readonly components: readonly {
+    readonly component: string;
+    readonly phase: number;
+    readonly state: string;
+    readonly startedAt?: number;
+    readonly ms?: number;
+    readonly message?: string;
+  }[];
 }
 
-const COLORS: Readonly<Record<string, string>> = { ready: 'green', skipped: 'gray', failed: 'red', starting: 'yellow', waiting: 'gray', stopping: 'yellow', stopped: 'gray' };
+const COLORS: Readonly<Record<string, string>> = {
+  ready: 'green',
+  skipped: 'gray',
+  failed: 'red',
+  starting: 'yellow',
+  waiting: 'gray',
+  stopping: 'yellow',
+  stopped: 'gray',
+};
 
 /** The five phases, what started when, and how much there is. */
 export function OverviewPage() {
@@ -59,7 +79,12 @@ function Counts() {
 }
 
 function Phases({ timeline }: { timeline: Timeline }) {
-  const total = Math.max(1, ...timeline.components.map(({ startedAt, ms }) => (startedAt ?? timeline.startedAt) + (ms ?? 0) - timeline.startedAt));
+  const total = Math.max(
+    1,
+    ...timeline.components.map(
+      ({ startedAt, ms }) => (startedAt ?? timeline.startedAt) + (ms ?? 0) - timeline.startedAt,
+    ),
+  );
   return (
     <Card withBorder>
       <Title order={4} mb="sm">
@@ -97,8 +122,14 @@ function Phases({ timeline }: { timeline: Timeline }) {
                   <Table.Td w="50%">
                     {component.startedAt !== undefined && (
                       <Progress.Root size="sm">
-                        <Progress.Section value={((component.startedAt - timeline.startedAt) / total) * 100} color="transparent" />
-                        <Progress.Section value={Math.max(0.5, ((component.ms ?? 0) / total) * 100)} color={COLORS[component.state] ?? 'gray'} />
+                        <Progress.Section
+                          value={((component.startedAt - timeline.startedAt) / total) * 100}
+                          color="transparent"
+                        />
+                        <Progress.Section
+                          value={Math.max(0.5, ((component.ms ?? 0) / total) * 100)}
+                          color={COLORS[component.state] ?? 'gray'}
+                        />
                       </Progress.Root>
                     )}
                   </Table.Td>

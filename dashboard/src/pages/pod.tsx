@@ -14,9 +14,14 @@ export function PodPage({ namespace, name }: { namespace: string; name: string }
   const events = useCollection(`/api/v1/namespaces/${namespace}/events${selector('involvedObject.name')}`);
   const now = useNow();
   const pod = objects[0];
-  if (!pod) return loading ? null : <Alert color="red">{error?.message ?? `There is no pod ${name} in namespace ${namespace}.`}</Alert>;
+  if (!pod)
+    return loading ? null : (
+      <Alert color="red">{error?.message ?? `There is no pod ${name} in namespace ${namespace}.`}</Alert>
+    );
   const { status, color, ready, restarts } = podSummary(pod);
-  const containers: string[] = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map((container: { name: string }) => container.name);
+  const containers: string[] = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map(
+    (container: { name: string }) => container.name,
+  );
   return (
     <Stack>
       <Group>
@@ -29,7 +34,8 @@ export function PodPage({ namespace, name }: { namespace: string; name: string }
         </Badge>
       </Group>
       <Text size="sm" c="dimmed">
-        {ready} ready, {restarts} restarts, IP {pod.status?.podIP ?? '-'}, node {pod.spec?.nodeName ?? '-'}, age {age(pod.metadata.creationTimestamp, now)}
+        {ready} ready, {restarts} restarts, IP {pod.status?.podIP ?? '-'}, node {pod.spec?.nodeName ?? '-'}, age{' '}
+        {age(pod.metadata.creationTimestamp, now)}
       </Text>
       <Logs namespace={namespace} name={name} containers={containers} preferred={pod.spec?.containers?.[0]?.name} />
       <EventsTable collection={events} />
@@ -37,7 +43,17 @@ export function PodPage({ namespace, name }: { namespace: string; name: string }
   );
 }
 
-function Logs({ namespace, name, containers, preferred }: { namespace: string; name: string; containers: readonly string[]; preferred: string }) {
+function Logs({
+  namespace,
+  name,
+  containers,
+  preferred,
+}: {
+  namespace: string;
+  name: string;
+  containers: readonly string[];
+  preferred: string;
+}) {
   const [container, setContainer] = useState(preferred);
   const [follow, setFollow] = useState(true);
   const [lines, setLines] = useState<readonly string[]>([]);
@@ -47,7 +63,11 @@ function Logs({ namespace, name, containers, preferred }: { namespace: string; n
     const controller = new AbortController();
     setLines([]);
     setError('');
-    readLines(`/api/v1/namespaces/${namespace}/pods/${name}/log?container=${container}&tailLines=1000&follow=${follow}`, controller.signal, (more) => setLines((known) => [...known, ...more].slice(-MAX_LINES))).catch((failure) => {
+    readLines(
+      `/api/v1/namespaces/${namespace}/pods/${name}/log?container=${container}&tailLines=1000&follow=${follow}`,
+      controller.signal,
+      (more) => setLines((known) => [...known, ...more].slice(-MAX_LINES)),
+    ).catch((failure) => {
       if (!controller.signal.aborted) setError((failure as Error).message);
     });
     return () => controller.abort();
@@ -62,7 +82,14 @@ function Logs({ namespace, name, containers, preferred }: { namespace: string; n
         <Title order={5}>Logs</Title>
         <Group>
           <Switch label="Follow" checked={follow} onChange={(event) => setFollow(event.currentTarget.checked)} />
-          <Select aria-label="Container" data={[...containers]} value={container} onChange={(value) => value && setContainer(value)} allowDeselect={false} size="xs" />
+          <Select
+            aria-label="Container"
+            data={[...containers]}
+            value={container}
+            onChange={(value) => value && setContainer(value)}
+            allowDeselect={false}
+            size="xs"
+          />
         </Group>
       </Group>
       {error && (

@@ -12,7 +12,12 @@ export function PodsPage({ namespace }: { namespace: string }) {
       collection={pods}
       columns={[
         { title: 'Namespace', render: (pod) => pod.metadata.namespace },
-        { title: 'Name', render: (pod) => <Anchor href={`#/pods/${pod.metadata.namespace}/${pod.metadata.name}`}>{pod.metadata.name}</Anchor> },
+        {
+          title: 'Name',
+          render: (pod) => (
+            <Anchor href={`#/pods/${pod.metadata.namespace}/${pod.metadata.name}`}>{pod.metadata.name}</Anchor>
+          ),
+        },
         { title: 'Ready', render: (pod) => podSummary(pod).ready },
         {
           title: 'Status',

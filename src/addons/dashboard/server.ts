@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { CodedError } from '../../apimachinery/coded-error.ts';
@@ -37,7 +37,8 @@ const TYPES: Readonly<Record<string, string>> = {
   '.json': 'application/json',
 };
 const SECURITY_HEADERS = {
-  'content-security-policy': "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+  'content-security-policy':
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
@@ -64,11 +65,19 @@ class DashboardServer implements Dashboard {
   async start(): Promise<void> {
     const { certificate, port, bindAddress, pageDir } = this.#options;
     await readFile(join(pageDir, 'index.html')).catch((cause) => {
-      throw new CodedError('DASHBOARD_NOT_BUILT', `the dashboard's page is not in ${pageDir}`, 'Run `npm run build`, or leave it out with --disable dashboard.', { cause });
+      throw new CodedError(
+        'DASHBOARD_NOT_BUILT',
+        `the dashboard's page is not in ${pageDir}`,
+        'Run `npm run build`, or leave it out with --disable dashboard.',
+        { cause },
+      );
     });
-    const server = createServer({ ...certificate, requestTimeout: 60_000, headersTimeout: 20_000, maxHeaderSize: 32 * 1024 }, (request, response) => {
-      this.#handle(request, response).catch((error) => this.#fail(response, error));
-    });
+    const server = createServer(
+      { ...certificate, requestTimeout: 60_000, headersTimeout: 20_000, maxHeaderSize: 32 * 1024 },
+      (request, response) => {
+        this.#handle(request, response).catch((error) => this.#fail(response, error));
+      },
+    );
     this.#server = server;
     server.on('secureConnection', (socket: Socket) => {
       this.#sockets.add(socket);
@@ -76,7 +85,14 @@ class DashboardServer implements Dashboard {
     });
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause: NodeJS.ErrnoException) =>
-        reject(new CodedError(cause.code === 'EADDRINUSE' ? 'PORT_IN_USE' : 'LISTEN_FAILED', `port ${port} can't be listened on (${cause.code})`, 'Choose another with --dashboard-port, or leave it out with --disable dashboard.', { cause })),
+        reject(
+          new CodedError(
+            cause.code === 'EADDRINUSE' ? 'PORT_IN_USE' : 'LISTEN_FAILED',
+            `port ${port} can't be listened on (${cause.code})`,
+            'Choose another with --dashboard-port, or leave it out with --disable dashboard.',
+            { cause },
+          ),
+        ),
       );
       server.listen(port, bindAddress, resolve);
     });
@@ -84,7 +100,9 @@ class DashboardServer implements Dashboard {
   }
 
   async stop(): Promise<void> {
-    const closed = new Promise<void>((resolve) => (this.#server?.listening ? this.#server.close(() => resolve()) : resolve()));
+    const closed = new Promise<void>((resolve) =>
+      this.#server?.listening ? this.#server.close(() => resolve()) : resolve(),
+    );
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all([closed, this.#sessions.endAll()]);
   }
@@ -121,7 +139,8 @@ class DashboardServer implements Dashboard {
     const reads = request.method === 'GET' || request.method === 'HEAD';
     if (!reads) refuseForeignOrigin(request);
     const headers: Record<string, string> = { ...session.headers };
-    for (const name of ['accept', 'content-type'] as const) if (request.headers[name]) headers[name] = request.headers[name];
+    for (const name of ['accept', 'content-type'] as const)
+      if (request.headers[name]) headers[name] = request.headers[name];
     const abort = new AbortController();
     response.on('close', () => abort.abort());
     const answer = await session.pool.request({
@@ -149,10 +168,15 @@ class DashboardServer implements Dashboard {
     const file = normalize(join(pageDir, decodeURIComponent(path)));
     const known = extname(file) in TYPES && file.startsWith(pageDir);
     // Paths of the page's own router are answered with the page.
-    const body = (known ? await readFile(file).catch(() => undefined) : undefined) ?? (await readFile(join(pageDir, 'index.html')));
+    const body =
+      (known ? await readFile(file).catch(() => undefined) : undefined) ??
+      (await readFile(join(pageDir, 'index.html')));
     const isPage = !known || file.endsWith('.html');
     response.setHeader('content-type', TYPES[isPage ? '.html' : extname(file)]!);
-    response.setHeader('cache-control', path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache');
+    response.setHeader(
+      'cache-control',
+      path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+    );
     response.end(request.method === 'HEAD' ? undefined : body);
   }
 
@@ -183,7 +207,8 @@ function cookieOf(request: IncomingMessage): string | undefined {
 /** A page of another site can't use the session: browsers name the origin of every request that changes something. */
 function refuseForeignOrigin(request: IncomingMessage): void {
   const { origin } = request.headers;
-  if (origin !== undefined && origin !== `https://${request.headers.host}`) throw badRequest('the request comes from another site');
+  if (origin !== undefined && origin !== `https://${request.headers.host}`)
+    throw badRequest('the request comes from another site');
 }
 
 async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {

@@ -49,10 +49,19 @@ export class Sessions {
   }
 
   /** Checks the credentials with the API server. Throws StatusError 400 or 401. Returns the session's id. */
-  async login(body: { readonly token?: unknown; readonly kubeconfig?: unknown }): Promise<{ id: string; session: Session }> {
-    const identity = typeof body.kubeconfig === 'string' ? identityOf(body.kubeconfig) : typeof body.token === 'string' ? { token: body.token.trim() } : undefined;
+  async login(body: {
+    readonly token?: unknown;
+    readonly kubeconfig?: unknown;
+  }): Promise<{ id: string; session: Session }> {
+    const identity =
+      typeof body.kubeconfig === 'string'
+        ? identityOf(body.kubeconfig)
+        : typeof body.token === 'string'
+          ? { token: body.token.trim() }
+          : undefined;
     if (!identity || (!identity.token && !identity.cert)) throw badRequest('give a token or a kubeconfig');
-    if (identity.token && /[^\x21-\x7e]/.test(identity.token)) throw unauthorized('the token has characters that no token has');
+    if (identity.token && /[^\x21-\x7e]/.test(identity.token))
+      throw unauthorized('the token has characters that no token has');
     const pool = new Pool(this.#options.server, {
       connections: 32,
       headersTimeout: 60_000,
@@ -99,14 +108,19 @@ async function whoAmI(pool: Pool, headers: Record<string, string>): Promise<Sess
   });
   const answer = (await body.json()) as { status?: { userInfo?: Session['user'] } };
   const user = answer.status?.userInfo;
-  if (statusCode >= 300 || !user || user.username === 'system:anonymous') throw unauthorized('the API server does not accept these credentials');
+  if (statusCode >= 300 || !user || user.username === 'system:anonymous')
+    throw unauthorized('the API server does not accept these credentials');
   return user;
 }
 
 /** The current context's user of a kubeconfig with inline credentials. */
 function identityOf(text: string): Identity {
   type Named<T> = { readonly name?: string } & T;
-  let config: { 'current-context'?: string; contexts?: Named<{ context?: { user?: string } }>[]; users?: Named<{ user?: Record<string, unknown> }>[] };
+  let config: {
+    'current-context'?: string;
+    contexts?: Named<{ context?: { user?: string } }>[];
+    users?: Named<{ user?: Record<string, unknown> }>[];
+  };
   try {
     config = parse(text, { maxAliasCount: 0 }) ?? {};
   } catch {
@@ -115,10 +129,13 @@ function identityOf(text: string): Identity {
   const context = config.contexts?.find(({ name }) => name === config['current-context'])?.context;
   const user = config.users?.find(({ name }) => name === context?.user)?.user;
   if (!user) throw badRequest('the kubeconfig has no current context with a user');
-  const pem = (field: string) => (typeof user[field] === 'string' ? Buffer.from(user[field], 'base64').toString('utf8') : undefined);
+  const pem = (field: string) =>
+    typeof user[field] === 'string' ? Buffer.from(user[field], 'base64').toString('utf8') : undefined;
   const cert = pem('client-certificate-data');
   const key = pem('client-key-data');
   if (cert && key) return { cert, key };
   if (typeof user.token === 'string') return { token: user.token };
-  throw badRequest("the kubeconfig's user has no inline certificate or token (client-certificate-data, client-key-data, token)");
+  throw badRequest(
+    "the kubeconfig's user has no inline certificate or token (client-certificate-data, client-key-data, token)",
+  );
 }

@@ -33,7 +33,9 @@ export function createDnsAddon(options: DnsAddonOptions): { start(): Promise<voi
   return {
     async start() {
       informers.start();
-      const upstreams = (await readNameservers()).filter((address) => address !== nodeIP && address !== options.clusterDNS);
+      const upstreams = (await readNameservers()).filter(
+        (address) => address !== nodeIP && address !== options.clusterDNS,
+      );
       await informers.whenSynced();
       server = new DnsServer({
         records: new ClusterRecords({ services, slices, domain: options.clusterDomain }),
@@ -60,7 +62,12 @@ async function publish(client: Client, clusterIP: string, nodeIP: string, port: 
   ];
   await client
     .for(Services)
-    .create({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'kube-dns', namespace: NAMESPACE, labels: LABELS }, spec: { clusterIP, ports } })
+    .create({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'kube-dns', namespace: NAMESPACE, labels: LABELS },
+      spec: { clusterIP, ports },
+    })
     .catch(ignoreExisting);
   const endpointSlice = {
     apiVersion: 'discovery.k8s.io/v1',
@@ -68,13 +75,22 @@ async function publish(client: Client, clusterIP: string, nodeIP: string, port: 
     metadata: {
       name: 'kube-dns',
       namespace: NAMESPACE,
-      labels: { ...LABELS, 'kubernetes.io/service-name': 'kube-dns', 'endpointslice.kubernetes.io/managed-by': 'dns.k8ts.dev' },
+      labels: {
+        ...LABELS,
+        'kubernetes.io/service-name': 'kube-dns',
+        'endpointslice.kubernetes.io/managed-by': 'dns.k8ts.dev',
+      },
     },
     addressType: 'IPv4',
     ports: ports.map(({ name, protocol }) => ({ name, protocol, port })),
     endpoints: [{ addresses: [nodeIP], conditions: { ready: true, serving: true, terminating: false } }],
   };
-  await client.for(EndpointSlices).patch({ name: 'kube-dns', namespace: NAMESPACE }, 'apply', endpointSlice, { fieldManager: 'k8ts-dns', force: true });
+  await client
+    .for(EndpointSlices)
+    .patch({ name: 'kube-dns', namespace: NAMESPACE }, 'apply', endpointSlice, {
+      fieldManager: 'k8ts-dns',
+      force: true,
+    });
 }
 
 function ignoreExisting(error: unknown): void {

@@ -1,6 +1,6 @@
-import { objectKey } from '../../apimachinery/meta.ts';
 import type { Service } from '../../api/types/core.v1.gen.ts';
 import type { Endpoint, EndpointSlice } from '../../api/types/discovery.v1.gen.ts';
+import { objectKey } from '../../apimachinery/meta.ts';
 import type { Informer } from '../../client/informer.ts';
 
 /** One resource record without its name's zone knowledge; `data` as dns-packet takes it. */
@@ -57,7 +57,8 @@ export class ClusterRecords {
     const { domain } = this.#options;
     if (name === domain) return this.#apex(name, type);
     const labels = name.slice(0, -domain.length - 1).split('.');
-    if (labels.length === 1 && labels[0] === 'dns-version') return { exists: true, records: type === 'TXT' ? [record(name, 'TXT', '1.1.0')] : [] };
+    if (labels.length === 1 && labels[0] === 'dns-version')
+      return { exists: true, records: type === 'TXT' ? [record(name, 'TXT', '1.1.0')] : [] };
     if (labels.length === 1 && (labels[0] === 'svc' || labels[0] === 'pod')) return { exists: true, records: [] };
     if (labels.at(-1) === 'svc') return this.#service(name, labels.slice(0, -1).reverse(), type);
     if (labels.at(-1) === 'pod') return podRecords(name, labels.slice(0, -1), type);
@@ -71,14 +72,24 @@ export class ClusterRecords {
     if (!ip) return undefined;
     const { services, slices, domain } = this.#options;
     const service = services.byIndex('ip', ip)[0];
-    if (service) return { exists: true, records: type === 'PTR' ? [record(name, 'PTR', `${service.metadata.name}.${service.metadata.namespace}.svc.${domain}`)] : [] };
+    if (service)
+      return {
+        exists: true,
+        records:
+          type === 'PTR'
+            ? [record(name, 'PTR', `${service.metadata.name}.${service.metadata.namespace}.svc.${domain}`)]
+            : [],
+      };
     const records: DnsRecord[] = [];
     for (const slice of slices.byIndex('address', ip)) {
       const owner = slice.metadata.labels?.[SERVICE_NAME];
       const headless = owner ? services.get(`${slice.metadata.namespace}/${owner}`) : undefined;
       if (!headless || headless.spec.clusterIP !== 'None') continue;
       for (const endpoint of slice.endpoints ?? []) {
-        if (endpoint.addresses.includes(ip)) records.push(record(name, 'PTR', `${endpointName(endpoint)}.${owner}.${slice.metadata.namespace}.svc.${domain}`));
+        if (endpoint.addresses.includes(ip))
+          records.push(
+            record(name, 'PTR', `${endpointName(endpoint)}.${owner}.${slice.metadata.namespace}.svc.${domain}`),
+          );
       }
     }
     return records.length ? { exists: true, records: type === 'PTR' ? records : [] } : undefined;
@@ -86,7 +97,15 @@ export class ClusterRecords {
 
   soa(): DnsRecord {
     const { domain } = this.#options;
-    const data = { mname: `ns.dns.${domain}`, rname: `hostmaster.${domain}`, serial: 1, refresh: 7200, retry: 1800, expire: 86_400, minimum: TTL };
+    const data = {
+      mname: `ns.dns.${domain}`,
+      rname: `hostmaster.${domain}`,
+      serial: 1,
+      refresh: 7200,
+      retry: 1800,
+      expire: 86_400,
+      minimum: TTL,
+    };
     return record(domain, 'SOA', data);
   }
 
@@ -106,28 +125,50 @@ export class ClusterRecords {
     if (!service) return NOTHING;
     const base = `${serviceName}.${namespace}.svc.${domain}`;
     if (service.spec.type === 'ExternalName') {
-      return third === undefined ? { exists: true, records: [record(name, 'CNAME', service.spec.externalName ?? '')] } : NOTHING;
+      return third === undefined
+        ? { exists: true, records: [record(name, 'CNAME', service.spec.externalName ?? '')] }
+        : NOTHING;
     }
-    if (third === undefined) return type === 'SRV' ? this.#serviceSrv(name, service, base, () => true) : this.#serviceAddresses(name, service, type);
+    if (third === undefined)
+      return type === 'SRV'
+        ? this.#serviceSrv(name, service, base, () => true)
+        : this.#serviceAddresses(name, service, type);
     if (third.startsWith('_')) {
       if (fourth !== undefined && !fourth.startsWith('_')) return NOTHING;
-      const lookup = this.#serviceSrv(name, service, base, (port, protocol) => `_${protocol}` === third && (fourth === undefined || `_${port}` === fourth));
+      const lookup = this.#serviceSrv(
+        name,
+        service,
+        base,
+        (port, protocol) => `_${protocol}` === third && (fourth === undefined || `_${port}` === fourth),
+      );
       if (lookup.records.length === 0) return NOTHING;
       return type === 'SRV' ? lookup : { exists: true, records: [] };
     }
     if (fourth !== undefined) return NOTHING;
     const endpoints = this.#endpoints(service).filter(({ endpoint }) => endpointName(endpoint) === third);
-    return endpoints.length ? addresses(name, endpoints.flatMap(({ endpoint }) => endpoint.addresses), type) : NOTHING;
+    return endpoints.length
+      ? addresses(
+          name,
+          endpoints.flatMap(({ endpoint }) => endpoint.addresses),
+          type,
+        )
+      : NOTHING;
   }
 
   #serviceAddresses(name: string, service: Service, type: string): Lookup {
-    if (service.spec.clusterIP !== 'None') return addresses(name, service.spec.clusterIPs ?? [service.spec.clusterIP ?? ''], type);
+    if (service.spec.clusterIP !== 'None')
+      return addresses(name, service.spec.clusterIPs ?? [service.spec.clusterIP ?? ''], type);
     const ips = new Set(this.#endpoints(service).flatMap(({ endpoint }) => endpoint.addresses));
     // A headless Service without ready endpoints has no name at all.
     return ips.size ? addresses(name, [...ips], type) : NOTHING;
   }
 
-  #serviceSrv(name: string, service: Service, base: string, wanted: (port: string, protocol: string) => boolean): Lookup {
+  #serviceSrv(
+    name: string,
+    service: Service,
+    base: string,
+    wanted: (port: string, protocol: string) => boolean,
+  ): Lookup {
     const records: DnsRecord[] = [];
     const additionals = new Map<string, DnsRecord>();
     const addRecord = (target: string, port: number, ips: readonly string[]) => {
@@ -135,21 +176,32 @@ export class ClusterRecords {
       for (const ip of ips) additionals.set(`${target} ${ip}`, record(target, ip.includes(':') ? 'AAAA' : 'A', ip));
     };
     if (service.spec.clusterIP !== 'None') {
-      for (const port of service.spec.ports ?? []) if (wanted(port.name ?? '', (port.protocol ?? 'TCP').toLowerCase())) addRecord(base, port.port, service.spec.clusterIPs ?? []);
+      for (const port of service.spec.ports ?? [])
+        if (wanted(port.name ?? '', (port.protocol ?? 'TCP').toLowerCase()))
+          addRecord(base, port.port, service.spec.clusterIPs ?? []);
     } else {
       for (const { endpoint, slice } of this.#endpoints(service)) {
         for (const port of slice.ports ?? []) {
-          if (port.port !== undefined && wanted(port.name ?? '', (port.protocol ?? 'TCP').toLowerCase())) addRecord(`${endpointName(endpoint)}.${base}`, port.port, endpoint.addresses);
+          if (port.port !== undefined && wanted(port.name ?? '', (port.protocol ?? 'TCP').toLowerCase()))
+            addRecord(`${endpointName(endpoint)}.${base}`, port.port, endpoint.addresses);
         }
       }
     }
     const weight = Math.max(1, Math.floor(100 / Math.max(1, records.length)));
-    return { exists: true, records: records.map((r) => ({ ...r, data: { ...(r.data as object), weight } })), additionals: [...additionals.values()] };
+    return {
+      exists: true,
+      records: records.map((r) => ({ ...r, data: { ...(r.data as object), weight } })),
+      additionals: [...additionals.values()],
+    };
   }
 
   #endpoints(service: Service): { endpoint: Endpoint; slice: EndpointSlice }[] {
     const slices = this.#options.slices.byIndex('service', objectKey(service));
-    return slices.flatMap((slice) => (slice.endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).map((endpoint) => ({ endpoint, slice })));
+    return slices.flatMap((slice) =>
+      (slice.endpoints ?? [])
+        .filter(({ conditions }) => conditions?.ready !== false)
+        .map((endpoint) => ({ endpoint, slice })),
+    );
   }
 }
 

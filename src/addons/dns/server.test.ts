@@ -1,11 +1,11 @@
-import { Resolver } from 'node:dns/promises';
 import { createSocket } from 'node:dgram';
+import { Resolver } from 'node:dns/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Service } from '../../api/types/core.v1.gen.ts';
+import type { EndpointSlice } from '../../api/types/discovery.v1.gen.ts';
 import { silentLogger } from '../../apimachinery/logger.ts';
 import type { KubeObject } from '../../apimachinery/meta.ts';
 import { objectKey } from '../../apimachinery/meta.ts';
-import type { Service } from '../../api/types/core.v1.gen.ts';
-import type { EndpointSlice } from '../../api/types/discovery.v1.gen.ts';
 import type { Informer } from '../../client/informer.ts';
 import { ClusterRecords, prepareInformers } from './records.ts';
 import { DnsServer } from './server.ts';
@@ -21,25 +21,47 @@ function fixed<T extends KubeObject>(objects: readonly T[]): Informer<T> {
   } as unknown as Informer<T>;
 }
 
-const service = (name: string, spec: object) => ({ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'shop' }, spec }) as unknown as Service;
+const service = (name: string, spec: object) =>
+  ({ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'shop' }, spec }) as unknown as Service;
 const services = fixed([
-  service('web', { clusterIP: '10.96.0.20', clusterIPs: ['10.96.0.20'], ports: [{ name: 'http', port: 80, protocol: 'TCP' }] }),
+  service('web', {
+    clusterIP: '10.96.0.20',
+    clusterIPs: ['10.96.0.20'],
+    ports: [{ name: 'http', port: 80, protocol: 'TCP' }],
+  }),
   service('db', { clusterIP: 'None', clusterIPs: ['None'], ports: [{ name: 'pg', port: 5432, protocol: 'TCP' }] }),
   service('many', { clusterIP: 'None', clusterIPs: ['None'], ports: [{ port: 1 }] }),
   service('out', { type: 'ExternalName', externalName: 'web.shop.svc.cluster.local' }),
 ]);
 const slice = (name: string, endpoints: object[]) =>
-  ({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name, namespace: 'shop', labels: { 'kubernetes.io/service-name': name } }, addressType: 'IPv4', ports: [{ name: 'pg', port: 5432, protocol: 'TCP' }], endpoints }) as unknown as EndpointSlice;
+  ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name, namespace: 'shop', labels: { 'kubernetes.io/service-name': name } },
+    addressType: 'IPv4',
+    ports: [{ name: 'pg', port: 5432, protocol: 'TCP' }],
+    endpoints,
+  }) as unknown as EndpointSlice;
 const slices = fixed([
   slice('db', [
     { addresses: ['10.244.0.5'], hostname: 'db-0', conditions: { ready: true } },
     { addresses: ['10.244.0.6'], conditions: { ready: true } },
     { addresses: ['10.244.0.7'], conditions: { ready: false } },
   ]),
-  slice('many', Array.from({ length: 200 }, (_, i) => ({ addresses: [`10.244.1.${i}`], conditions: { ready: true } }))),
+  slice(
+    'many',
+    Array.from({ length: 200 }, (_, i) => ({ addresses: [`10.244.1.${i}`], conditions: { ready: true } })),
+  ),
 ]);
 prepareInformers({ services, slices });
-const server = new DnsServer({ records: new ClusterRecords({ services, slices, domain: 'cluster.local' }), upstreams: [], address: '127.0.0.1', port: 0, allowedRanges: ['127.0.0.0/8'], logger: silentLogger });
+const server = new DnsServer({
+  records: new ClusterRecords({ services, slices, domain: 'cluster.local' }),
+  upstreams: [],
+  address: '127.0.0.1',
+  port: 0,
+  allowedRanges: ['127.0.0.0/8'],
+  logger: silentLogger,
+});
 const resolver = new Resolver({ timeout: 1000, tries: 1 });
 
 beforeAll(async () => {
@@ -58,8 +80,13 @@ describe('cluster DNS', () => {
   });
 
   it('answers SRV and PTR', async () => {
-    expect(await resolver.resolveSrv('_http._tcp.web.shop.svc.cluster.local')).toMatchObject([{ name: 'web.shop.svc.cluster.local', port: 80 }]);
-    expect((await resolver.resolveSrv('_pg._tcp.db.shop.svc.cluster.local')).map((r) => r.name).sort()).toEqual(['10-244-0-6.db.shop.svc.cluster.local', 'db-0.db.shop.svc.cluster.local']);
+    expect(await resolver.resolveSrv('_http._tcp.web.shop.svc.cluster.local')).toMatchObject([
+      { name: 'web.shop.svc.cluster.local', port: 80 },
+    ]);
+    expect((await resolver.resolveSrv('_pg._tcp.db.shop.svc.cluster.local')).map((r) => r.name).sort()).toEqual([
+      '10-244-0-6.db.shop.svc.cluster.local',
+      'db-0.db.shop.svc.cluster.local',
+    ]);
     expect(await resolver.resolvePtr('20.0.96.10.in-addr.arpa')).toEqual(['web.shop.svc.cluster.local']);
     expect(await resolver.resolvePtr('5.0.244.10.in-addr.arpa')).toEqual(['db-0.db.shop.svc.cluster.local']);
     expect(await resolver.resolveTxt('dns-version.cluster.local')).toEqual([['1.1.0']]);
@@ -83,7 +110,8 @@ describe('cluster DNS', () => {
   it('survives hostile packets', async () => {
     const socket = createSocket('udp4');
     const send = (bytes: Buffer) => new Promise((resolve) => socket.send(bytes, server.port, '127.0.0.1', resolve));
-    for (let i = 0; i < 200; i++) await send(Buffer.from(Array.from({ length: (i * 7) % 90 }, (_, j) => (i * 31 + j * 17) % 256)));
+    for (let i = 0; i < 200; i++)
+      await send(Buffer.from(Array.from({ length: (i * 7) % 90 }, (_, j) => (i * 31 + j * 17) % 256)));
     // A name whose compression pointer points to itself.
     await send(Buffer.from('000101000001000000000000c00c00010001', 'hex'));
     socket.close();

@@ -45,7 +45,8 @@ export class DnsServer {
     this.port = (this.#tcp.address() as { port: number }).port;
     this.#udp = createSocket(address.includes(':') ? 'udp6' : 'udp4');
     this.#udp.on('message', (message, remote) => {
-      if (this.#mayAsk(remote.address)) void this.#answer(message, false).then((reply) => reply && this.#udp?.send(reply, remote.port, remote.address));
+      if (this.#mayAsk(remote.address))
+        void this.#answer(message, false).then((reply) => reply && this.#udp?.send(reply, remote.port, remote.address));
     });
     await new Promise<void>((resolve, reject) => {
       this.#udp!.once('error', reject);
@@ -113,17 +114,26 @@ export class DnsServer {
     if (!question || query.questions!.length !== 1) return errorReply(message, FORMAT_ERROR);
     const name = question.name.toLowerCase();
     const { records, upstreams } = this.#options;
-    const lookup = records.isAuthoritative(name) ? records.lookup(name, question.type) : records.reverse(name, question.type);
+    const lookup = records.isAuthoritative(name)
+      ? records.lookup(name, question.type)
+      : records.reverse(name, question.type);
     if (!lookup) return await forwardQuery(message, upstreams, overTcp);
     // Clients that mix upper and lower case against forgery (0x20) expect their own spelling back.
-    const answers = lookup.records.map((record) => (record.name === name ? { ...record, name: question.name } : record));
+    const answers = lookup.records.map((record) =>
+      record.name === name ? { ...record, name: question.name } : record,
+    );
     const followed = await this.#followAliases(answers, question.type, message, overTcp);
     const limit = overTcp ? 65_535 : udpLimit(query);
     return encode(query, { ...lookup, records: followed }, records.soa(), limit);
   }
 
   /** Adds what a CNAME points to, from the cluster or from upstream; without an answer there the CNAME stands alone. */
-  async #followAliases(answers: readonly DnsRecord[], type: string, message: Buffer, overTcp: boolean): Promise<DnsRecord[]> {
+  async #followAliases(
+    answers: readonly DnsRecord[],
+    type: string,
+    message: Buffer,
+    overTcp: boolean,
+  ): Promise<DnsRecord[]> {
     const result = [...answers];
     for (let depth = 0; depth < MAX_CNAMES; depth++) {
       const last = result.at(-1);
@@ -135,7 +145,12 @@ export class DnsServer {
         result.push(...next);
         continue;
       }
-      const query = dnsPacket.encode({ type: 'query', id: message.readUInt16BE(0), flags: dnsPacket.RECURSION_DESIRED, questions: [{ type: type as 'A', name: target }] });
+      const query = dnsPacket.encode({
+        type: 'query',
+        id: message.readUInt16BE(0),
+        flags: dnsPacket.RECURSION_DESIRED,
+        questions: [{ type: type as 'A', name: target }],
+      });
       const reply = await forwardQuery(query, this.#options.upstreams, overTcp).catch(() => undefined);
       if (reply) result.push(...((dnsPacket.decode(reply).answers ?? []) as unknown as DnsRecord[]));
       return result;
@@ -149,13 +164,23 @@ const SERVER_FAILURE = 2;
 const NAME_ERROR = 3;
 
 function udpLimit(query: Packet): number {
-  const option = query.additionals?.find((record) => (record.type as string) === 'OPT') as { udpPayloadSize?: number } | undefined;
+  const option = query.additionals?.find((record) => (record.type as string) === 'OPT') as
+    | { udpPayloadSize?: number }
+    | undefined;
   return Math.min(4096, Math.max(512, option?.udpPayloadSize ?? 512));
 }
 
-function encode(query: Packet, lookup: { exists: boolean; records: readonly DnsRecord[]; additionals?: readonly DnsRecord[] }, soa: DnsRecord, limit: number): Buffer {
-  const flags = dnsPacket.AUTHORITATIVE_ANSWER | dnsPacket.RECURSION_AVAILABLE | ((query.flags ?? 0) & dnsPacket.RECURSION_DESIRED);
-  const opt = query.additionals?.some((record) => (record.type as string) === 'OPT') ? [{ type: 'OPT', name: '.', udpPayloadSize: 4096, flags: 0, options: [] }] : [];
+function encode(
+  query: Packet,
+  lookup: { exists: boolean; records: readonly DnsRecord[]; additionals?: readonly DnsRecord[] },
+  soa: DnsRecord,
+  limit: number,
+): Buffer {
+  const flags =
+    dnsPacket.AUTHORITATIVE_ANSWER | dnsPacket.RECURSION_AVAILABLE | ((query.flags ?? 0) & dnsPacket.RECURSION_DESIRED);
+  const opt = query.additionals?.some((record) => (record.type as string) === 'OPT')
+    ? [{ type: 'OPT', name: '.', udpPayloadSize: 4096, flags: 0, options: [] }]
+    : [];
   const build = (answers: readonly DnsRecord[], additionals: readonly DnsRecord[], extraFlags: number) =>
     dnsPacket.encode({
       type: 'response',

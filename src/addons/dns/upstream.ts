@@ -7,7 +7,9 @@ const TIMEOUT_MS = 2_000;
 /** Nameservers of a resolv.conf(5), without loopback ones of this very server. */
 export async function readNameservers(file = '/etc/resolv.conf'): Promise<string[]> {
   const text = await readFile(file, 'utf8').catch(() => '');
-  return [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]!).filter((address) => !address.includes('%'));
+  return [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)]
+    .map((match) => match[1]!)
+    .filter((address) => !address.includes('%'));
 }
 
 /** Asks the servers one after the other; returns the first answer, as it came but for the id. Rejects when none answers. */

@@ -23,7 +23,9 @@ export class Backends {
   /** `http://ip:port` of ready endpoints, the next in turn first; empty when there is none. */
   originsOf(target: RouteTarget): string[] {
     const key = `${target.namespace}/${target.service}`;
-    const port = this.#services.get(key)?.spec.ports?.find((candidate) => candidate.name === target.port || candidate.port === target.port);
+    const port = this.#services
+      .get(key)
+      ?.spec.ports?.find((candidate) => candidate.name === target.port || candidate.port === target.port);
     if (!port) return [];
     const origins: string[] = [];
     for (const slice of this.#slices.byIndex('service', key)) {
@@ -31,7 +33,8 @@ export class Backends {
       if (number === undefined) continue;
       for (const endpoint of slice.endpoints ?? []) {
         const [address] = endpoint.addresses;
-        if (endpoint.conditions?.ready !== false && address) origins.push(`http://${address.includes(':') ? `[${address}]` : address}:${number}`);
+        if (endpoint.conditions?.ready !== false && address)
+          origins.push(`http://${address.includes(':') ? `[${address}]` : address}:${number}`);
       }
     }
     const at = origins.length ? this.#turn++ % origins.length : 0;

@@ -1,6 +1,6 @@
 import { createSecureContext, type SecureContext } from 'node:tls';
-import type { Logger } from '../../apimachinery/logger.ts';
 import type { Secret } from '../../api/types/core.v1.gen.ts';
+import type { Logger } from '../../apimachinery/logger.ts';
 import type { Informer } from '../../client/informer.ts';
 
 /** TLS contexts made from Secrets of type kubernetes.io/tls, kept until the Secret changes. */
@@ -10,11 +10,17 @@ export class CertificateStore {
   readonly #logger: Logger;
   readonly #contexts = new Map<string, { version: string; context: SecureContext }>();
 
-  constructor(secrets: Informer<Secret>, defaultCertificate: { readonly cert: string; readonly key: string }, logger: Logger) {
+  constructor(
+    secrets: Informer<Secret>,
+    defaultCertificate: { readonly cert: string; readonly key: string },
+    logger: Logger,
+  ) {
     this.#secrets = secrets;
     this.#default = createSecureContext(defaultCertificate);
     this.#logger = logger;
-    secrets.addHandler({ onDelete: (secret) => this.#contexts.delete(`${secret.metadata.namespace}/${secret.metadata.name}`) });
+    secrets.addHandler({
+      onDelete: (secret) => this.#contexts.delete(`${secret.metadata.namespace}/${secret.metadata.name}`),
+    });
   }
 
   /** The context of a secret (`namespace/name`); the default one when it is missing or broken. */

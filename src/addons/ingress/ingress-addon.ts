@@ -1,11 +1,10 @@
 import { createServer } from 'node:http';
 import { createSecureServer } from 'node:http2';
-import type { AddressInfo, Server } from 'node:net';
-import type { Socket } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Ingress } from '../../api/types/networking.v1.gen.ts';
 import { CodedError } from '../../apimachinery/coded-error.ts';
 import type { Logger } from '../../apimachinery/logger.ts';
 import { isStatusError } from '../../apimachinery/status-error.ts';
-import type { Ingress } from '../../api/types/networking.v1.gen.ts';
 import type { Client } from '../../client/client.ts';
 import type { InformerFactory } from '../../client/informer.ts';
 import { EndpointSlices, IngressClasses, Ingresses, Secrets, Services } from '../../client/resource-types.gen.ts';
@@ -70,12 +69,18 @@ class IngressController implements IngressAddon {
 
   async start(): Promise<void> {
     const { client, informers, ports, bindAddress } = this.#options;
-    const listening = Promise.all([this.#listen(false, ports.http, bindAddress), this.#listen(true, ports.https, bindAddress)]);
+    const listening = Promise.all([
+      this.#listen(false, ports.http, bindAddress),
+      this.#listen(true, ports.https, bindAddress),
+    ]);
     informers.start();
     const [[http, https]] = await Promise.all([listening, ensureClass(client), informers.whenSynced()]);
     this.ports = { http, https };
     const onChange = () => this.#changed();
-    this.#removeHandlers = [this.#ingresses.addHandler({ onAdd: onChange, onUpdate: onChange, onDelete: onChange }), this.#classes.addHandler({ onAdd: onChange, onUpdate: onChange, onDelete: onChange })];
+    this.#removeHandlers = [
+      this.#ingresses.addHandler({ onAdd: onChange, onUpdate: onChange, onDelete: onChange }),
+      this.#classes.addHandler({ onAdd: onChange, onUpdate: onChange, onDelete: onChange }),
+    ];
     this.#reload();
   }
 
@@ -97,12 +102,15 @@ class IngressController implements IngressAddon {
   #reload(): void {
     const ours = this.#ingresses.list().filter((ingress) => this.#isOurs(ingress));
     this.#routes = new RouteTable(ours);
-    this.#pendingStatus = this.#pendingStatus.then(() => this.#publishStatus(ours)).catch((error) => this.#options.logger.warn({ err: error }, "an Ingress' status was not written"));
+    this.#pendingStatus = this.#pendingStatus
+      .then(() => this.#publishStatus(ours))
+      .catch((error) => this.#options.logger.warn({ err: error }, "an Ingress' status was not written"));
   }
 
   #isOurs(ingress: Ingress): boolean {
     const name = ingress.spec.ingressClassName ?? ingress.metadata.annotations?.['kubernetes.io/ingress.class'];
-    if (name === undefined) return this.#classes.get(CLASS)?.metadata.annotations?.['ingressclass.kubernetes.io/is-default-class'] === 'true';
+    if (name === undefined)
+      return this.#classes.get(CLASS)?.metadata.annotations?.['ingressclass.kubernetes.io/is-default-class'] === 'true';
     return name === CLASS || this.#classes.get(name)?.spec.controller === CONTROLLER;
   }
 
@@ -113,7 +121,12 @@ class IngressController implements IngressAddon {
       const { name, namespace } = ingress.metadata;
       await client
         .for(Ingresses)
-        .patch({ name, namespace: namespace! }, 'merge', { status: { loadBalancer: { ingress: [{ ip: nodeIP }] } } }, { subresource: 'status' })
+        .patch(
+          { name, namespace: namespace! },
+          'merge',
+          { status: { loadBalancer: { ingress: [{ ip: nodeIP }] } } },
+          { subresource: 'status' },
+        )
         .catch((error) => {
           if (!isStatusError(error, 'NotFound')) throw error;
         });
@@ -122,7 +135,11 @@ class IngressController implements IngressAddon {
 
   async #listen(secure: boolean, port: number, address: string): Promise<number> {
     const server = secure
-      ? createSecureServer({ allowHTTP1: true, SNICallback: (name, done) => done(null, this.#certificates.contextFor(this.#routes.secretFor(name))) , ...this.#options.defaultCertificate })
+      ? createSecureServer({
+          allowHTTP1: true,
+          SNICallback: (name, done) => done(null, this.#certificates.contextFor(this.#routes.secretFor(name))),
+          ...this.#options.defaultCertificate,
+        })
       : createServer();
     server.on('request', (request, response) => this.#proxy.handle(request, response, secure));
     server.on('upgrade', (request, socket, head) => this.#proxy.upgrade(request, socket, head, secure));
@@ -158,7 +175,24 @@ async function ensureClass(client: Client): Promise<void> {
 }
 
 function listenFailure(cause: NodeJS.ErrnoException, port: number): CodedError {
-  if (cause.code === 'EADDRINUSE') return new CodedError('PORT_IN_USE', `port ${port} is taken by another program`, 'Free it, or choose others with --ingress-ports HTTP,HTTPS, or leave ingress out with --disable ingress.', { cause });
-  if (cause.code === 'EACCES') return new CodedError('PORT_FORBIDDEN', `port ${port} needs root`, 'Run as root, or choose others with --ingress-ports HTTP,HTTPS.', { cause });
-  return new CodedError('LISTEN_FAILED', `port ${port} can't be listened on: ${cause.message}`, 'Choose others with --ingress-ports HTTP,HTTPS.', { cause });
+  if (cause.code === 'EADDRINUSE')
+    return new CodedError(
+      'PORT_IN_USE',
+      `port ${port} is taken by another program`,
+      'Free it, or choose others with --ingress-ports HTTP,HTTPS, or leave ingress out with --disable ingress.',
+      { cause },
+    );
+  if (cause.code === 'EACCES')
+    return new CodedError(
+      'PORT_FORBIDDEN',
+      `port ${port} needs root`,
+      'Run as root, or choose others with --ingress-ports HTTP,HTTPS.',
+      { cause },
+    );
+  return new CodedError(
+    'LISTEN_FAILED',
+    `port ${port} can't be listened on: ${cause.message}`,
+    'Choose others with --ingress-ports HTTP,HTTPS.',
+    { cause },
+  );
 }

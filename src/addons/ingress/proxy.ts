@@ -1,4 +1,4 @@
-import { type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http';
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { Pool } from 'undici';
@@ -10,7 +10,18 @@ type Request = IncomingMessage | Http2ServerRequest;
 type Response = ServerResponse | Http2ServerResponse;
 
 /** RFC 9110 section 7.6.1: of one connection, never passed on. */
-const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings']);
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+]);
 const IDLE_POOL_MS = 60_000;
 
 export interface IngressProxyOptions {
@@ -59,8 +70,17 @@ export class IngressProxy {
       socket.end(`HTTP/1.1 ${target ? '503 Service Unavailable' : '404 Not Found'}\r\nConnection: close\r\n\r\n`);
       return;
     }
-    const headers = { ...forwardedHeaders(request, secure), connection: 'Upgrade', upgrade: request.headers.upgrade ?? '' };
-    const outgoing = httpRequest(origin, { method: request.method ?? 'GET', path: request.url ?? '/', headers, setHost: false });
+    const headers = {
+      ...forwardedHeaders(request, secure),
+      connection: 'Upgrade',
+      upgrade: request.headers.upgrade ?? '',
+    };
+    const outgoing = httpRequest(origin, {
+      method: request.method ?? 'GET',
+      path: request.url ?? '/',
+      headers,
+      setHost: false,
+    });
     outgoing.on('upgrade', (answer, backend, backendHead) => {
       const lines = rawHeaderLines(answer.rawHeaders);
       socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines}\r\n`);
@@ -86,9 +106,18 @@ export class IngressProxy {
     return this.#options.routes().match(host, question < 0 ? url : url.slice(0, question));
   }
 
-  #forward(request: Request, response: Response, origins: readonly string[], secure: boolean, target: RouteTarget): void {
+  #forward(
+    request: Request,
+    response: Response,
+    origins: readonly string[],
+    secure: boolean,
+    target: RouteTarget,
+  ): void {
     const [origin, ...others] = origins as [string, ...string[]];
-    const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined || (request.httpVersionMajor === 2 && !['GET', 'HEAD', 'OPTIONS'].includes(request.method ?? 'GET'));
+    const hasBody =
+      request.headers['content-length'] !== undefined ||
+      request.headers['transfer-encoding'] !== undefined ||
+      (request.httpVersionMajor === 2 && !['GET', 'HEAD', 'OPTIONS'].includes(request.method ?? 'GET'));
     const respond = response as ServerResponse;
     let abort: (() => void) | undefined;
     respond.on('close', () => {
@@ -106,7 +135,8 @@ export class IngressProxy {
           abort = () => controller.abort(new Error('the client went away'));
         },
         onResponseStart(controller, status, headers) {
-          for (const [name, value] of Object.entries(headers)) if (!HOP_BY_HOP.has(name) && value !== undefined) respond.setHeader(name, value as string);
+          for (const [name, value] of Object.entries(headers))
+            if (!HOP_BY_HOP.has(name) && value !== undefined) respond.setHeader(name, value as string);
           respond.writeHead(status);
           respond.on('drain', () => controller.resume());
         },
@@ -121,7 +151,9 @@ export class IngressProxy {
             respond.destroy();
             return;
           }
-          const refused = (error as NodeJS.ErrnoException).code === 'ECONNREFUSED' || (error as NodeJS.ErrnoException).code === 'EHOSTUNREACH';
+          const refused =
+            (error as NodeJS.ErrnoException).code === 'ECONNREFUSED' ||
+            (error as NodeJS.ErrnoException).code === 'EHOSTUNREACH';
           // A pod that is just gone: nothing was sent to it, so another may have the request.
           if (refused && others.length && !hasBody) {
             this.#forward(request, response, others, secure, target);
@@ -137,7 +169,10 @@ export class IngressProxy {
   #pool(origin: string): Pool {
     let entry = this.#pools.get(origin);
     if (!entry) {
-      entry = { pool: new Pool(origin, { connections: 128, connectTimeout: 5_000, headersTimeout: 300_000, bodyTimeout: 0 }), usedAt: 0 };
+      entry = {
+        pool: new Pool(origin, { connections: 128, connectTimeout: 5_000, headersTimeout: 300_000, bodyTimeout: 0 }),
+        usedAt: 0,
+      };
       this.#pools.set(origin, entry);
     }
     entry.usedAt = Date.now();
@@ -162,9 +197,14 @@ function hostOf(request: Request): string {
 /** The client's headers and who it was, for the backend. */
 function forwardedHeaders(request: Request, secure: boolean): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {};
-  const dropped = new Set(String(request.headers.connection ?? '').toLowerCase().split(/\s*,\s*/));
+  const dropped = new Set(
+    String(request.headers.connection ?? '')
+      .toLowerCase()
+      .split(/\s*,\s*/),
+  );
   for (const [name, value] of Object.entries(request.headers)) {
-    if (value !== undefined && !name.startsWith(':') && !HOP_BY_HOP.has(name) && !dropped.has(name)) headers[name] = value;
+    if (value !== undefined && !name.startsWith(':') && !HOP_BY_HOP.has(name) && !dropped.has(name))
+      headers[name] = value;
   }
   const host = (request.headers[':authority'] as string | undefined) ?? request.headers.host ?? '';
   const client = request.socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';

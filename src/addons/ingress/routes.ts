@@ -27,16 +27,25 @@ export class RouteTable {
 
   /** Older Ingresses win over younger ones that claim the same host and path. */
   constructor(ingresses: readonly Ingress[]) {
-    const byAge = [...ingresses].sort((a, b) => (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '') || keyOf(a).localeCompare(keyOf(b)));
+    const byAge = [...ingresses].sort(
+      (a, b) =>
+        (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '') ||
+        keyOf(a).localeCompare(keyOf(b)),
+    );
     for (const ingress of byAge) this.#add(ingress);
-    for (const rules of [...this.#exactHosts.values(), ...this.#wildcardHosts.values(), this.#anyHost]) rules.sort(moreSpecificFirst);
+    for (const rules of [...this.#exactHosts.values(), ...this.#wildcardHosts.values(), this.#anyHost])
+      rules.sort(moreSpecificFirst);
   }
 
   /** The target of a request; `host` without port. */
   match(host: string, path: string): RouteTarget | undefined {
     const name = host.toLowerCase();
     const dot = name.indexOf('.');
-    const candidates = [this.#exactHosts.get(name), dot > 0 ? this.#wildcardHosts.get(name.slice(dot)) : undefined, this.#anyHost];
+    const candidates = [
+      this.#exactHosts.get(name),
+      dot > 0 ? this.#wildcardHosts.get(name.slice(dot)) : undefined,
+      this.#anyHost,
+    ];
     for (const rules of candidates) {
       const rule = rules?.find((candidate) => matches(candidate, path));
       if (rule) return rule.target;
@@ -62,19 +71,24 @@ export class RouteTable {
       const rules = this.#rulesOf(rule.host);
       for (const path of rule.http?.paths ?? []) {
         const to = target(path.backend);
-        if (to && !rules.some((known) => known.path === pathOf(path) && known.exact === isExact(path))) rules.push({ path: pathOf(path), exact: isExact(path), target: to });
+        if (to && !rules.some((known) => known.path === pathOf(path) && known.exact === isExact(path)))
+          rules.push({ path: pathOf(path), exact: isExact(path), target: to });
       }
     }
     if (ingress.spec.defaultBackend) this.#default ??= target(ingress.spec.defaultBackend);
     for (const tls of ingress.spec.tls ?? []) {
       const hosts = tls.hosts?.length ? tls.hosts : (ingress.spec.rules ?? []).flatMap((rule) => rule.host ?? []);
-      for (const host of hosts) if (tls.secretName && !this.tlsSecrets.has(host.toLowerCase())) this.tlsSecrets.set(host.toLowerCase(), `${ingress.metadata.namespace}/${tls.secretName}`);
+      for (const host of hosts)
+        if (tls.secretName && !this.tlsSecrets.has(host.toLowerCase()))
+          this.tlsSecrets.set(host.toLowerCase(), `${ingress.metadata.namespace}/${tls.secretName}`);
     }
   }
 
   #rulesOf(host: string | undefined): PathRule[] {
     if (!host) return this.#anyHost;
-    const [map, key] = host.startsWith('*.') ? [this.#wildcardHosts, host.slice(1).toLowerCase()] : [this.#exactHosts, host.toLowerCase()];
+    const [map, key] = host.startsWith('*.')
+      ? [this.#wildcardHosts, host.slice(1).toLowerCase()]
+      : [this.#exactHosts, host.toLowerCase()];
     let rules = map.get(key);
     if (!rules) {
       rules = [];

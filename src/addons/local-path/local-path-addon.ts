@@ -1,9 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
-import type { Logger } from '../../apimachinery/logger.ts';
-import { isStatusError } from '../../apimachinery/status-error.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../api/types/core.v1.gen.ts';
 import type { StorageClass } from '../../api/types/storage.v1.gen.ts';
+import type { Logger } from '../../apimachinery/logger.ts';
+import { isStatusError } from '../../apimachinery/status-error.ts';
 import type { Client } from '../../client/client.ts';
 import type { EventRecorder } from '../../client/event-recorder.ts';
 import type { InformerFactory } from '../../client/informer.ts';
@@ -61,7 +61,9 @@ export function createLocalPathAddon(options: LocalPathOptions): { start(): Prom
     const storageClass = classes.get(claim.spec.storageClassName);
     if (storageClass?.provisioner !== PROVISIONER) return;
     const selected = claim.metadata.annotations?.[SELECTED_NODE];
-    const mine = selected ? selected === nodeName : storageClass.volumeBindingMode !== 'WaitForFirstConsumer' && options.takesUnassigned;
+    const mine = selected
+      ? selected === nodeName
+      : storageClass.volumeBindingMode !== 'WaitForFirstConsumer' && options.takesUnassigned;
     if (mine) work(`claim/${claim.metadata.uid}`, () => provision(claim, storageClass));
   };
 
@@ -69,14 +71,22 @@ export function createLocalPathAddon(options: LocalPathOptions): { start(): Prom
     const { namespace, name } = claim.metadata;
     if (claims.get(`${namespace}/${name}`)?.spec.volumeName) return;
     if (claim.spec.volumeMode === 'Block') {
-      recorder.event(claim, 'Warning', 'ProvisioningFailed', `${PROVISIONER} makes folders: volumeMode Block is not possible`);
+      recorder.event(
+        claim,
+        'Warning',
+        'ProvisioningFailed',
+        `${PROVISIONER} makes folders: volumeMode Block is not possible`,
+      );
       return;
     }
     const volume = volumeFor(claim, storageClass, options);
     if (options.volumesDir) await mkdir(volume.spec.local!.path, { recursive: true, mode: 0o777 });
-    await client.for(PersistentVolumes).create(volume).catch((error) => {
-      if (!isStatusError(error, 'AlreadyExists')) throw error;
-    });
+    await client
+      .for(PersistentVolumes)
+      .create(volume)
+      .catch((error) => {
+        if (!isStatusError(error, 'AlreadyExists')) throw error;
+      });
     recorder.event(claim, 'Normal', 'ProvisioningSucceeded', `Successfully provisioned volume ${volume.metadata.name}`);
   };
 
@@ -85,10 +95,14 @@ export function createLocalPathAddon(options: LocalPathOptions): { start(): Prom
     if (volume.metadata.annotations?.[PROVISIONED_BY] !== PROVISIONER || nodeOf(volume) !== nodeName) return;
     work(`volume/${volume.metadata.uid}`, async () => {
       const path = volume.spec.local?.path;
-      if (options.volumesDir && path && isInside(options.volumesDir, path)) await rm(path, { recursive: true, force: true });
-      await client.for(PersistentVolumes).delete({ name: volume.metadata.name }).catch((error) => {
-        if (!isStatusError(error, 'NotFound')) throw error;
-      });
+      if (options.volumesDir && path && isInside(options.volumesDir, path))
+        await rm(path, { recursive: true, force: true });
+      await client
+        .for(PersistentVolumes)
+        .delete({ name: volume.metadata.name })
+        .catch((error) => {
+          if (!isStatusError(error, 'NotFound')) throw error;
+        });
     });
   };
 
@@ -125,7 +139,13 @@ function volumeFor(claim: PersistentVolumeClaim, storageClass: StorageClass, opt
       storageClassName: storageClass.metadata.name,
       local: { path: join(options.volumesDir ?? '/simulated', `${volumeName}_${namespace}_${name}`) },
       claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name, uid },
-      nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [options.nodeName] }] }] } },
+      nodeAffinity: {
+        required: {
+          nodeSelectorTerms: [
+            { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [options.nodeName] }] },
+          ],
+        },
+      },
     },
   };
 }

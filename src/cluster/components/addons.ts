@@ -25,7 +25,13 @@ export function addonConnectionComponent(parts: ClusterParts): Component {
 }
 
 /** An add-on that can be disabled, and that some runtimes have no use for. */
-function addon(parts: ClusterParts, name: string, requires: readonly string[], start: () => Promise<Stoppable>, simulated?: string): Component {
+function addon(
+  parts: ClusterParts,
+  name: string,
+  requires: readonly string[],
+  start: () => Promise<Stoppable>,
+  simulated?: string,
+): Component {
   let running: Stoppable | undefined;
   return {
     name,
@@ -52,8 +58,20 @@ export function addonComponents(parts: ClusterParts): Component[] {
   };
   const ingress = async () => {
     const { createIngressAddon } = await import('../../addons/ingress/ingress-addon.ts');
-    const defaultCertificate = await parts.pki.certificate('ingress-default', { commonName: 'k8ts-ingress-default', usages: ['server'], dnsNames: ['localhost'], ips: ['127.0.0.1', hostAddress()] });
-    const created = createIngressAddon({ ...parts.addons, nodeIP: hostAddress(), bindAddress: '0.0.0.0', ports: config.ingressPorts, defaultCertificate, logger });
+    const defaultCertificate = await parts.pki.certificate('ingress-default', {
+      commonName: 'k8ts-ingress-default',
+      usages: ['server'],
+      dnsNames: ['localhost'],
+      ips: ['127.0.0.1', hostAddress()],
+    });
+    const created = createIngressAddon({
+      ...parts.addons,
+      nodeIP: hostAddress(),
+      bindAddress: '0.0.0.0',
+      ports: config.ingressPorts,
+      defaultCertificate,
+      logger,
+    });
     await created.start();
     parts.addresses.ingress = `http://127.0.0.1:${created.ports.http}`;
     parts.addresses['ingress (TLS)'] = `https://127.0.0.1:${created.ports.https}`;
@@ -82,7 +100,12 @@ export function addonComponents(parts: ClusterParts): Component[] {
   };
   const dashboard = async () => {
     const { createDashboard } = await import('../../addons/dashboard/server.ts');
-    const certificate = await parts.pki.certificate('dashboard', { commonName: 'k8ts-dashboard', usages: ['server'], dnsNames: ['localhost'], ips: ['127.0.0.1', '::1', hostAddress()] });
+    const certificate = await parts.pki.certificate('dashboard', {
+      commonName: 'k8ts-dashboard',
+      usages: ['server'],
+      dnsNames: ['localhost'],
+      ips: ['127.0.0.1', '::1', hostAddress()],
+    });
     const created = createDashboard({
       server: parts.addresses.apiserver!,
       ca: parts.pki.ca.cert,

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { CodedError } from '../../apimachinery/coded-error.ts';
-import type { Component } from '../graph/component.ts';
-import { hostAddress, hostNodeName } from '../machine.ts';
-import type { ClusterParts, Connection } from '../parts.ts';
-import { CONTROLLER_MANAGER, SCHEDULER } from '../identities.ts';
 import { createEventRecorder } from '../../client/event-recorder.ts';
+import type { Component } from '../graph/component.ts';
+import { CONTROLLER_MANAGER, SCHEDULER } from '../identities.ts';
+import { hostAddress, hostNodeName } from '../machine.ts';
 import type { ClusterConfig } from '../options.ts';
+import type { ClusterParts, Connection } from '../parts.ts';
 import type { CertificateRequest } from '../pki/pki.ts';
 
 const DAY_MS = 86_400_000;
@@ -31,8 +31,14 @@ export function datastoreComponent(parts: ClusterParts): Component {
     requires: [],
     async start() {
       if (datastore === 'memory') parts.store = (await import('../../store/memory/memory-store.ts')).openMemoryStore();
-      else if (datastore === 'lmdb') parts.store = await (await import('../../store/lmdb/lmdb-store.ts')).openLmdbStore({ path: join(dataDir!, 'datastore') });
-      else parts.store = await (await import('../../store/etcd/etcd-store.ts')).openEtcdStore({ endpoints: etcdEndpoints });
+      else if (datastore === 'lmdb')
+        parts.store = await (await import('../../store/lmdb/lmdb-store.ts')).openLmdbStore({
+          path: join(dataDir!, 'datastore'),
+        });
+      else
+        parts.store = await (await import('../../store/etcd/etcd-store.ts')).openEtcdStore({
+          endpoints: etcdEndpoints,
+        });
     },
     stop: () => parts.store.close(),
   };
@@ -45,7 +51,14 @@ export function servingRequest(config: ClusterConfig): CertificateRequest {
   return {
     commonName: 'kube-apiserver',
     usages: ['server'],
-    dnsNames: ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', `kubernetes.default.svc.${config.clusterDomain}`, 'localhost', hostNodeName()],
+    dnsNames: [
+      'kubernetes',
+      'kubernetes.default',
+      'kubernetes.default.svc',
+      `kubernetes.default.svc.${config.clusterDomain}`,
+      'localhost',
+      hostNodeName(),
+    ],
     ips: [...new Set([...local, ...bound])],
   };
 }
@@ -58,7 +71,14 @@ export function apiServerComponent(parts: ClusterParts): Component {
     phase: 1,
     requires: ['pki', 'datastore'],
     async start() {
-      const [{ createApiServer }, { createSecurity }, { TokenKeys }, { builtinKinds }, { createKindRegistry }, { clusterRoles }] = await Promise.all([
+      const [
+        { createApiServer },
+        { createSecurity },
+        { TokenKeys },
+        { builtinKinds },
+        { createKindRegistry },
+        { clusterRoles },
+      ] = await Promise.all([
         import('../../apiserver/server.ts'),
         import('../../apiserver/security.ts'),
         import('../../apiserver/authentication/token-keys.ts'),
@@ -75,7 +95,10 @@ export function apiServerComponent(parts: ClusterParts): Component {
         clientCAs: () => [pki.ca.cert],
         frontProxy: { cas: () => [pki.frontProxyCa.cert], allowedNames: ['front-proxy-client'] },
       });
-      const tls = async () => ({ ...(await pki.certificate('apiserver', servingRequest(config))), clientCA: [pki.ca.cert, pki.frontProxyCa.cert] });
+      const tls = async () => ({
+        ...(await pki.certificate('apiserver', servingRequest(config))),
+        clientCA: [pki.ca.cert, pki.frontProxyCa.cert],
+      });
       const api = createApiServer({
         ...security.serverOptions,
         store: parts.store,
@@ -95,7 +118,13 @@ export function apiServerComponent(parts: ClusterParts): Component {
       }
       // Certificates that the pki finds due are renewed and put to use without a restart.
       renewal = setInterval(() => {
-        pki.rotateIfNeeded().then(tls).then((renewed) => api.renewCertificate(renewed), (error) => logger.error({ err: error }, 'the serving certificate was not renewed'));
+        pki
+          .rotateIfNeeded()
+          .then(tls)
+          .then(
+            (renewed) => api.renewCertificate(renewed),
+            (error) => logger.error({ err: error }, 'the serving certificate was not renewed'),
+          );
       }, DAY_MS / 2);
       renewal.unref();
       const port = api.address!.port;
@@ -124,7 +153,11 @@ export function controllerManagerComponent(parts: ClusterParts): Component {
         rootCa: pki.ca.cert,
         signCertificate: ({ csr, usages, expirationSeconds }) =>
           pki.signRequest(csr, {
-            usages: usages.includes('server auth') ? (usages.includes('client auth') ? ['client', 'server'] : ['server']) : ['client'],
+            usages: usages.includes('server auth')
+              ? usages.includes('client auth')
+                ? ['client', 'server']
+                : ['server']
+              : ['client'],
             ttlMs: Math.min((expirationSeconds ?? 365 * 86_400) * 1000, 365 * DAY_MS),
           }),
         issueSecretToken: (account, secret) =>
@@ -177,7 +210,19 @@ export function schedulerComponent(parts: ClusterParts): Component {
 
 function listenFailure(error: unknown, port: number): unknown {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === 'EADDRINUSE') return new CodedError('PORT_IN_USE', `port ${port} is taken by another program`, 'Free it, or choose another with --api-port.', { cause: error });
-  if (code === 'EACCES') return new CodedError('PORT_FORBIDDEN', `port ${port} needs root`, 'Run as root, or choose another with --api-port.', { cause: error });
+  if (code === 'EADDRINUSE')
+    return new CodedError(
+      'PORT_IN_USE',
+      `port ${port} is taken by another program`,
+      'Free it, or choose another with --api-port.',
+      { cause: error },
+    );
+  if (code === 'EACCES')
+    return new CodedError(
+      'PORT_FORBIDDEN',
+      `port ${port} needs root`,
+      'Run as root, or choose another with --api-port.',
+      { cause: error },
+    );
   return error;
 }

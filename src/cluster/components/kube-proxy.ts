@@ -53,7 +53,12 @@ async function answers(host: string, port: number, signal: AbortSignal): Promise
       socket.on('error', () => end(false));
     });
     if (connected) return;
-    if (Date.now() > deadline) throw new CodedError('SERVICE_UNREACHABLE', `the kubernetes Service (${host}:${port}) does not answer`, 'A firewall of this host may drop the traffic; see `nft list ruleset`.');
+    if (Date.now() > deadline)
+      throw new CodedError(
+        'SERVICE_UNREACHABLE',
+        `the kubernetes Service (${host}:${port}) does not answer`,
+        'A firewall of this host may drop the traffic; see `nft list ruleset`.',
+      );
     await sleep(20, undefined, { signal });
   }
 }

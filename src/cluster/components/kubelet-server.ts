@@ -10,6 +10,11 @@ export interface KubeletServerHandle {
   stop(): Promise<void>;
 }
 
-export async function startKubeletServer(_options: { connection: Connection; pki: Pki; node: NodeParts; logger: Logger }): Promise<KubeletServerHandle> {
+export async function startKubeletServer(_options: {
+  connection: Connection;
+  pki: Pki;
+  node: NodeParts;
+  logger: Logger;
+}): Promise<KubeletServerHandle> {
   return { port: 10250, serve() {}, stop: async () => {} };
 }

@@ -6,7 +6,7 @@ import type { Containerd } from '../../kubelet/runtime/containerd/containerd.ts'
 import type { Component } from '../graph/component.ts';
 import { nodeUser } from '../identities.ts';
 import { hostAddress, hostNodeName } from '../machine.ts';
-import { type ClusterParts, type Connection } from '../parts.ts';
+import type { ClusterParts, Connection } from '../parts.ts';
 import { startKubeletServer } from './kubelet-server.ts';
 
 /** One node of this process. Parts are there once their component is ready. */
@@ -64,7 +64,11 @@ function runtimeComponent(parts: ClusterParts, node: NodeParts, name: string): C
       }
       const { createContainerdRuntime } = await import('../../kubelet/runtime/containerd/containerd-runtime.ts');
       if (config.containerRuntimeEndpoint) {
-        node.runtime = await createContainerdRuntime({ endpoint: config.containerRuntimeEndpoint, logger, pauseImage: false });
+        node.runtime = await createContainerdRuntime({
+          endpoint: config.containerRuntimeEndpoint,
+          logger,
+          pauseImage: false,
+        });
         return;
       }
       const { startContainerd } = await import('../../kubelet/runtime/containerd/containerd.ts');
@@ -123,8 +127,12 @@ function podNetworkComponent(parts: ClusterParts, node: NodeParts, name: string,
     phase: 2,
     requires: [kubelet, 'controller-manager'],
     async start({ signal }) {
-      if (config.containerRuntimeEndpoint) return { skipped: 'the existing container runtime has a network of its own' };
-      const [{ createPodNetwork }, { createHostPorts }] = await Promise.all([import('../../network/pod-network.ts'), import('../../network/host-ports.ts')]);
+      if (config.containerRuntimeEndpoint)
+        return { skipped: 'the existing container runtime has a network of its own' };
+      const [{ createPodNetwork }, { createHostPorts }] = await Promise.all([
+        import('../../network/pod-network.ts'),
+        import('../../network/host-ports.ts'),
+      ]);
       node.podCIDR = await node.kubelet!.whenPodCIDR(signal);
       const id = instanceId(node.dataDir!);
       const network = createPodNetwork({
@@ -139,7 +147,12 @@ function podNetworkComponent(parts: ClusterParts, node: NodeParts, name: string,
       stops.push(() => network.stop());
       await network.start();
       const connection = parts.connect(nodeUser(node.name), 'host-ports');
-      const hostPorts = createHostPorts({ informers: connection.informers, nodeName: node.name, table: `k8ts-ports-${id}`, logger });
+      const hostPorts = createHostPorts({
+        informers: connection.informers,
+        nodeName: node.name,
+        table: `k8ts-ports-${id}`,
+        logger,
+      });
       stops.push(async () => {
         await hostPorts.stop();
         await connection.close();

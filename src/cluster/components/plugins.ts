@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Component } from '../graph/component.ts';
 import { PLUGIN_HOST } from '../identities.ts';
-import { connect, type ClusterParts, type Connection } from '../parts.ts';
+import { type ClusterParts, type Connection, connect } from '../parts.ts';
 
 /** The plugin host: loads `--plugins` and runs what ConfigMaps configure. */
 export function pluginsComponent(parts: ClusterParts): Component {

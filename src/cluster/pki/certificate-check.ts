@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import type { CertificateRequest, KeyPair } from './pki.ts';
+import type { CertificateRequest, KeyPair } from './certificate-request.ts';
 
 /** The part of its life below which a certificate is renewed. */
 const RENEW_BELOW = 0.3;

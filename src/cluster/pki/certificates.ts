@@ -1,6 +1,6 @@
 import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
 import { CodedError } from '../../apimachinery/coded-error.ts';
-import type { CertificateRequest, KeyPair, SigningOptions } from './pki.ts';
+import type { CertificateRequest, KeyPair, SigningOptions } from './certificate-request.ts';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -16,7 +16,7 @@ import {
   X509CertificateGenerator,
 } from './x509-library.ts';
 
-export type { CertificateRequest, KeyPair } from './pki.ts';
+export type { CertificateRequest, KeyPair } from './certificate-request.ts';
 
 /*
  * Imported only when there is something to sign: the library takes longer to load than all certificates to make.

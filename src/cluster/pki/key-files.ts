@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError } from '../../apimachinery/coded-error.ts';
-import type { KeyPair } from './pki.ts';
+import type { KeyPair } from './certificate-request.ts';
 
 /** PEM files in a directory: it is 0700 and they are 0600. */
 export class KeyFiles {

@@ -1,28 +1,10 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { defect, isDue, needsRenewal } from './certificate-check.ts';
+import type { CertificateRequest, KeyPair, SigningOptions } from './certificate-request.ts';
 import type { Signer } from './certificates.ts';
 import { KeyFiles } from './key-files.ts';
 
-/** A certificate and its private key, both PEM. */
-export interface KeyPair {
-  readonly cert: string;
-  readonly key: string;
-}
-
-export interface CertificateRequest {
-  readonly commonName: string;
-  readonly organizations?: readonly string[];
-  readonly usages: readonly ('client' | 'server')[];
-  readonly dnsNames?: readonly string[];
-  readonly ips?: readonly string[];
-  /** A year when absent; never beyond the authority's end. */
-  readonly ttlMs?: number;
-}
-
-export interface SigningOptions {
-  readonly usages: readonly ('client' | 'server')[];
-  readonly ttlMs: number;
-}
+export type { CertificateRequest, KeyPair };
 
 /** Keys and certificates of one cluster. What nobody asks for is not made. */
 export interface Pki {

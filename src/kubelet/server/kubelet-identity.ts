@@ -17,5 +17,5 @@ export function callerOfCertificate(socket: TLSSocket): KubeletCaller | undefine
   if (usages && !usages.includes(CLIENT_AUTH)) return undefined;
   // Node has a list where there are several.
   const organizations = ([] as string[]).concat(subject.O ?? []);
-  return { name: subject.CN, groups: [...organizations, 'system:authenticated'] };
+  return { name: ([] as string[]).concat(subject.CN)[0]!, groups: [...organizations, 'system:authenticated'] };
 }

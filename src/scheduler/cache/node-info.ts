@@ -1,5 +1,5 @@
-import type { ContainerPort, Node, Pod, Taint } from '../../api/types/core.v1.gen.ts';
 import { amountOf, podRequests } from '../../api/core/pod-requests.ts';
+import type { ContainerPort, Node, Pod, Taint } from '../../api/types/core.v1.gen.ts';
 import { CPU, grown, MEMORY, PODS, type ResourceIndex } from './resource-index.ts';
 
 /** A pod with what the scheduler asks of it again and again, computed once. */
@@ -30,7 +30,8 @@ export function podInfo(pod: Pod, resources: ResourceIndex): PodInfo {
   }
   requests[PODS] = 1;
   const affinity = pod.spec.affinity;
-  const without = (name: string) => pod.spec.containers.filter((c) => c.resources?.requests?.[name] === undefined).length;
+  const without = (name: string) =>
+    pod.spec.containers.filter((c) => c.resources?.requests?.[name] === undefined).length;
   return {
     pod,
     key: `${pod.metadata.namespace}/${pod.metadata.name}`,
@@ -40,7 +41,8 @@ export function podInfo(pod: Pod, resources: ResourceIndex): PodInfo {
     hostPorts: hostPortsOf(pod),
     priority: pod.spec.priority ?? 0,
     hasAffinity: affinity?.podAffinity !== undefined || affinity?.podAntiAffinity !== undefined,
-    hasRequiredAntiAffinity: (affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.length ?? 0) > 0,
+    hasRequiredAntiAffinity:
+      (affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.length ?? 0) > 0,
   };
 }
 
@@ -52,7 +54,8 @@ function hostPortsOf(pod: Pod): string[] {
     if (hostPort) ports.push(`${port.protocol ?? 'TCP'}/${port.hostIP || '0.0.0.0'}/${hostPort}`);
   };
   for (const container of pod.spec.containers) container.ports?.forEach(take);
-  for (const container of pod.spec.initContainers ?? []) if (container.restartPolicy === 'Always') container.ports?.forEach(take);
+  for (const container of pod.spec.initContainers ?? [])
+    if (container.restartPolicy === 'Always') container.ports?.forEach(take);
   return ports;
 }
 

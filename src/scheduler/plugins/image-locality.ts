@@ -11,7 +11,8 @@ export const imageLocality: SchedulerPlugin = {
   preScore(state, pod, nodes) {
     const wanted = new Set(imagesOf(pod));
     const holders = new Map<string, number>();
-    for (const { node } of nodes) for (const name of imageSizes(node).keys()) if (wanted.has(name)) holders.set(name, (holders.get(name) ?? 0) + 1);
+    for (const { node } of nodes)
+      for (const name of imageSizes(node).keys()) if (wanted.has(name)) holders.set(name, (holders.get(name) ?? 0) + 1);
     if (holders.size === 0) return 'skip';
     state.set('ImageLocality', { holders, nodeCount: nodes.length });
     return undefined;
@@ -29,12 +30,15 @@ export const imageLocality: SchedulerPlugin = {
 };
 
 function imagesOf(pod: Pod): string[] {
-  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers].flatMap(({ image }) => (image ? [withTag(image)] : []));
+  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers].flatMap(({ image }) =>
+    image ? [withTag(image)] : [],
+  );
 }
 
 function imageSizes(node: Node): Map<string, number> {
   const sizes = new Map<string, number>();
-  for (const image of node.status?.images ?? []) for (const name of image.names ?? []) sizes.set(name, image.sizeBytes ?? 0);
+  for (const image of node.status?.images ?? [])
+    for (const name of image.names ?? []) sizes.set(name, image.sizeBytes ?? 0);
   return sizes;
 }
 

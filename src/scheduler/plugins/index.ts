@@ -14,7 +14,9 @@ import { type VolumeBindingOptions, volumeBinding } from './volume-binding.ts';
 import { volumeRestrictions } from './volume-restrictions.ts';
 
 /** The default profile, cheap filters first. `resourceNames` is the cache's, by resource number. */
-export function defaultPlugins(options: VolumeBindingOptions & { readonly resourceNames: readonly string[] }): SchedulerPlugin[] {
+export function defaultPlugins(
+  options: VolumeBindingOptions & { readonly resourceNames: readonly string[] },
+): SchedulerPlugin[] {
   return [
     schedulingGates,
     nodeUnschedulable,

@@ -1,5 +1,5 @@
-import { labelSelectorMatcher, type LabelSelectorMatcher } from '../../apimachinery/labels.ts';
 import type { Pod, PodAffinityTerm } from '../../api/types/core.v1.gen.ts';
+import { type LabelSelectorMatcher, labelSelectorMatcher } from '../../apimachinery/labels.ts';
 import type { NodeInfo } from '../cache/node-info.ts';
 import type { Snapshot } from '../cache/snapshot.ts';
 import { MAX_SCORE, reject, type SchedulerPlugin } from '../framework.ts';
@@ -35,17 +35,21 @@ export const interPodAffinity: SchedulerPlugin = {
     const { podAffinity, podAntiAffinity } = pod.spec.affinity ?? {};
     const filterState: FilterState = {
       affinity: (podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map((term) => compile(term, pod)),
-      antiAffinity: (podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map((term) => compile(term, pod)),
+      antiAffinity: (podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).map((term) =>
+        compile(term, pod),
+      ),
       affinityCounts: new Map(),
       antiAffinityCounts: new Map(),
       existingAntiCounts: new Map(),
       snapshot,
     };
     for (const node of snapshot.nodesWithAffinityPods()) {
-      for (const { pod: other, hasRequiredAntiAffinity } of node.podsWithAffinity) if (hasRequiredAntiAffinity) countExisting(filterState, pod, other, node, 1);
+      for (const { pod: other, hasRequiredAntiAffinity } of node.podsWithAffinity)
+        if (hasRequiredAntiAffinity) countExisting(filterState, pod, other, node, 1);
     }
     if (filterState.affinity.length || filterState.antiAffinity.length) {
-      for (const node of snapshot.nodes) for (const { pod: other } of node.pods.values()) countOwn(filterState, other, node, 1);
+      for (const node of snapshot.nodes)
+        for (const { pod: other } of node.pods.values()) countOwn(filterState, other, node, 1);
     }
     state.set(NAME, filterState);
     return undefined;
@@ -55,7 +59,8 @@ export const interPodAffinity: SchedulerPlugin = {
     const labels = node.node.metadata.labels ?? {};
     if (filterState.existingAntiCounts.size) {
       for (const [key, value] of Object.entries(labels)) {
-        if ((filterState.existingAntiCounts.get(`${key}=${value}`) ?? 0) > 0) return reject(NAME, "node(s) didn't satisfy existing pods anti-affinity rules");
+        if ((filterState.existingAntiCounts.get(`${key}=${value}`) ?? 0) > 0)
+          return reject(NAME, "node(s) didn't satisfy existing pods anti-affinity rules");
       }
     }
     for (const term of filterState.antiAffinity) {
@@ -81,8 +86,14 @@ export const interPodAffinity: SchedulerPlugin = {
   preScore(state, pod, _nodes, snapshot) {
     const scores: TopologyCounts = new Map();
     const own = [
-      ...(pod.spec.affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((t) => ({ term: compile(t.podAffinityTerm, pod), weight: t.weight })),
-      ...(pod.spec.affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((t) => ({ term: compile(t.podAffinityTerm, pod), weight: -t.weight })),
+      ...(pod.spec.affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((t) => ({
+        term: compile(t.podAffinityTerm, pod),
+        weight: t.weight,
+      })),
+      ...(pod.spec.affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((t) => ({
+        term: compile(t.podAffinityTerm, pod),
+        weight: -t.weight,
+      })),
     ];
     const nodes = own.length ? snapshot.nodes : snapshot.nodesWithAffinityPods();
     for (const node of nodes) {
@@ -98,7 +109,8 @@ export const interPodAffinity: SchedulerPlugin = {
   score(state, _pod, node) {
     const scores = state.get(`${NAME}/score`) as TopologyCounts;
     let score = 0;
-    for (const [key, value] of Object.entries(node.node.metadata.labels ?? {})) score += scores.get(`${key}=${value}`) ?? 0;
+    for (const [key, value] of Object.entries(node.node.metadata.labels ?? {}))
+      score += scores.get(`${key}=${value}`) ?? 0;
     return score;
   },
   normalize(_state, _pod, _nodes, scores) {
@@ -108,7 +120,8 @@ export const interPodAffinity: SchedulerPlugin = {
       if (score < min) min = score;
       if (score > max) max = score;
     }
-    for (let i = 0; i < scores.length; i++) scores[i] = max === min ? 0 : Math.floor((MAX_SCORE * (scores[i]! - min)) / (max - min));
+    for (let i = 0; i < scores.length; i++)
+      scores[i] = max === min ? 0 : Math.floor((MAX_SCORE * (scores[i]! - min)) / (max - min));
   },
 };
 
@@ -129,7 +142,8 @@ function countOwn(state: FilterState, other: Pod, node: NodeInfo, by: number): v
   if (state.affinity.length && state.affinity.every((term) => term.matches(other, state.snapshot))) {
     for (const term of state.affinity) add(state.affinityCounts, term, node, by);
   }
-  for (const term of state.antiAffinity) if (term.matches(other, state.snapshot)) add(state.antiAffinityCounts, term, node, by);
+  for (const term of state.antiAffinity)
+    if (term.matches(other, state.snapshot)) add(state.antiAffinityCounts, term, node, by);
 }
 
 function countExisting(state: FilterState, pod: Pod, other: Pod, node: NodeInfo, by: number): void {
@@ -147,8 +161,10 @@ function scoreSymmetric(scores: TopologyCounts, pod: Pod, other: Pod, node: Node
     if (term.matches(pod, snapshot)) add(scores, term, node, weight);
   };
   for (const term of podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []) consider(term, 1);
-  for (const { podAffinityTerm, weight } of podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []) consider(podAffinityTerm, weight);
-  for (const { podAffinityTerm, weight } of podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []) consider(podAffinityTerm, -weight);
+  for (const { podAffinityTerm, weight } of podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [])
+    consider(podAffinityTerm, weight);
+  for (const { podAffinityTerm, weight } of podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [])
+    consider(podAffinityTerm, -weight);
 }
 
 function add(counts: TopologyCounts, term: Term, node: NodeInfo, by: number): void {
@@ -165,17 +181,23 @@ function compile(term: PodAffinityTerm, owner: Pod): Term {
   const selector: LabelSelectorMatcher = labelSelectorMatcher(
     term.labelSelector && {
       ...term.labelSelector,
-      matchExpressions: [...(term.labelSelector.matchExpressions ?? []), ...keyed(term.matchLabelKeys, 'In'), ...keyed(term.mismatchLabelKeys, 'NotIn')],
+      matchExpressions: [
+        ...(term.labelSelector.matchExpressions ?? []),
+        ...keyed(term.matchLabelKeys, 'In'),
+        ...keyed(term.mismatchLabelKeys, 'NotIn'),
+      ],
     },
   );
-  const namespaces = term.namespaces?.length || term.namespaceSelector ? (term.namespaces ?? []) : [owner.metadata.namespace!];
+  const namespaces =
+    term.namespaces?.length || term.namespaceSelector ? (term.namespaces ?? []) : [owner.metadata.namespace!];
   const namespaceSelector = term.namespaceSelector && labelSelectorMatcher(term.namespaceSelector);
   return {
     topologyKey: term.topologyKey,
     matches(other, snapshot) {
       if (other.metadata.deletionTimestamp !== undefined) return false;
       const namespace = other.metadata.namespace!;
-      const inNamespace = namespaces.includes(namespace) || (namespaceSelector?.matches(snapshot.namespaceLabels(namespace)) ?? false);
+      const inNamespace =
+        namespaces.includes(namespace) || (namespaceSelector?.matches(snapshot.namespaceLabels(namespace)) ?? false);
       return inNamespace && selector.matches(other.metadata.labels);
     },
   };

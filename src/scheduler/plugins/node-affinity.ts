@@ -19,14 +19,18 @@ export const nodeAffinity: SchedulerPlugin = {
     return { nodes: names };
   },
   filter(_state, pod, { node }) {
-    if (!podMatchesNode(pod, node)) return reject('NodeAffinity', "node(s) didn't match Pod's node affinity/selector", true);
+    if (!podMatchesNode(pod, node))
+      return reject('NodeAffinity', "node(s) didn't match Pod's node affinity/selector", true);
   },
   preScore(_state, pod) {
-    return pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution?.length ? undefined : 'skip';
+    return pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution?.length
+      ? undefined
+      : 'skip';
   },
   score(_state, pod, { node }) {
     let score = 0;
-    for (const { preference, weight } of pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []) {
+    for (const { preference, weight } of pod.spec.affinity?.nodeAffinity
+      ?.preferredDuringSchedulingIgnoredDuringExecution ?? []) {
       if (nodeSelectorTermMatches(preference, node)) score += weight;
     }
     return score;

@@ -1,6 +1,6 @@
-import { type PodInfo } from '../cache/node-info.ts';
-import { reject, type SchedulerPlugin } from '../framework.ts';
+import type { PodInfo } from '../cache/node-info.ts';
 import { currentPod } from '../cycle.ts';
+import { reject, type SchedulerPlugin } from '../framework.ts';
 
 /** Two pods can't have one host port; 0.0.0.0 stands for every address. */
 export const nodePorts: SchedulerPlugin = {
@@ -8,7 +8,11 @@ export const nodePorts: SchedulerPlugin = {
   events: ['node-added', 'node-updated', 'pod-deleted'],
   filter(state, _pod, node) {
     const info: PodInfo = currentPod(state);
-    if (info.hostPorts.length && node.hostPorts.size && info.hostPorts.some((port) => conflicts(port, node.hostPorts))) {
+    if (
+      info.hostPorts.length &&
+      node.hostPorts.size &&
+      info.hostPorts.some((port) => conflicts(port, node.hostPorts))
+    ) {
       return reject('NodePorts', "node(s) didn't have free ports for the requested pod ports");
     }
   },

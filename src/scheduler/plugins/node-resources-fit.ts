@@ -1,5 +1,5 @@
-import { CPU, MEMORY, PODS } from '../cache/resource-index.ts';
 import type { NodeInfo } from '../cache/node-info.ts';
+import { CPU, MEMORY, PODS } from '../cache/resource-index.ts';
 import { currentPod } from '../cycle.ts';
 import { MAX_SCORE, type Rejection, type SchedulerPlugin } from '../framework.ts';
 

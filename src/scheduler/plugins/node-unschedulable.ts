@@ -1,5 +1,5 @@
-import { reject, type SchedulerPlugin } from '../framework.ts';
 import { tolerates } from '../../api/core/tolerations.ts';
+import { reject, type SchedulerPlugin } from '../framework.ts';
 
 const TAINT = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
 

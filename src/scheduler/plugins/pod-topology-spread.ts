@@ -1,7 +1,7 @@
-import { labelSelectorMatcher, type LabelSelectorMatcher } from '../../apimachinery/labels.ts';
 import { podMatchesNode } from '../../api/core/node-selector.ts';
 import { untoleratedTaint } from '../../api/core/tolerations.ts';
 import type { Pod, TopologySpreadConstraint } from '../../api/types/core.v1.gen.ts';
+import { type LabelSelectorMatcher, labelSelectorMatcher } from '../../apimachinery/labels.ts';
 import type { NodeInfo } from '../cache/node-info.ts';
 import type { Snapshot } from '../cache/snapshot.ts';
 import { MAX_SCORE, reject, type SchedulerPlugin } from '../framework.ts';
@@ -34,7 +34,8 @@ export const podTopologySpread: SchedulerPlugin = {
   filter(state, _pod, node) {
     for (const constraint of state.get(NAME) as Constraint[]) {
       const value = node.node.metadata.labels?.[constraint.key];
-      if (value === undefined) return reject(NAME, "node(s) didn't match pod topology spread constraints (missing required label)", true);
+      if (value === undefined)
+        return reject(NAME, "node(s) didn't match pod topology spread constraints (missing required label)", true);
       const min = constraint.counts.size < constraint.minDomains ? 0 : minimum(constraint.counts);
       const skew = (constraint.counts.get(value) ?? 0) + constraint.selfMatch - min;
       if (skew > constraint.maxSkew) return reject(NAME, "node(s) didn't match pod topology spread constraints");
@@ -81,9 +82,14 @@ function constraintsOf(pod: Pod, whenUnsatisfiable: string): Constraint[] {
 
 function compile(constraint: TopologySpreadConstraint, pod: Pod): Constraint {
   const labels = pod.metadata.labels ?? {};
-  const extra = (constraint.matchLabelKeys ?? []).filter((key) => labels[key] !== undefined).map((key) => ({ key, operator: 'In', values: [labels[key]!] }));
+  const extra = (constraint.matchLabelKeys ?? [])
+    .filter((key) => labels[key] !== undefined)
+    .map((key) => ({ key, operator: 'In', values: [labels[key]!] }));
   const selector = labelSelectorMatcher(
-    constraint.labelSelector && { ...constraint.labelSelector, matchExpressions: [...(constraint.labelSelector.matchExpressions ?? []), ...extra] },
+    constraint.labelSelector && {
+      ...constraint.labelSelector,
+      matchExpressions: [...(constraint.labelSelector.matchExpressions ?? []), ...extra],
+    },
   );
   return {
     key: constraint.topologyKey,
@@ -114,7 +120,9 @@ function count(constraints: readonly Constraint[], pod: Pod, snapshot: Snapshot)
 
 function includes(constraint: Constraint, pod: Pod, node: NodeInfo): boolean {
   if (constraint.honorAffinity && !podMatchesNode(pod, node.node)) return false;
-  return !(constraint.honorTaints && untoleratedTaint(node.taints, pod.spec.tolerations ?? [], ['NoSchedule', 'NoExecute']));
+  return !(
+    constraint.honorTaints && untoleratedTaint(node.taints, pod.spec.tolerations ?? [], ['NoSchedule', 'NoExecute'])
+  );
 }
 
 function counts(constraint: Constraint, pod: Pod, other: Pod): boolean {

@@ -1,6 +1,6 @@
+import { tolerates, untoleratedTaint } from '../../api/core/tolerations.ts';
 import type { Toleration } from '../../api/types/core.v1.gen.ts';
 import { normalizeByMax, reject, type SchedulerPlugin } from '../framework.ts';
-import { tolerates, untoleratedTaint } from '../../api/core/tolerations.ts';
 
 /** Keeps pods off nodes whose taints they don't tolerate; prefers nodes with fewer PreferNoSchedule taints. */
 export const taintToleration: SchedulerPlugin = {
@@ -23,7 +23,8 @@ export const taintToleration: SchedulerPlugin = {
     const tolerations = state.get('TaintToleration') as readonly Toleration[];
     let count = 0;
     for (const taint of node.taints) {
-      if (taint.effect === 'PreferNoSchedule' && !tolerations.some((toleration) => tolerates(toleration, taint))) count++;
+      if (taint.effect === 'PreferNoSchedule' && !tolerations.some((toleration) => tolerates(toleration, taint)))
+        count++;
     }
     return count;
   },

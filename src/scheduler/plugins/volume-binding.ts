@@ -1,8 +1,8 @@
 import { nodeSelectorMatches } from '../../api/core/node-selector.ts';
-import { labelSelectorMatcher } from '../../apimachinery/labels.ts';
-import { Quantity } from '../../apimachinery/quantity.ts';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/types/core.v1.gen.ts';
 import type { StorageClass } from '../../api/types/storage.v1.gen.ts';
+import { labelSelectorMatcher } from '../../apimachinery/labels.ts';
+import { Quantity } from '../../apimachinery/quantity.ts';
 import type { Client } from '../../client/client.ts';
 import type { Informer } from '../../client/informer.ts';
 import { PersistentVolumeClaims, PersistentVolumes } from '../../client/resource-types.gen.ts';
@@ -53,11 +53,14 @@ export function volumeBinding(options: VolumeBindingOptions): SchedulerPlugin {
       for (const { claim, storageClass } of claims.toBind) {
         const key = keyOf(claim);
         const taken = new Set([...chosen.values()].map((volume) => volume.metadata.name));
-        const free = (volume: PersistentVolume) => !taken.has(volume.metadata.name) && (reserved.get(volume.metadata.name) ?? key) === key;
+        const free = (volume: PersistentVolume) =>
+          !taken.has(volume.metadata.name) && (reserved.get(volume.metadata.name) ?? key) === key;
         const volume = smallestFit(options.volumes.list().filter(free), claim, node.node);
         if (volume) chosen.set(key, volume);
-        else if (storageClass.provisioner === NO_PROVISIONER) return reject(NAME, "node(s) didn't find available persistent volumes to bind", true);
-        else if (!topologyAllows(storageClass, node.node)) return reject(NAME, 'node(s) did not have enough free storage', true);
+        else if (storageClass.provisioner === NO_PROVISIONER)
+          return reject(NAME, "node(s) didn't find available persistent volumes to bind", true);
+        else if (!topologyAllows(storageClass, node.node))
+          return reject(NAME, 'node(s) did not have enough free storage', true);
       }
       if (claims.toBind.length) claims.choices.set(node.name, chosen);
     },
@@ -74,8 +77,14 @@ export function volumeBinding(options: VolumeBindingOptions): SchedulerPlugin {
       const claims = state.get(NAME) as ClaimsOfPod;
       if (claims.toBind.length === 0) return;
       const chosen = claims.choices.get(node.name) ?? new Map<string, PersistentVolume>();
-      for (const { claim } of claims.toBind) await requestBinding(options.client, claim, chosen.get(keyOf(claim)), node);
-      await allBound(options.claims, claims.toBind.map(({ claim }) => keyOf(claim)), node.name, signal);
+      for (const { claim } of claims.toBind)
+        await requestBinding(options.client, claim, chosen.get(keyOf(claim)), node);
+      await allBound(
+        options.claims,
+        claims.toBind.map(({ claim }) => keyOf(claim)),
+        node.name,
+        signal,
+      );
       for (const volume of chosen.values()) reserved.delete(volume.metadata.name);
     },
   };
@@ -88,7 +97,12 @@ function claimsOf(pod: Pod, { claims, volumes, classes }: VolumeBindingOptions):
     const claim = claims.get(`${pod.metadata.namespace}/${name}`);
     if (!claim) return reject(NAME, `persistentvolumeclaim "${name}" not found`, true);
     if (claim.metadata.deletionTimestamp) return reject(NAME, `persistentvolumeclaim "${name}" is being deleted`, true);
-    if (claim.status?.phase === 'Lost') return reject(NAME, `persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${claim.spec.volumeName}"`, true);
+    if (claim.status?.phase === 'Lost')
+      return reject(
+        NAME,
+        `persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${claim.spec.volumeName}"`,
+        true,
+      );
     if (claim.spec.volumeName) {
       const volume = volumes.get(claim.spec.volumeName);
       if (claim.status?.phase === 'Bound' && volume) bound.push(volume);
@@ -96,7 +110,8 @@ function claimsOf(pod: Pod, { claims, volumes, classes }: VolumeBindingOptions):
       continue;
     }
     const storageClass = claim.spec.storageClassName ? classes.get(claim.spec.storageClassName) : undefined;
-    if (storageClass?.volumeBindingMode !== 'WaitForFirstConsumer') return reject(NAME, 'pod has unbound immediate PersistentVolumeClaims', true);
+    if (storageClass?.volumeBindingMode !== 'WaitForFirstConsumer')
+      return reject(NAME, 'pod has unbound immediate PersistentVolumeClaims', true);
     toBind.push({ claim, storageClass });
   }
   return { bound, toBind, choices: new Map() };
@@ -118,14 +133,19 @@ function volumeFitsNode(volume: PersistentVolume, node: Node): boolean {
   return required === undefined || nodeSelectorMatches(required, node);
 }
 
-function smallestFit(volumes: readonly PersistentVolume[], claim: PersistentVolumeClaim, node: Node): PersistentVolume | undefined {
+function smallestFit(
+  volumes: readonly PersistentVolume[],
+  claim: PersistentVolumeClaim,
+  node: Node,
+): PersistentVolume | undefined {
   const wanted = Quantity.parse(claim.spec.resources?.requests?.storage ?? '0');
   const selector = claim.spec.selector && labelSelectorMatcher(claim.spec.selector);
   const capacity = (volume: PersistentVolume) => Quantity.parse(volume.spec.capacity?.storage ?? '0');
   let best: PersistentVolume | undefined;
   for (const volume of volumes) {
     const reference = volume.spec.claimRef;
-    if (reference && !(reference.namespace === claim.metadata.namespace && reference.name === claim.metadata.name)) continue;
+    if (reference && !(reference.namespace === claim.metadata.namespace && reference.name === claim.metadata.name))
+      continue;
     if (!reference && volume.status?.phase !== 'Available') continue;
     if ((volume.spec.storageClassName ?? '') !== (claim.spec.storageClassName ?? '')) continue;
     if ((volume.spec.volumeMode ?? 'Filesystem') !== (claim.spec.volumeMode ?? 'Filesystem')) continue;
@@ -140,22 +160,51 @@ function smallestFit(volumes: readonly PersistentVolume[], claim: PersistentVolu
 function topologyAllows(storageClass: StorageClass, node: Node): boolean {
   const terms = storageClass.allowedTopologies ?? [];
   const labels = node.metadata.labels ?? {};
-  return terms.length === 0 || terms.some((term) => (term.matchLabelExpressions ?? []).every(({ key, values }) => values.includes(labels[key] ?? '')));
+  return (
+    terms.length === 0 ||
+    terms.some((term) =>
+      (term.matchLabelExpressions ?? []).every(({ key, values }) => values.includes(labels[key] ?? '')),
+    )
+  );
 }
 
 /** Points the chosen volume at the claim, or tells the provisioner for which node to make one; the rest is the controllers'. */
-async function requestBinding(client: Client, claim: PersistentVolumeClaim, volume: PersistentVolume | undefined, node: NodeInfo): Promise<void> {
+async function requestBinding(
+  client: Client,
+  claim: PersistentVolumeClaim,
+  volume: PersistentVolume | undefined,
+  node: NodeInfo,
+): Promise<void> {
   const { name, namespace, uid } = claim.metadata;
   if (volume) {
-    const claimRef = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', name, namespace, uid, resourceVersion: claim.metadata.resourceVersion };
-    await client.for(PersistentVolumes).patch({ name: volume.metadata.name }, 'merge', { metadata: { resourceVersion: volume.metadata.resourceVersion }, spec: { claimRef } });
+    const claimRef = {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      name,
+      namespace,
+      uid,
+      resourceVersion: claim.metadata.resourceVersion,
+    };
+    await client
+      .for(PersistentVolumes)
+      .patch({ name: volume.metadata.name }, 'merge', {
+        metadata: { resourceVersion: volume.metadata.resourceVersion },
+        spec: { claimRef },
+      });
   } else if (claim.metadata.annotations?.[SELECTED_NODE] !== node.name) {
-    await client.for(PersistentVolumeClaims).patch({ name, namespace: namespace! }, 'merge', { metadata: { annotations: { [SELECTED_NODE]: node.name } } });
+    await client
+      .for(PersistentVolumeClaims)
+      .patch({ name, namespace: namespace! }, 'merge', { metadata: { annotations: { [SELECTED_NODE]: node.name } } });
   }
 }
 
 /** Rejects when a claim vanishes, the provisioner asks for another node by removing the annotation, or time runs out. */
-function allBound(claims: Informer<PersistentVolumeClaim>, keys: readonly string[], nodeName: string, signal: AbortSignal): Promise<void> {
+function allBound(
+  claims: Informer<PersistentVolumeClaim>,
+  keys: readonly string[],
+  nodeName: string,
+  signal: AbortSignal,
+): Promise<void> {
   return new Promise((resolve, rejectPromise) => {
     const waiting = new Set(keys);
     const finish = (error?: Error) => {
@@ -174,7 +223,8 @@ function allBound(claims: Informer<PersistentVolumeClaim>, keys: readonly string
       const selected = claim.metadata.annotations?.[SELECTED_NODE];
       if (selected === nodeName) seenSelection = true;
       if (claim.status?.phase === 'Bound') waiting.delete(key);
-      else if (seenSelection && selected === undefined) queueMicrotask(() => finish(new Error(`provisioning failed for PVC "${claim.metadata.name}"`)));
+      else if (seenSelection && selected === undefined)
+        queueMicrotask(() => finish(new Error(`provisioning failed for PVC "${claim.metadata.name}"`)));
       if (waiting.size === 0) queueMicrotask(() => finish());
     };
     const remove = claims.addHandler({

@@ -8,7 +8,9 @@ const NAME = 'VolumeRestrictions';
 export function volumeRestrictions(claims: Informer<PersistentVolumeClaim>): SchedulerPlugin {
   const exclusive = (pod: Pod) =>
     (pod.spec.volumes ?? [])
-      .flatMap((volume) => (volume.persistentVolumeClaim ? [`${pod.metadata.namespace}/${volume.persistentVolumeClaim.claimName}`] : []))
+      .flatMap((volume) =>
+        volume.persistentVolumeClaim ? [`${pod.metadata.namespace}/${volume.persistentVolumeClaim.claimName}`] : [],
+      )
       .filter((key) => claims.get(key)?.spec.accessModes?.includes('ReadWriteOncePod'));
   return {
     name: NAME,
@@ -21,8 +23,14 @@ export function volumeRestrictions(claims: Informer<PersistentVolumeClaim>): Sch
     filter(state, _pod, _node, snapshot) {
       const wanted = state.get(NAME) as ReadonlySet<string> | undefined;
       if (!wanted) return;
-      const inUse = snapshot.nodes.some((node) => [...node.pods.values()].some(({ pod }) => exclusive(pod).some((key) => wanted.has(key))));
-      if (inUse) return reject(NAME, 'node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode');
+      const inUse = snapshot.nodes.some((node) =>
+        [...node.pods.values()].some(({ pod }) => exclusive(pod).some((key) => wanted.has(key))),
+      );
+      if (inUse)
+        return reject(
+          NAME,
+          'node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode',
+        );
     },
   };
 }

@@ -1,5 +1,14 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -151,15 +160,16 @@ describe('the lmdb store', () => {
   });
 });
 
-const tmpfs = smallDisk();
-const onSmallDisk = tmpfs ? it : it.skip;
+const canMount = mountsTmpfs();
+const onSmallDisk = canMount ? it : it.skip;
 
 onSmallDisk(
-  tmpfs
+  canMount
     ? 'rejects writes while the disk is full, serves reads, and recovers'
     : 'disk full: skipped, a tmpfs can not be mounted (needs root)',
   async () => {
-    const disk = tmpfs as string;
+    const disk = join(root, 'disk');
+    mountTmpfs(disk);
     try {
       const path = join(disk, 'store');
       const ballast = join(disk, 'ballast');
@@ -205,16 +215,23 @@ onSmallDisk(
   },
 );
 
-function smallDisk(): string | undefined {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return undefined;
+function mountsTmpfs(): boolean {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-disk-'));
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', dir], { stdio: 'ignore' });
-    return dir;
+    mountTmpfs(dir);
+    execFileSync('umount', [dir]);
+    return true;
   } catch {
+    return false;
+  } finally {
     rmSync(dir, { recursive: true, force: true });
-    return undefined;
   }
+}
+
+function mountTmpfs(dir: string): void {
+  mkdirSync(dir, { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', dir], { stdio: 'ignore' });
 }
 
 function runAndKill(program: string, path: string, start: number, afterMs: number) {

@@ -1,6 +1,6 @@
+import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { get as httpGet } from 'node:http';
-import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { BUSYBOX, WEB_V1, WEB_V2 } from '../../support/images.ts';
@@ -49,13 +49,29 @@ const application = (host: string) => [
     apiVersion: 'networking.k8s.io/v1',
     kind: 'Ingress',
     metadata: { name: 'web' },
-    spec: { rules: [{ host, http: { paths: [{ path: '/', pathType: 'Prefix', backend: { service: { name: 'web', port: { number: 80 } } } }] } }] },
+    spec: {
+      rules: [
+        {
+          host,
+          http: {
+            paths: [{ path: '/', pathType: 'Prefix', backend: { service: { name: 'web', port: { number: 80 } } } }],
+          },
+        },
+      ],
+    },
   },
   {
     apiVersion: 'batch/v1',
     kind: 'Job',
     metadata: { name: 'migrate' },
-    spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'migrate', image: BUSYBOX, command: ['sh', '-c', 'echo migrated'] }] } } },
+    spec: {
+      template: {
+        spec: {
+          restartPolicy: 'Never',
+          containers: [{ name: 'migrate', image: BUSYBOX, command: ['sh', '-c', 'echo migrated'] }],
+        },
+      },
+    },
   },
 ];
 
@@ -93,9 +109,11 @@ scenario('run an application', ({ cluster }) => {
     const service = await kubectl.get<{ spec: { clusterIP: string; ports: { nodePort: number }[] } }>('service web');
     expect(await ask(`http://${pod!.status.podIP}:8080/`)).toBe(`good day from ${pod!.metadata.name}\n`);
     expect(await ask(`http://${service.spec.clusterIP}/`)).toContain('good day from web-');
-    for (const name of ['web', `web.${namespace}`, `web.${namespace}.svc.cluster.local`]) expect(await ask(`http://${name}/`)).toContain('good day from web-');
+    for (const name of ['web', `web.${namespace}`, `web.${namespace}.svc.cluster.local`])
+      expect(await ask(`http://${name}/`)).toContain('good day from web-');
     const nodePort = service.spec.ports[0]!.nodePort;
-    for (const address of [await nodeIP(), '127.0.0.1']) expect(await fetchText(`http://${address}:${nodePort}/`)).toContain('good day from web-');
+    for (const address of [await nodeIP(), '127.0.0.1'])
+      expect(await fetchText(`http://${address}:${nodePort}/`)).toContain('good day from web-');
     expect(await fetchText(`http://${service.spec.clusterIP}/`)).toContain('good day from web-');
   });
 
@@ -105,15 +123,33 @@ scenario('run an application', ({ cluster }) => {
     expect(seen.size).toBe(3);
     const [pod] = await pods();
     const fromItself = new Set<string>();
-    for (let i = 0; i < 60 && !fromItself.has(`${pod!.metadata.name}\n`); i++) fromItself.add(await kubectl(['exec', pod!.metadata.name, '--', 'busybox', 'wget', '-q', '-O-', '-T', '5', 'http://web/hostname']));
+    for (let i = 0; i < 60 && !fromItself.has(`${pod!.metadata.name}\n`); i++)
+      fromItself.add(
+        await kubectl([
+          'exec',
+          pod!.metadata.name,
+          '--',
+          'busybox',
+          'wget',
+          '-q',
+          '-O-',
+          '-T',
+          '5',
+          'http://web/hostname',
+        ]),
+      );
     expect(fromItself).toContain(`${pod!.metadata.name}\n`);
   });
 
   it('is reachable through the ingress by host name, and other hosts are not', async () => {
     const port = Number(/:(\d+)/.exec(cluster.addresses.ingress!)![1]);
-    await eventually(async () => expect(await fetchText(`http://127.0.0.1:${port}/`, { host })).toContain('good day from web-'));
+    await eventually(async () =>
+      expect(await fetchText(`http://127.0.0.1:${port}/`, { host })).toContain('good day from web-'),
+    );
     await expect(fetchText(`http://127.0.0.1:${port}/`, { host: 'other.example.com' })).rejects.toThrow('404');
-    await eventually(async () => expect(await kubectl('get ingress web -o jsonpath={.status.loadBalancer.ingress[0].ip}')).toMatch(/^\d+\./));
+    await eventually(async () =>
+      expect(await kubectl('get ingress web -o jsonpath={.status.loadBalancer.ingress[0].ip}')).toMatch(/^\d+\./),
+    );
   });
 
   it('finds environment, files and token in the container', async () => {
@@ -162,7 +198,9 @@ scenario('run an application', ({ cluster }) => {
   });
 
   it('leaves nothing behind when it is deleted', async () => {
-    const uids = (await kubectl.get<{ items: { metadata: { uid: string } }[] }>('pods')).items.map((pod) => pod.metadata.uid);
+    const uids = (await kubectl.get<{ items: { metadata: { uid: string } }[] }>('pods')).items.map(
+      (pod) => pod.metadata.uid,
+    );
     await remove();
     remove = async () => {};
     await eventually(async () => {
@@ -188,13 +226,25 @@ function fetchText(url: string, headers: Record<string, string> = {}): Promise<s
       response.on('data', (chunk) => {
         text += chunk;
       });
-      response.on('end', () => (response.statusCode! < 300 ? resolve(text) : reject(new Error(`${response.statusCode} ${text}`))));
+      response.on('end', () =>
+        response.statusCode! < 300 ? resolve(text) : reject(new Error(`${response.statusCode} ${text}`)),
+      );
     }).on('error', reject);
   });
 }
 
-async function withPortForward(kubectl: Kubectl, namespace: string, target: string, port: number, use: (local: number) => Promise<void>): Promise<void> {
-  const child = spawn(kubectl.path, ['--kubeconfig', kubectl.kubeconfig, '-n', namespace, 'port-forward', target, `:${port}`], { stdio: ['ignore', 'pipe', 'pipe'] });
+async function withPortForward(
+  kubectl: Kubectl,
+  namespace: string,
+  target: string,
+  port: number,
+  use: (local: number) => Promise<void>,
+): Promise<void> {
+  const child = spawn(
+    kubectl.path,
+    ['--kubeconfig', kubectl.kubeconfig, '-n', namespace, 'port-forward', target, `:${port}`],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
   try {
     const local = await new Promise<number>((resolve, reject) => {
       let output = '';

@@ -5,7 +5,7 @@ import { SpdyConnection } from '../spdy/spdy-connection.ts';
 import type { SpdyStream } from '../spdy/spdy-stream.ts';
 import { connectToRuntime, tunnelToRuntime } from './runtime-connection.ts';
 import { servePortChannels } from './port-channels.ts';
-import { splice } from './splice.ts';
+import { splice } from '../../../apimachinery/splice.ts';
 import { grantSpdy, isSpdy, isWebSocket, negotiateProtocol, refuseUpgrade, type UpgradeRequest } from './upgrade.ts';
 import { acceptWebSocket } from './websocket-client.ts';
 import { WebSocketTunnel } from './websocket-tunnel.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { splice } from './splice.ts';
+import { splice } from '../../../apimachinery/splice.ts';
 import { refuseUpgrade, type UpgradeRequest } from './upgrade.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -28,7 +28,8 @@ export async function tunnelToRuntime(upgrade: UpgradeRequest, url: string): Pro
   const headers: Record<string, string | readonly string[]> = { connection: 'Upgrade', upgrade: upgrade.request.headers.upgrade ?? '' };
   for (const name of ['x-stream-protocol-version', 'sec-websocket-key', 'sec-websocket-version', 'sec-websocket-protocol', 'sec-websocket-extensions']) {
     const value = given[name];
-    if (value) headers[name] = value;
+    // A peer in Go reads a list as one name: one header each.
+    if (value) headers[name] = name === 'x-stream-protocol-version' ? value.flatMap((list) => list.split(/\s*,\s*/)) : value;
   }
   const answer = await dial(url, headers);
   if ('refused' in answer) {
