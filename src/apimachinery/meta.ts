@@ -21,10 +21,11 @@ export interface KubeList<T = UnstructuredObject> {
 }
 
 /** What a caller hands to `create`: an object whose metadata the server completes. */
-export type NewObject<T> = Omit<T, 'metadata' | 'status' | 'spec'> & (T extends { readonly spec: infer S } ? { readonly spec?: S } : unknown) & {
-  readonly metadata: Partial<ObjectMeta>;
-  readonly status?: unknown;
-};
+export type NewObject<T> = Omit<T, 'metadata' | 'status' | 'spec'> &
+  (T extends { readonly spec: infer S } ? { readonly spec?: S } : unknown) & {
+    readonly metadata: Partial<ObjectMeta>;
+    readonly status?: unknown;
+  };
 
 export interface GroupVersionKind {
   readonly group: string;

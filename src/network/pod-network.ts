@@ -12,6 +12,8 @@ export interface PodNetworkOptions {
   readonly podCIDR: string;
   /** All pods of the cluster: traffic among them keeps its source address. */
   readonly clusterCIDR: string;
+  /** Of the pods' interfaces, in bytes: what the way to other nodes leaves of the uplink's. */
+  readonly mtu: number;
   /** Where the runtime looks for CNI configuration. */
   readonly cniConfDir: string;
   /** Where host-local remembers addresses. */
@@ -55,7 +57,7 @@ export function createPodNetwork(options: PodNetworkOptions): { start(): Promise
 const CONF_FILE = '10-k8ts.conflist';
 
 /** CNI 1.0 configuration list. Host ports are the host-port rules', for the portmap plugin needs iptables. */
-function cniConfig({ bridge, podCIDR, stateDir }: PodNetworkOptions): object {
+function cniConfig({ bridge, podCIDR, stateDir, mtu }: PodNetworkOptions): object {
   return {
     cniVersion: '0.4.0',
     name: 'k8ts',
@@ -66,6 +68,7 @@ function cniConfig({ bridge, podCIDR, stateDir }: PodNetworkOptions): object {
         isDefaultGateway: true,
         hairpinMode: true,
         forceAddress: true,
+        mtu,
         ipam: { type: 'host-local', ranges: [[{ subnet: podCIDR }]], dataDir: stateDir },
       },
     ],

@@ -19,10 +19,10 @@ import {
   messageOfKind,
   type ProtobufTables,
   planMessage,
-  type ScalarType,
   type ValueType,
 } from './tables.ts';
 import { BYTES, FIXED64, malformed, Reader, ReverseWriter, VARINT } from './wire.ts';
+import type { ScalarType } from './zero-values.ts';
 
 export type { ProtobufTables } from './tables.ts';
 

@@ -1,5 +1,5 @@
 import type { Schema } from '../schema.ts';
-import { keepsZero } from './zero-values.ts';
+import { keepsZero, type ScalarType } from './zero-values.ts';
 
 /** What a codec is made from: the message tables and the JSON shape of the types. */
 export interface ProtobufTables {
@@ -21,8 +21,6 @@ export type Special =
   | 'schemaOrBool'
   | 'schemaOrArray'
   | 'schemaOrStringArray';
-
-export type ScalarType = 'string' | 'bool' | 'int32' | 'int64' | 'double' | 'bytes';
 
 export interface ValueType {
   readonly scalar?: ScalarType;

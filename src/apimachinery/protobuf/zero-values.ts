@@ -1,4 +1,4 @@
-import type { ScalarType } from './tables.ts';
+export type ScalarType = 'string' | 'bool' | 'int32' | 'int64' | 'double' | 'bytes';
 
 /**
  * Go writes every scalar that is no pointer, zero or not, and leaves zeros out of JSON; a pointer to a zero is written and

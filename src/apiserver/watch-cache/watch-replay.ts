@@ -1,8 +1,8 @@
+import { expired, type StatusError } from '../../apimachinery/status-error.ts';
 import { CompactedError, prefixEnd, type StoreEvent } from '../../store/store.ts';
 import { CacheEvent } from './cache-event.ts';
 import type { Reader } from './list.ts';
 import type { ResourceCache } from './resource-cache.ts';
-import { tooOld } from './watch.ts';
 
 const REPLAY_TIMEOUT_MS = 5000;
 
@@ -61,4 +61,8 @@ function storeEvents({ store }: Reader, resource: ResourceCache, since: number, 
     });
     watch.done.catch(finish);
   });
+}
+
+export function tooOld(requested: number, oldest: number): StatusError {
+  return expired(`too old resource version: ${requested} (${oldest})`);
 }

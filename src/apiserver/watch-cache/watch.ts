@@ -1,12 +1,12 @@
 import type { KindDefinition } from '../../api/kind.ts';
 import { FieldPath, forbiddenField } from '../../apimachinery/field.ts';
-import { expired, internalError, invalid, isStatusError, type StatusError } from '../../apimachinery/status-error.ts';
+import { internalError, invalid, isStatusError, type StatusError } from '../../apimachinery/status-error.ts';
 import { bookmark, type CacheEvent } from './cache-event.ts';
 import type { Entry } from './entry.ts';
 import type { Selection } from './filter.ts';
 import { parseRevision, type Reader } from './list.ts';
 import type { ResourceCache } from './resource-cache.ts';
-import { replay } from './watch-replay.ts';
+import { replay, tooOld } from './watch-replay.ts';
 import { Watcher, type WatchSink } from './watcher.ts';
 
 export interface WatchOptions {
@@ -110,10 +110,6 @@ function subscribe(resource: ResourceCache, watcher: Watcher, since = 0): void {
   if (watcher.closed) return;
   watcher.ignoreUpTo(since);
   resource.subscribe(watcher);
-}
-
-export function tooOld(requested: number, oldest: number): StatusError {
-  return expired(`too old resource version: ${requested} (${oldest})`);
 }
 
 function asStatusError(error: unknown): StatusError {
