@@ -12,6 +12,8 @@ export interface ControlPlaneFlags {
   readonly etcdEndpoints?: readonly string[];
   readonly disable: readonly string[];
   readonly plugins?: string;
+  readonly clusterCidr?: string;
+  readonly serviceCidr?: string;
   readonly timings?: string;
 }
 
@@ -41,6 +43,8 @@ export function controlPlaneOptions(command: Command): Command {
     )
     .option('--etcd-endpoints <url,...>', 'of an etcd, for --datastore etcd', parseList)
     .option('--disable <name,...>', `parts that do not start: ${DISABLEABLE.join(', ')}`, parseList, [])
+    .option('--cluster-cidr <range>', 'of pods (default: the first of 10.244.0.0/16, 10.245.0.0/16, ... that is free)')
+    .option('--service-cidr <range>', 'of Services (default: the first of 10.96.0.0/16, 10.97.0.0/16, ... that is free)')
     .option('--plugins <dir>', 'load the plugins of this directory', (dir) => resolve(dir))
     .option('--timings <file>', 'write the boot timeline as JSON', (file) => resolve(file));
 }
@@ -53,6 +57,8 @@ export function clusterOptions(flags: ControlPlaneFlags): ClusterOptions {
     datastore: flags.datastore,
     disable: flags.disable,
     ...(flags.etcdEndpoints ? { etcdEndpoints: flags.etcdEndpoints } : {}),
+    ...(flags.clusterCidr ? { clusterCIDR: flags.clusterCidr } : {}),
+    ...(flags.serviceCidr ? { serviceCIDR: flags.serviceCidr } : {}),
     ...(flags.plugins ? { plugins: flags.plugins } : {}),
   };
 }

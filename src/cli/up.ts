@@ -13,8 +13,8 @@ interface UpFlags extends ControlPlaneFlags {
   readonly detach?: boolean;
   readonly runtime?: 'containerd' | 'simulated';
   readonly nodes: number;
-  readonly ingressPorts: { http: number; https: number };
-  readonly dashboardPort: number;
+  readonly ingressPorts?: { http: number; https: number };
+  readonly dashboardPort?: number;
   readonly containerRuntimeEndpoint?: string;
   readonly installMissing?: boolean;
   readonly mergeKubeconfig?: boolean;
@@ -31,8 +31,12 @@ export function defineUp(program: Command): void {
       oneOf('containerd', 'simulated'),
     )
     .option('--nodes <count>', 'how many nodes', parseCount, 1)
-    .option('--ingress-ports <http,https>', 'ports of the ingress controller', parsePortPair, { http: 80, https: 443 })
-    .option('--dashboard-port <port>', 'port of the dashboard; 0 takes a free one', parsePort, 8443)
+    .option(
+      '--ingress-ports <http,https>',
+      'ports of the ingress controller (default: 80,443, or free ones if those are taken)',
+      parsePortPair,
+    )
+    .option('--dashboard-port <port>', 'port of the dashboard (default: 8443, or a free one if that is taken)', parsePort)
     .option('--container-runtime-endpoint <socket>', 'an existing CRI socket, in place of a containerd of our own')
     .option('--install-missing', 'install missing Debian packages (needs root)')
     .action(async (flags: UpFlags) => {
@@ -42,8 +46,9 @@ export function defineUp(program: Command): void {
         ...clusterOptions(flags),
         runtime,
         nodes: flags.nodes,
-        ingressPorts: flags.ingressPorts,
-        dashboardPort: flags.dashboardPort,
+        ingressPorts: flags.ingressPorts ?? { http: 80, https: 443 },
+        dashboardPort: flags.dashboardPort ?? 8443,
+        preferredPorts: preferredPorts(flags),
         ...(flags.containerRuntimeEndpoint ? { containerRuntimeEndpoint: flags.containerRuntimeEndpoint } : {}),
       };
       if (flags.detach) {
@@ -54,6 +59,14 @@ export function defineUp(program: Command): void {
       const { runForeground } = await import('./foreground.ts');
       await runForeground({ command: 'up', options, flags });
     });
+}
+
+/** Ports that nobody asked for need not be those: several clusters run side by side. */
+function preferredPorts(flags: UpFlags): ('ingress' | 'dashboard')[] {
+  return [
+    ...(flags.ingressPorts ? [] : (['ingress'] as const)),
+    ...(flags.dashboardPort === undefined ? (['dashboard'] as const) : []),
+  ];
 }
 
 function parsePortPair(text: string): { http: number; https: number } {

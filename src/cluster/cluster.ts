@@ -1,5 +1,6 @@
 import { type Logger, silentLogger } from '../apimachinery/logger.ts';
 import type { Client } from '../client/client.ts';
+import { claimAddressRanges } from './address-ranges.ts';
 import { addonComponents } from './components/addons.ts';
 import {
   apiServerComponent,
@@ -8,14 +9,16 @@ import {
   pkiComponent,
   schedulerComponent,
 } from './components/control-plane.ts';
+import { joiningComponent } from './components/joining.ts';
 import { kubeProxyComponent } from './components/kube-proxy.ts';
-import { nodeComponents } from './components/node.ts';
+import { nodeComponents, nodeParts } from './components/node.ts';
 import { pluginsComponent } from './components/plugins.ts';
+import { serverNetworkComponent } from './components/pod-network.ts';
 import type { Component, Timeline } from './graph/component.ts';
 import { BootGraph } from './graph/graph.ts';
 import { ADMIN } from './identities.ts';
 import { buildKubeconfig } from './kubeconfig.ts';
-import { type ClusterOptions, resolveOptions } from './options.ts';
+import { type ClusterConfig, type ClusterOptions, resolveOptions } from './options.ts';
 import { ClusterParts, type Connection } from './parts.ts';
 
 /** A running cluster in this process. */
@@ -35,18 +38,21 @@ export class Cluster {
 
   /** Boots a cluster; resolves when phase 5 holds. Throws CodedError, with everything stopped, when a component fails. */
   static async start(options: ClusterOptions & { readonly signal?: AbortSignal } = {}): Promise<Cluster> {
-    const config = resolveOptions(options);
+    const config = withOwnRanges(resolveOptions(options), options);
     const logger: Logger = options.logger ?? silentLogger;
     const parts = new ClusterParts(config, logger);
-    const nodes = Array.from({ length: config.nodes }, (_, number) => nodeComponents(parts, number)).flat();
+    const nodes = Array.from({ length: config.nodes }, (_, number) => nodeComponents(parts, nodeParts(parts, number))).flat();
+    // A control plane on its own, whose nodes are agents on other hosts.
+    const isServer = config.nodes === 0 && config.runtime === 'containerd';
     const below: Component[] = [
       pkiComponent(parts),
       datastoreComponent(parts),
       apiServerComponent(parts),
       controllerManagerComponent(parts),
       schedulerComponent(parts),
-      ...nodes,
-      ...(config.nodes > 0 ? [kubeProxyComponent(parts), ...addonComponents(parts)] : []),
+      joiningComponent(parts),
+      ...(isServer ? [serverNetworkComponent(parts)] : nodes),
+      ...(isServer || config.nodes > 0 ? [kubeProxyComponent(parts), ...addonComponents(parts)] : []),
       pluginsComponent(parts),
     ];
     const components = [...below, readyComponent(parts, below)];
@@ -110,6 +116,15 @@ export class Cluster {
     await this.#admin.close();
     await this.#graph.stop();
   }
+}
+
+/** Clusters side by side on one host keep their pods and Services apart. Simulated pods have no addresses that could clash. */
+function withOwnRanges(config: ClusterConfig, options: ClusterOptions): ClusterConfig {
+  const chosen = options.clusterCIDR !== undefined && options.serviceCIDR !== undefined;
+  const realNodes = config.runtime === 'containerd' || config.nodes === 0;
+  if (chosen || !realNodes || !config.dataDir || process.platform !== 'linux' || process.getuid?.() !== 0)
+    return config;
+  return resolveOptions({ ...claimAddressRanges({ dataDir: config.dataDir }), ...options });
 }
 
 /** Phase 5: everything holds at once, and the cluster tells how it came up. */

@@ -22,6 +22,8 @@ export interface ClusterOptions {
   readonly disable?: readonly string[];
   readonly ingressPorts?: { readonly http: number; readonly https: number };
   readonly dashboardPort?: number;
+  /** Whose ports are wishes: one that is in use is replaced by a free one. */
+  readonly preferredPorts?: readonly ('ingress' | 'dashboard')[];
   /** An existing CRI socket, in place of a containerd of the cluster's own. */
   readonly containerRuntimeEndpoint?: string;
   /** A directory of plugins. */
@@ -46,6 +48,7 @@ export interface ClusterConfig {
   readonly disable: ReadonlySet<string>;
   readonly ingressPorts: { readonly http: number; readonly https: number };
   readonly dashboardPort: number;
+  readonly preferredPorts: ReadonlySet<'ingress' | 'dashboard'>;
   readonly containerRuntimeEndpoint: string | undefined;
   readonly plugins: string | undefined;
   readonly serviceCIDR: string;
@@ -88,6 +91,8 @@ export function resolveOptions(options: ClusterOptions): ClusterConfig {
   if (!Number.isInteger(nodes) || nodes < 0 || nodes > 5000)
     throw invalidOption(`nodes must be a whole number from 0 to 5000, not ${nodes}`, 'Choose another number.');
   const serviceCIDR = options.serviceCIDR ?? '10.96.0.0/16';
+  const clusterCIDR = options.clusterCIDR ?? '10.244.0.0/16';
+  addressInRange('pod', clusterCIDR, 0, 8, 23);
   return {
     runtime,
     datastore,
@@ -102,13 +107,14 @@ export function resolveOptions(options: ClusterOptions): ClusterConfig {
       https: checkPort('ingress HTTPS port', options.ingressPorts?.https ?? 443),
     },
     dashboardPort: checkPort('dashboardPort', options.dashboardPort ?? 0),
+    preferredPorts: new Set(options.preferredPorts),
     containerRuntimeEndpoint: options.containerRuntimeEndpoint,
     plugins: options.plugins,
     serviceCIDR,
-    clusterCIDR: options.clusterCIDR ?? '10.244.0.0/16',
+    clusterCIDR,
     clusterDomain: options.clusterDomain ?? 'cluster.local',
-    kubernetesServiceIP: addressInRange(serviceCIDR, 1),
-    clusterDNS: addressInRange(serviceCIDR, 10),
+    kubernetesServiceIP: addressInRange('service', serviceCIDR, 1),
+    clusterDNS: addressInRange('service', serviceCIDR, 10),
   };
 }
 
@@ -119,14 +125,14 @@ export function defaultDataDir(): string {
 }
 
 /** The address `offset` places after the base of an IPv4 range. */
-function addressInRange(cidr: string, offset: number): string {
+function addressInRange(of: 'pod' | 'service', cidr: string, offset: number, shortest = 12, longest = 28): string {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(cidr);
   const bytes = match?.slice(1, 5).map(Number) ?? [];
   const prefix = Number(match?.[5]);
-  if (!match || bytes.some((byte) => byte > 255) || prefix < 12 || prefix > 28) {
+  if (!match || bytes.some((byte) => byte > 255) || prefix < shortest || prefix > longest) {
     throw invalidOption(
-      `service range "${cidr}" is not an IPv4 range with a prefix from /12 to /28`,
-      'Write it as 10.96.0.0/16.',
+      `${of} range "${cidr}" is not an IPv4 range with a prefix from /${shortest} to /${longest}`,
+      `Write it as ${of === 'pod' ? '10.244.0.0/16' : '10.96.0.0/16'}.`,
     );
   }
   const base = bytes.reduce((sum, byte) => sum * 256 + byte, 0) + offset;

@@ -1,35 +1,27 @@
 import type { Logger } from '../apimachinery/logger.ts';
-import type { Transport } from '../apimachinery/transport.ts';
 import type { Security } from '../apiserver/security.ts';
 import type { ApiServer } from '../apiserver/server.ts';
-import type { Client } from '../client/client.ts';
-import { createClient } from '../client/create-client.ts';
-import type { InformerFactory } from '../client/informer.ts';
-import { createInformerFactory } from '../client/informer-factory.ts';
 import type { UserInfo } from '../sdk/user.ts';
 import type { Store } from '../store/store.ts';
-import type { NodeParts } from './components/node.ts';
+import { type Connection, connect } from './connection.ts';
 import type { Timeline } from './graph/component.ts';
+import type { NodeParts, NodeSite } from './node-site.ts';
 import type { ClusterConfig } from './options.ts';
 import type { Pki } from './pki/pki.ts';
 
-/** A client and its informers, of one identity. */
-export interface Connection {
-  readonly client: Client;
-  readonly informers: InformerFactory;
-  close(): Promise<void>;
-}
+export { type Connection, connect } from './connection.ts';
 
 /**
  * What components hand on to those that require them: filled as they start. A getter whose part is not there yet throws,
  * for then a `requires` is missing.
  */
-export class ClusterParts {
+export class ClusterParts implements NodeSite {
   readonly config: ClusterConfig;
   readonly logger: Logger;
   readonly #parts = new Map<string, unknown>();
   /** Of each node, in the order of their numbers. */
   readonly nodes: NodeParts[] = [];
+  readonly requires = { api: 'apiserver', controllers: 'controller-manager' };
   /** Shown to users: name to URL. */
   readonly addresses: Record<string, string> = {};
   timeline: () => Timeline = () => ({ startedAt: 0, phases: [], components: [] });
@@ -37,6 +29,14 @@ export class ClusterParts {
   constructor(config: ClusterConfig, logger: Logger) {
     this.config = config;
     this.logger = logger;
+  }
+
+  get runtime(): ClusterConfig['runtime'] {
+    return this.config.runtime;
+  }
+
+  get containerRuntimeEndpoint(): string | undefined {
+    return this.config.containerRuntimeEndpoint;
   }
 
   get pki(): Pki {
@@ -85,17 +85,4 @@ export class ClusterParts {
     if (part === undefined) throw new Error(`"${name}" was asked for before the component that makes it is ready`);
     return part as T;
   }
-}
-
-export function connect(transport: Transport, logger: Logger): Connection {
-  const client = createClient(transport);
-  const informers = createInformerFactory(client, { logger });
-  return {
-    client,
-    informers,
-    async close() {
-      await informers.stop();
-      await client.close();
-    },
-  };
 }

@@ -50,16 +50,23 @@ export function isRunning(state: RunState): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-  const start = processStart(state.pid);
+  const { state: now, start } = processStatus(state.pid);
+  // A zombie has ended; who reaps it may take seconds.
+  if (now === 'Z' || now === 'X') return false;
   return start === '' || state.processStart === '' || start === state.processStart;
 }
 
 /** The start time of a process in clock ticks since boot (proc(5), field 22); empty where there is no /proc. */
 export function processStart(pid: number): string {
+  return processStatus(pid).start;
+}
+
+function processStatus(pid: number): { state: string; start: string } {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { state: fields[0] ?? '', start: fields[19] ?? '' };
   } catch {
-    return '';
+    return { state: '', start: '' };
   }
 }

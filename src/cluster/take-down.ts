@@ -4,8 +4,9 @@ import { silentLogger } from '../apimachinery/logger.ts';
 import { runProgram } from '../apimachinery/run-program.ts';
 import { findContainerd } from '../kubelet/runtime/containerd/containerd.ts';
 import { createContainerdRuntime } from '../kubelet/runtime/containerd/containerd-runtime.ts';
-import { instanceId } from './components/node.ts';
+import { overlayDevice } from './components/pod-network.ts';
 import { nodeDataDirs } from './image-load.ts';
+import { instanceId } from './node-site.ts';
 import { isRunning, readRunState, removeRunState } from './run-state.ts';
 
 /** A clean stop ends pods with their grace periods; after this it is killed. */
@@ -65,10 +66,12 @@ async function removeNetwork(dir: string): Promise<string[]> {
       () => undefined, // there is none
     );
   }
-  await runProgram('ip', ['link', 'delete', `k8ts-${id}`]).then(
-    () => removed.push(`bridge k8ts-${id}`),
-    () => undefined,
-  );
+  for (const link of [`k8ts-${id}`, overlayDevice(id)]) {
+    await runProgram('ip', ['link', 'delete', link]).then(
+      () => removed.push(`interface ${link}`),
+      () => undefined,
+    );
+  }
   return removed;
 }
 

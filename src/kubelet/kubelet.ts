@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import os from 'node:os';
 import type { Node, Pod, Taint } from '../api/types/core.v1.gen.ts';
@@ -11,6 +10,7 @@ import { createCgroupManager } from './cgroups/cgroup-manager.ts';
 import { createConfigCache } from './config-cache.ts';
 import { messageOf } from './containers/container-error.ts';
 import { createImageManager } from './images/image-manager.ts';
+import { cgroupRoot, kubeletInstance } from './kubelet-instance.ts';
 import { kubeletPaths } from './kubelet-paths.ts';
 import { createKubeletPods, type KubeletPods } from './kubelet-pods.ts';
 import { createLogRotation } from './logs/log-rotation.ts';
@@ -80,15 +80,12 @@ export async function createKubelet(options: KubeletOptions): Promise<Kubelet> {
   const { client, runtime, nodeName, dataDir } = options;
   const logger = options.logger.child({ component: 'kubelet', node: nodeName });
   if (runtime.realProcesses && !dataDir) throw new TypeError('a kubelet whose runtime has processes needs a dataDir');
-  const instance = createHash('sha256')
-    .update(`${dataDir ?? ''}\0${nodeName}`)
-    .digest('hex')
-    .slice(0, 12);
+  const instance = kubeletInstance(dataDir, nodeName);
   const now = Date.now;
   const machine = readMachine();
   const nodeIPs = [options.nodeIP ?? firstAddress()];
   const paths = runtime.realProcesses && dataDir ? kubeletPaths(dataDir) : undefined;
-  const cgroups = paths ? createCgroupManager({ root: `/k8ts-${instance}`, logger }) : undefined;
+  const cgroups = paths ? createCgroupManager({ root: cgroupRoot(instance), logger }) : undefined;
   const resources = await nodeResources(machine, dataDir ?? os.tmpdir(), options.maxPods ?? 110, options.capacity);
   if (paths)
     for (const directory of [paths.podsDir, paths.podLogsDir, paths.seccompDir])

@@ -35,13 +35,14 @@ const RETRY_MS = 2_000;
 
 /**
  * Carries packets between pods of different nodes in VXLAN (RFC 7348). There is no learning and no flooding: routes, neighbours
- * and forwarding entries follow from the Nodes. `start` resolves when the nodes that are known then can be reached.
+ * and forwarding entries follow from the Nodes. The interface is made for the first node on another host. `start` resolves when
+ * the nodes that are known then can be reached.
  */
 export function createOverlay(options: OverlayOptions): { start(): Promise<void>; stop(): Promise<void> } {
   const { device, logger, informers } = options;
   const nodes = informers.informer(Nodes);
   /** By pod range, as the kernel has them. */
-  let installed = new Map<string, OverlayPeer>();
+  let installed: Map<string, OverlayPeer> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let queue: Promise<void> = Promise.resolve();
   let stopped = false;
@@ -61,6 +62,11 @@ export function createOverlay(options: OverlayOptions): { start(): Promise<void>
   const sync = async () => {
     if (stopped) return;
     const wanted = new Map(overlayPeers(nodes.list(), options.nodeIP).map((peer) => [peer.podCIDR, peer]));
+    if (!installed) {
+      if (wanted.size === 0) return;
+      await ensureDevice(options);
+      installed = await installedRoutes(device);
+    }
     const { removed, added } = overlayCommands(device, installed, wanted);
     // What is to go may be gone already.
     await Promise.all([batch('ip', removed.ip, '-force'), batch('bridge', removed.bridge, '-force')]).catch(() => {});
@@ -71,8 +77,6 @@ export function createOverlay(options: OverlayOptions): { start(): Promise<void>
 
   return {
     async start() {
-      await ensureDevice(options);
-      installed = await installedRoutes(device);
       informers.start();
       await nodes.whenSynced();
       const onChange = () => schedule(SETTLE_MS);
@@ -85,7 +89,7 @@ export function createOverlay(options: OverlayOptions): { start(): Promise<void>
       removeHandler();
       clearTimeout(timer);
       await queue.catch(() => {});
-      await runProgram('ip', ['link', 'delete', device]).catch((error) => logger.warn({ err: error }, 'the VXLAN interface was not removed'));
+      await runProgram('ip', ['link', 'delete', device]).catch(() => {}); // never made when there was no other host
     },
   };
 }

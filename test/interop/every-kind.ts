@@ -51,7 +51,10 @@ export function signingRequest(user: string): string {
   }
 }
 
-/** One object of every GA kind that is stored, named every-kind (where the kind leaves the choice). */
+/**
+ * One object of every GA kind that is stored, named every-kind (where the kind leaves the choice). Lists that are replaced
+ * as a whole carry their defaults: without them, kubectl apply sees a change each time.
+ */
 export function everyKind(): KindCase[] {
   const container = { name: 'main', image: 'registry.example/app:1' };
   const labels = { app: NAME };
@@ -66,7 +69,7 @@ export function everyKind(): KindCase[] {
     storageClassName: 'interop',
     resources: { requests: { storage: '1Gi' } },
   };
-  const rule = { apiGroups: ['interop.example'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['things'] };
+  const rule = { apiGroups: ['interop.example'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['things'], scope: '*' };
   const webhook = {
     name: 'hook.interop.example',
     admissionReviewVersions: ['v1'],
@@ -75,7 +78,7 @@ export function everyKind(): KindCase[] {
     rules: [rule],
   };
   const adminRole = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' };
-  const device = { requests: [{ name: 'gpu', exactly: { deviceClassName: 'interop' } }] };
+  const device = { requests: [{ name: 'gpu', exactly: { deviceClassName: 'interop', allocationMode: 'ExactCount', count: 1 } }] };
   const cluster = (resource: string, apiVersion: string, kind: string, fields: object = {}, name = NAME): KindCase => ({
     resource,
     namespaced: false,
@@ -89,7 +92,7 @@ export function everyKind(): KindCase[] {
   return [
     namespaced('configmaps', 'v1', 'ConfigMap', { data: { key: 'value' } }),
     namespaced('endpoints', 'v1', 'Endpoints', {
-      subsets: [{ addresses: [{ ip: '10.1.2.3' }], ports: [{ port: 80 }] }],
+      subsets: [{ addresses: [{ ip: '10.1.2.3' }], ports: [{ port: 80, protocol: 'TCP' }] }],
     }),
     namespaced('events', 'v1', 'Event', {
       involvedObject: { kind: 'Pod', namespace: NAMESPACE, name: 'some' },
@@ -100,7 +103,7 @@ export function everyKind(): KindCase[] {
     }),
     namespaced('limitranges', 'v1', 'LimitRange', { spec: { limits: [{ type: 'PersistentVolumeClaim', max: { storage: '1Ti' } }] } }),
     cluster('namespaces', 'v1', 'Namespace'),
-    cluster('nodes', 'v1', 'Node'),
+    cluster('nodes', 'v1', 'Node', { spec: { unschedulable: true } }),
     namespaced('persistentvolumeclaims', 'v1', 'PersistentVolumeClaim', { spec: claim }),
     cluster('persistentvolumes', 'v1', 'PersistentVolume', {
       spec: {
@@ -116,7 +119,7 @@ export function everyKind(): KindCase[] {
       spec: { selector: labels, template, replicas: 0 },
     }),
     namespaced('resourcequotas', 'v1', 'ResourceQuota', { spec: { hard: { pods: '100' } } }),
-    namespaced('secrets', 'v1', 'Secret', { stringData: { password: 'secret' } }),
+    namespaced('secrets', 'v1', 'Secret', { data: { password: 'c2VjcmV0' } }),
     namespaced('serviceaccounts', 'v1', 'ServiceAccount'),
     namespaced('services', 'v1', 'Service', { spec: { ports: [{ port: 80 }] } }),
     cluster(
@@ -240,8 +243,8 @@ export function everyKind(): KindCase[] {
     }),
     namespaced('endpointslices.discovery.k8s.io', 'discovery.k8s.io/v1', 'EndpointSlice', {
       addressType: 'IPv4',
-      endpoints: [{ addresses: ['10.1.2.3'] }],
-      ports: [{ port: 80 }],
+      endpoints: [{ addresses: ['10.1.2.3'], conditions: {} }],
+      ports: [{ name: '', port: 80, protocol: 'TCP' }],
     }),
     cluster('flowschemas.flowcontrol.apiserver.k8s.io', 'flowcontrol.apiserver.k8s.io/v1', 'FlowSchema', {
       spec: {

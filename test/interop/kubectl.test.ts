@@ -8,6 +8,7 @@ import type { Kubectl } from '../support/kubectl.ts';
 import { everyKind, type KindCase, listOf, type Manifest, NAME, NAMESPACE } from './every-kind.ts';
 
 const kinds = everyKind();
+const labeled = (labels: object) => listOf(kinds.map(({ manifest }) => ({ ...manifest, metadata: { ...manifest.metadata, labels: { suite: 'interop', ...labels } } })));
 /** What kubectl prints before `created`: `deployment.apps/every-kind`. */
 const printed = ({ manifest }: KindCase) => {
   const group = manifest.apiVersion.includes('/') ? `.${manifest.apiVersion.split('/')[0]}` : '';
@@ -27,7 +28,7 @@ describe('kubectl over every GA kind', () => {
     kubectl = await embedded.kubectl(NAMESPACE);
     folder = mkdtempSync(join(tmpdir(), 'k8ts-kinds-'));
     all = join(folder, 'all.json');
-    writeFileSync(all, listOf(kinds.map(({ manifest }) => manifest)));
+    writeFileSync(all, labeled({}));
     await kubectl(`create namespace ${NAMESPACE}`);
     // Pods ask for it, and its controller makes it a moment after the namespace.
     await kubectl('wait --for=create serviceaccount/default --timeout=10s');
@@ -97,7 +98,7 @@ describe('kubectl over every GA kind', () => {
     for (const [index, [, row]] of plain.entries()) if (kinds[index]!.resource !== 'events') expect(row).toMatch(new RegExp(`^${printed(kinds[index]!)}( |$)`));
     const wide = blocks(await kubectl(['get', '-f', all, '-o', 'wide']));
     expect(wide[kinds.findIndex(({ resource }) => resource === 'deployments.apps')]![1]).toMatch(/main\s+registry\.example\/app:1\s+app=every-kind$/);
-    expect(lines(await kubectl(['get', 'configmap', NAME, '--show-labels', '--show-kind', '-L', 'app'])).join('\n')).toMatch(/NAME +DATA +AGE +APP +LABELS\nconfigmap\/every-kind +1 +\S+ +<none>$/);
+    expect(lines(await kubectl(['get', 'configmap', NAME, '--show-labels', '--show-kind', '-L', 'app'])).join('\n')).toMatch(/NAME +DATA +AGE +APP +LABELS\nconfigmap\/every-kind +1 +\S+ +suite=interop$/);
   });
 
   it('describes', async () => {
@@ -122,8 +123,11 @@ describe('kubectl over every GA kind', () => {
     ['json', [{ op: 'replace', path: '/metadata/labels/patched', value: 'json' }]],
   ])('patches: %s', async (type, patch) => {
     everyLine(await kubectl(['patch', '-f', all, '--type', type, '-p', JSON.stringify(patch)]), 'patched');
-    for (const { metadata } of await stored()) expect(metadata.labels?.patched).toBe(type);
-    everyLine(await kubectl(['patch', '-f', all, '--type', type, '-p', JSON.stringify(patch)]), 'patched (no change)');
+    const items = await stored();
+    for (const { metadata } of items) expect(metadata.labels?.patched).toBe(type);
+    everyLine(await kubectl(['patch', '-f', all, '--type', type, '-p', JSON.stringify(patch)]), 'patched');
+    for (const [index, { metadata }] of (await stored()).entries()) expect(metadata.resourceVersion, printed(kinds[index]!)).toBe(items[index]!.metadata.resourceVersion);
+    expect(await kubectl(['patch', 'configmap', NAME, '--type', type, '-p', JSON.stringify(patch)])).toBe(`configmap/${NAME} patched (no change)\n`);
   });
 
   it('applies: once to take over, then unchanged', async () => {
@@ -131,13 +135,14 @@ describe('kubectl over every GA kind', () => {
     expect(first.code, first.stderr).toBe(0);
     expect(first.stderr).toContain('is missing the kubectl.kubernetes.io/last-applied-configuration annotation');
     everyLine(first.stdout, 'configured');
-    everyLine(await kubectl(['apply', '-f', all]), 'unchanged');
+    // A selector of a PodDisruptionBudget is replaced, which kubectl counts as a change.
+    expect(lines(await kubectl(['apply', '-f', all]))).toEqual(kinds.map((kind) => `${printed(kind)} ${kind.manifest.kind === 'PodDisruptionBudget' ? 'configured' : 'unchanged'}`));
     expect((await kubectl.run(['diff', '-f', all])).code).toBe(0);
   });
 
   it('diffs and applies a change', async () => {
     const changed = join(folder, 'changed.json');
-    writeFileSync(changed, listOf(kinds.map(({ manifest }) => ({ ...manifest, metadata: { ...manifest.metadata, labels: { applied: 'yes' } } }))));
+    writeFileSync(changed, labeled({ applied: 'yes' }));
     const diff = await kubectl.run(['diff', '-f', changed]);
     expect(diff.code, diff.stderr).toBe(1);
     expect(diff.stdout.match(/^\+ +applied: "yes"$/gm)).toHaveLength(kinds.length);
@@ -148,14 +153,14 @@ describe('kubectl over every GA kind', () => {
   });
 
   it('applies on the server: conflicts, then force', async () => {
-    const labeled = join(folder, 'server-side.json');
-    writeFileSync(labeled, listOf(kinds.map(({ manifest }) => ({ ...manifest, metadata: { ...manifest.metadata, labels: { patched: 'server' } } }))));
-    const refused = await kubectl.run(['apply', '--server-side', '--field-manager', 'interop', '-f', labeled]);
+    const changed = join(folder, 'server-side.json');
+    writeFileSync(changed, labeled({ patched: 'server' }));
+    const refused = await kubectl.run(['apply', '--server-side', '--field-manager', 'interop', '-f', changed]);
     expect(refused.code).toBe(1);
     expect(refused.stderr.match(/conflicts? with "kubectl-patch"/g)).toHaveLength(kinds.length);
     expect(refused.stderr).toContain('.metadata.labels.patched');
-    everyLine(await kubectl(['apply', '--server-side', '--force-conflicts', '--field-manager', 'interop', '-f', labeled]), 'serverside-applied');
-    everyLine(await kubectl(['apply', '--server-side', '--field-manager', 'interop', '-f', labeled]), 'serverside-applied');
+    everyLine(await kubectl(['apply', '--server-side', '--force-conflicts', '--field-manager', 'interop', '-f', changed]), 'serverside-applied');
+    everyLine(await kubectl(['apply', '--server-side', '--field-manager', 'interop', '-f', changed]), 'serverside-applied');
     const items = JSON.parse(await kubectl(['get', '-f', all, '-o', 'json', '--show-managed-fields'])).items as (Stored & { metadata: { managedFields: { manager: string; operation: string }[] } })[];
     for (const { metadata } of items) {
       expect(metadata.labels?.patched).toBe('server');

@@ -88,8 +88,10 @@ class DashboardServer implements Dashboard {
         reject(
           new CodedError(
             cause.code === 'EADDRINUSE' ? 'PORT_IN_USE' : 'LISTEN_FAILED',
-            `port ${port} can't be listened on (${cause.code})`,
-            'Choose another with --dashboard-port, or leave it out with --disable dashboard.',
+            cause.code === 'EADDRINUSE'
+              ? `port ${port} is taken by another program`
+              : `port ${port} can't be listened on (${cause.code})`,
+            'Free it, choose another with --dashboard-port, or leave it out with --disable dashboard.',
             { cause },
           ),
         ),

@@ -184,7 +184,8 @@ function validateTransition(job: Job, old: Job, changed: (field: keyof JobStatus
     errors.push(invalidValue(status.child('succeeded'), now.succeeded ?? 0, 'cannot decrease the succeeded counter'));
   if (now.completionTime && was.completionTime && changed('completionTime'))
     errors.push(invalidValue(status.child('completionTime'), now.completionTime, 'field is immutable'));
-  if (was.startTime && changed('startTime') && !job.spec?.suspend)
+  const resumed = hasJobCondition(old, 'Suspended') && !hasJobCondition(job, 'Suspended');
+  if (was.startTime && changed('startTime') && !job.spec?.suspend && !(resumed && now.startTime))
     errors.push(required(status.child('startTime'), 'startTime cannot be removed for unsuspended job'));
   const wasMet = hasJobCondition(old, 'SuccessCriteriaMet');
   const isMet = hasJobCondition(job, 'SuccessCriteriaMet');

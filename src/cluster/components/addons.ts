@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CodedError } from '../../apimachinery/coded-error.ts';
 import { createEventRecorder } from '../../client/event-recorder.ts';
 import type { Component } from '../graph/component.ts';
 import { ADDONS } from '../identities.ts';
@@ -50,6 +51,8 @@ function addon(
 
 export function addonComponents(parts: ClusterParts): Component[] {
   const { config, logger } = parts;
+  const isReplaceable = (error: unknown, of: 'ingress' | 'dashboard') =>
+    config.preferredPorts.has(of) && error instanceof CodedError && error.code === 'PORT_IN_USE';
   const dns = async () => {
     const { createDnsAddon } = await import('../../addons/dns/dns-addon.ts');
     const created = createDnsAddon({ ...parts.addons, ...config, nodeIP: hostAddress(), logger });
@@ -64,15 +67,21 @@ export function addonComponents(parts: ClusterParts): Component[] {
       dnsNames: ['localhost'],
       ips: ['127.0.0.1', hostAddress()],
     });
-    const created = createIngressAddon({
-      ...parts.addons,
-      nodeIP: hostAddress(),
-      bindAddress: '0.0.0.0',
-      ports: config.ingressPorts,
-      defaultCertificate,
-      logger,
+    const listen = (ports: { http: number; https: number }) =>
+      started(
+        createIngressAddon({
+          ...parts.addons,
+          nodeIP: hostAddress(),
+          bindAddress: '0.0.0.0',
+          ports,
+          defaultCertificate,
+          logger,
+        }),
+      );
+    const created = await listen(config.ingressPorts).catch((error) => {
+      if (!isReplaceable(error, 'ingress')) throw error;
+      return listen({ http: 0, https: 0 });
     });
-    await created.start();
     parts.addresses.ingress = `http://127.0.0.1:${created.ports.http}`;
     parts.addresses['ingress (TLS)'] = `https://127.0.0.1:${created.ports.https}`;
     return created;
@@ -106,16 +115,22 @@ export function addonComponents(parts: ClusterParts): Component[] {
       dnsNames: ['localhost'],
       ips: ['127.0.0.1', '::1', hostAddress()],
     });
-    const created = createDashboard({
-      server: parts.addresses.apiserver!,
-      ca: parts.pki.ca.cert,
-      pageDir: dashboardPage(),
-      bindAddress: '127.0.0.1',
-      port: config.dashboardPort,
-      certificate,
-      logger,
+    const listen = (port: number) =>
+      started(
+        createDashboard({
+          server: parts.addresses.apiserver!,
+          ca: parts.pki.ca.cert,
+          pageDir: dashboardPage(),
+          bindAddress: '127.0.0.1',
+          port,
+          certificate,
+          logger,
+        }),
+      );
+    const created = await listen(config.dashboardPort).catch((error) => {
+      if (!isReplaceable(error, 'dashboard')) throw error;
+      return listen(0);
     });
-    await created.start();
     parts.addresses.dashboard = `https://127.0.0.1:${created.port}`;
     return created;
   };
@@ -126,6 +141,17 @@ export function addonComponents(parts: ClusterParts): Component[] {
     addon(parts, 'local-path', [], localPath),
     addon(parts, 'dashboard', [], dashboard),
   ];
+}
+
+/** Leaves nothing behind when it can't start. */
+async function started<T extends Stoppable & { start(): Promise<void> }>(part: T): Promise<T> {
+  try {
+    await part.start();
+    return part;
+  } catch (error) {
+    await part.stop();
+    throw error;
+  }
 }
 
 /** `dist/dashboard`, beside the built program or found from the sources. */

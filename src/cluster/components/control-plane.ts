@@ -10,6 +10,13 @@ import type { CertificateRequest } from '../pki/pki.ts';
 
 const DAY_MS = 86_400_000;
 
+/** Who the API server is to kubelets. */
+const KUBELET_CLIENT: CertificateRequest = {
+  commonName: 'kube-apiserver-kubelet-client',
+  organizations: ['system:masters'],
+  usages: ['client'],
+};
+
 export function pkiComponent(parts: ClusterParts): Component {
   const { dataDir } = parts.config;
   return {
@@ -78,6 +85,7 @@ export function apiServerComponent(parts: ClusterParts): Component {
         { builtinKinds },
         { createKindRegistry },
         { clusterRoles },
+        { addProxyRoutes },
       ] = await Promise.all([
         import('../../apiserver/server.ts'),
         import('../../apiserver/security.ts'),
@@ -85,6 +93,7 @@ export function apiServerComponent(parts: ClusterParts): Component {
         import('../../api/builtin.ts'),
         import('../../api/registry.ts'),
         import('../identities.ts'),
+        import('../../apiserver/proxy/proxy-routes.ts'),
       ]);
       const { pki } = parts;
       const kinds = createKindRegistry(builtinKinds());
@@ -95,10 +104,11 @@ export function apiServerComponent(parts: ClusterParts): Component {
         clientCAs: () => [pki.ca.cert],
         frontProxy: { cas: () => [pki.frontProxyCa.cert], allowedNames: ['front-proxy-client'] },
       });
-      const tls = async () => ({
-        ...(await pki.certificate('apiserver', servingRequest(config))),
-        clientCA: [pki.ca.cert, pki.frontProxyCa.cert],
-      });
+      const tls = async () => {
+        const { cert, key } = await pki.certificate('apiserver', servingRequest(config));
+        // The authority goes along for joining nodes, which know nothing but its key.
+        return { cert: `${cert}${pki.ca.cert}`, key, clientCA: [pki.ca.cert, pki.frontProxyCa.cert] };
+      };
       const api = createApiServer({
         ...security.serverOptions,
         store: parts.store,
@@ -110,6 +120,9 @@ export function apiServerComponent(parts: ClusterParts): Component {
         bootstrap: [...security.serverOptions.bootstrap, clusterRoles],
       });
       parts.security = security;
+      const kubeletClient = () => pki.certificate('apiserver-kubelet-client', KUBELET_CLIENT);
+      let kubelet = { ...(await kubeletClient()), ca: pki.ca.cert };
+      addProxyRoutes(api, { kubelet: () => kubelet });
       parts.api = api;
       try {
         await api.start();
@@ -118,6 +131,12 @@ export function apiServerComponent(parts: ClusterParts): Component {
       }
       // Certificates that the pki finds due are renewed and put to use without a restart.
       renewal = setInterval(() => {
+        kubeletClient().then(
+          (renewed) => {
+            kubelet = { ...renewed, ca: pki.ca.cert };
+          },
+          (error) => logger.error({ err: error }, 'the client certificate for kubelets was not renewed'),
+        );
         pki
           .rotateIfNeeded()
           .then(tls)

@@ -3,27 +3,29 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError } from '../../apimachinery/coded-error.ts';
 import type { Component } from '../graph/component.ts';
 import { KUBE_PROXY } from '../identities.ts';
-import type { ClusterParts, Connection } from '../parts.ts';
-import { instanceId } from './node.ts';
+import type { Connection } from '../connection.ts';
+import { instanceId, type NodeSite } from '../node-site.ts';
 
 /** Service rules; ready when the `kubernetes` ClusterIP answers. */
-export function kubeProxyComponent(parts: ClusterParts): Component {
-  const { config, logger } = parts;
+export function kubeProxyComponent(site: NodeSite): Component {
   let connection: Connection | undefined;
   let proxy: { stop(): Promise<void> } | undefined;
   return {
     name: 'kube-proxy',
     phase: 3,
-    requires: ['apiserver'],
+    requires: [site.requires.api],
     async start({ signal }) {
-      if (config.runtime === 'simulated') return { skipped: 'simulated pods have no network' };
+      const { config, logger } = site;
+      const [node] = site.nodes;
+      if (!node) return { skipped: 'it runs on the nodes' };
+      if (site.runtime === 'simulated') return { skipped: 'simulated pods have no network' };
       if (config.disable.has('kube-proxy')) return { skipped: 'disabled' };
       const { createKubeProxy } = await import('../../kube-proxy/kube-proxy.ts');
-      connection = parts.connect(KUBE_PROXY, 'kube-proxy');
+      connection = site.connect(KUBE_PROXY, 'kube-proxy');
       const created = createKubeProxy({
         informers: connection.informers,
-        nodeName: parts.nodes[0]?.name ?? '',
-        table: `k8ts-proxy-${instanceId(config.dataDir!)}`,
+        nodeName: node.name,
+        table: `k8ts-proxy-${instanceId(node.dataDir!)}`,
         clusterCIDR: config.clusterCIDR,
         serviceCIDR: config.serviceCIDR,
         logger,

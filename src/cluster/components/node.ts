@@ -1,30 +1,12 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { Kubelet } from '../../kubelet/kubelet.ts';
-import type { ContainerRuntime } from '../../kubelet/runtime/container-runtime.ts';
-import type { Containerd } from '../../kubelet/runtime/containerd/containerd.ts';
+import type { Connection } from '../connection.ts';
 import type { Component } from '../graph/component.ts';
 import { nodeUser } from '../identities.ts';
 import { hostAddress, hostNodeName } from '../machine.ts';
-import type { ClusterParts, Connection } from '../parts.ts';
+import type { NodeParts, NodeSite } from '../node-site.ts';
+import type { ClusterParts } from '../parts.ts';
 import { startKubeletServer } from './kubelet-server.ts';
-
-/** One node of this process. Parts are there once their component is ready. */
-export interface NodeParts {
-  readonly name: string;
-  readonly ip: string;
-  /** Of this node alone; undefined with the simulated runtime and no data directory. */
-  readonly dataDir: string | undefined;
-  containerd?: Containerd;
-  runtime?: ContainerRuntime;
-  kubelet?: Kubelet;
-  podCIDR?: string;
-}
-
-/** Short and unique on this host, for names of bridges and nftables tables. */
-export function instanceId(dataDir: string): string {
-  return createHash('sha256').update(dataDir).digest('hex').slice(0, 8);
-}
+import { podNetworkComponent } from './pod-network.ts';
 
 /** The node with this number, from 0; nodes beside the first have a data directory in that of the cluster. */
 export function nodeParts(parts: ClusterParts, number: number): NodeParts {
@@ -36,36 +18,35 @@ export function nodeParts(parts: ClusterParts, number: number): NodeParts {
   return { name, ip, dataDir };
 }
 
-/** The components of one node. */
-export function nodeComponents(parts: ClusterParts, number: number): Component[] {
-  const node = nodeParts(parts, number);
-  parts.nodes.push(node);
-  const named = (name: string) => (number === 0 ? name : `${name}-${number + 1}`);
-  const real = parts.config.runtime === 'containerd';
+/** The components of one node, which becomes the next of its site. */
+export function nodeComponents(site: NodeSite, node: NodeParts): Component[] {
+  const number = site.nodes.push(node);
+  const named = (name: string) => (number === 1 ? name : `${name}-${number}`);
+  const real = site.runtime === 'containerd';
   return [
-    runtimeComponent(parts, node, named('container-runtime')),
-    kubeletComponent(parts, node, named('kubelet'), named('container-runtime')),
-    ...(real ? [podNetworkComponent(parts, node, named('pod-network'), named('kubelet'))] : []),
+    runtimeComponent(site, node, named('container-runtime')),
+    kubeletComponent(site, node, named('kubelet'), named('container-runtime')),
+    ...(real ? [podNetworkComponent(site, node, named('pod-network'), named('kubelet'))] : []),
     nodeReadyComponent(node, named('node'), [named('kubelet'), ...(real ? [named('pod-network')] : [])]),
   ];
 }
 
-function runtimeComponent(parts: ClusterParts, node: NodeParts, name: string): Component {
-  const { config, logger } = parts;
+function runtimeComponent(site: NodeSite, node: NodeParts, name: string): Component {
   return {
     name,
     phase: 2,
     requires: [],
     async start({ signal }) {
-      if (config.runtime === 'simulated') {
+      const { runtime, logger } = site;
+      if (runtime === 'simulated') {
         const { createSimulatedRuntime } = await import('../../kubelet/runtime/simulated/simulated-runtime.ts');
         node.runtime = createSimulatedRuntime({});
         return;
       }
       const { createContainerdRuntime } = await import('../../kubelet/runtime/containerd/containerd-runtime.ts');
-      if (config.containerRuntimeEndpoint) {
+      if (site.containerRuntimeEndpoint) {
         node.runtime = await createContainerdRuntime({
-          endpoint: config.containerRuntimeEndpoint,
+          endpoint: site.containerRuntimeEndpoint,
           logger,
           pauseImage: false,
         });
@@ -82,18 +63,18 @@ function runtimeComponent(parts: ClusterParts, node: NodeParts, name: string): C
   };
 }
 
-function kubeletComponent(parts: ClusterParts, node: NodeParts, name: string, runtime: string): Component {
-  const { config, logger } = parts;
+function kubeletComponent(site: NodeSite, node: NodeParts, name: string, runtime: string): Component {
   let connection: Connection | undefined;
   let server: { stop(): Promise<void> } | undefined;
   return {
     name,
     phase: 2,
-    requires: [runtime, 'apiserver'],
+    requires: [runtime, site.requires.api],
     async start() {
+      const { config, logger } = site;
       const { createKubelet } = await import('../../kubelet/kubelet.ts');
-      connection = parts.connect(nodeUser(node.name), 'kubelet');
-      const started = await startKubeletServer({ connection, pki: parts.pki, node, logger });
+      connection = site.connect(nodeUser(node.name), 'kubelet');
+      const started = await startKubeletServer({ connection, pki: site.pki, node, logger });
       server = started;
       node.kubelet = await createKubelet({
         client: connection.client,
@@ -115,53 +96,6 @@ function kubeletComponent(parts: ClusterParts, node: NodeParts, name: string, ru
       await node.kubelet?.removePods();
       await server?.stop();
       await connection?.close();
-    },
-  };
-}
-
-function podNetworkComponent(parts: ClusterParts, node: NodeParts, name: string, kubelet: string): Component {
-  const { config, logger } = parts;
-  let stops: (() => Promise<void>)[] = [];
-  return {
-    name,
-    phase: 2,
-    requires: [kubelet, 'controller-manager'],
-    async start({ signal }) {
-      if (config.containerRuntimeEndpoint)
-        return { skipped: 'the existing container runtime has a network of its own' };
-      const [{ createPodNetwork }, { createHostPorts }] = await Promise.all([
-        import('../../network/pod-network.ts'),
-        import('../../network/host-ports.ts'),
-      ]);
-      node.podCIDR = await node.kubelet!.whenPodCIDR(signal);
-      const id = instanceId(node.dataDir!);
-      const network = createPodNetwork({
-        bridge: `k8ts-${id}`,
-        table: `k8ts-net-${id}`,
-        podCIDR: node.podCIDR,
-        clusterCIDR: config.clusterCIDR,
-        cniConfDir: node.containerd!.cniConfDir,
-        stateDir: join(node.dataDir!, 'cni', 'addresses'),
-        logger,
-      });
-      stops.push(() => network.stop());
-      await network.start();
-      const connection = parts.connect(nodeUser(node.name), 'host-ports');
-      const hostPorts = createHostPorts({
-        informers: connection.informers,
-        nodeName: node.name,
-        table: `k8ts-ports-${id}`,
-        logger,
-      });
-      stops.push(async () => {
-        await hostPorts.stop();
-        await connection.close();
-      });
-      await hostPorts.start();
-    },
-    async stop() {
-      for (const stop of stops.reverse()) await stop();
-      stops = [];
     },
   };
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError } from '../../apimachinery/coded-error.ts';
 import type { Logger } from '../../apimachinery/logger.ts';
 import {
@@ -8,9 +9,12 @@ import {
   type Timeline,
   type TimelineEntry,
 } from './component.ts';
+import { componentFailure, missedDeadline } from './component-failure.ts';
 import { checkLinks } from './links.ts';
 
 const DEFAULT_DEADLINE_MS = 30_000;
+/** How long `stop` waits for a `start` that was aborted. */
+const SETTLE_MS = 5_000;
 
 export interface GraphOptions {
   readonly components: readonly Component[];
@@ -24,6 +28,8 @@ interface Node {
   state: ComponentState;
   startedAt?: number;
   readyAt?: number;
+  /** `start` as the component runs it: may go on after its deadline or the end of the boot. */
+  running?: Promise<unknown>;
   message?: string;
   stopped?: boolean;
   /** Settles when the component is ready, skipped or failed; never rejects. */
@@ -105,7 +111,9 @@ export class BootGraph {
     this.#setState(node, 'starting');
     try {
       const logger = this.#options.logger.child({ component: component.name });
-      const result = await abortable(component.start({ signal, logger }), signal);
+      const running = component.start({ signal, logger });
+      node.running = running;
+      const result = await abortable(running, signal);
       node.readyAt = Date.now();
       if (result) this.#setState(node, 'skipped', result.skipped);
       else this.#setState(node, 'ready');
@@ -142,6 +150,8 @@ export class BootGraph {
     node.stopped = true;
     const failed = node.state === 'failed';
     if (!failed) this.#setState(node, 'stopping', node.message);
+    // What `start` still makes has to be there before `stop` can take it away.
+    await Promise.race([node.running?.catch(() => {}), sleep(SETTLE_MS, undefined, { ref: false })]);
     try {
       await node.component.stop?.();
     } catch (error) {
@@ -185,25 +195,4 @@ async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
-}
-
-function componentFailure(name: string, cause: unknown): CodedError {
-  if (cause instanceof CodedError)
-    return new CodedError(cause.code, `${name}: ${cause.message}`, cause.remedy, { cause });
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new CodedError(
-    'COMPONENT_FAILED',
-    `${name}: ${message}`,
-    'See the log in the data directory (logs/k8ts.log) for what led to it.',
-    { cause },
-  );
-}
-
-function missedDeadline(name: string, deadlineMs: number, cause: unknown): CodedError {
-  return new CodedError(
-    'COMPONENT_DEADLINE',
-    `${name}: not ready within ${deadlineMs / 1000} s`,
-    'The machine may be overloaded: try again, and see the log in the data directory (logs/k8ts.log).',
-    { cause },
-  );
 }

@@ -23,11 +23,20 @@ export function isDue(cert: string, now: number): boolean {
   return now < from || to - now < (to - from) * RENEW_BELOW;
 }
 
+export function isExpired(cert: string, now: number): boolean {
+  return Date.parse(new X509Certificate(cert).validTo) <= now;
+}
+
 /** It is due, of another authority, of somebody else, or names that it must have are not in it. */
 export function needsRenewal(pair: KeyPair, wanted: CertificateRequest, authority: KeyPair, now: number): boolean {
-  if (defect(pair) || isDue(pair.cert, now)) return true;
+  return isUnsuitable(pair, wanted, authority.cert) || isDue(pair.cert, now);
+}
+
+/** It is of another authority, of somebody else, or names that it must have are not in it: whatever the time. */
+export function isUnsuitable(pair: KeyPair, wanted: CertificateRequest, ca: string): boolean {
+  if (defect(pair)) return true;
   const certificate = new X509Certificate(pair.cert);
-  const issuer = new X509Certificate(authority.cert);
+  const issuer = new X509Certificate(ca);
   if (!certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey)) return true;
   const subject = [...(wanted.organizations ?? []).map((name) => `O=${name}`), `CN=${wanted.commonName}`];
   if (certificate.subject !== subject.join('\n')) return true;

@@ -10,6 +10,7 @@ import {
   KeyUsagesExtension,
   Name,
   Pkcs10CertificateRequest,
+  Pkcs10CertificateRequestGenerator,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
@@ -67,6 +68,22 @@ export async function newAuthority(commonName: string, now: number, oldKey?: str
   return { cert: pem(certificate), key: oldKey ?? (await exportKey(keys.privateKey)) };
 }
 
+/** A PKCS#10 request with a new key, for an authority elsewhere; PEM both. */
+export async function newSigningRequest(request: CertificateRequest): Promise<{ csr: string; key: string }> {
+  const keys = await newKeys();
+  const names = alternativeNames(request);
+  const csr = await Pkcs10CertificateRequestGenerator.create(
+    {
+      name: subjectOf(request),
+      keys: keys as never,
+      signingAlgorithm: ALGORITHM,
+      extensions: names ? [names] : [],
+    },
+    CRYPTO,
+  );
+  return { csr: `${csr.toString('pem')}\n`, key: await exportKey(keys.privateKey) };
+}
+
 export async function openSigner(authority: KeyPair): Promise<Signer> {
   const issuer = new X509Certificate(authority.cert);
   const [{ privateKey }, authorityKeyIdentifier] = await Promise.all([
@@ -108,16 +125,7 @@ export async function openSigner(authority: KeyPair): Promise<Signer> {
   return {
     async issue(request, now) {
       const { privateKey: ownKey, publicKey } = await newKeys();
-      const names = [
-        ...(request.dnsNames ?? []).map((value) => ({ type: 'dns' as const, value })),
-        ...(request.ips ?? []).map((value) => ({ type: 'ip' as const, value })),
-      ];
-      const subject = new Name([
-        ...(request.organizations ?? []).map((name) => ({ O: [name] })),
-        { CN: [request.commonName] },
-      ]);
-      const alternatives = names.length ? new SubjectAlternativeNameExtension(names) : undefined;
-      const cert = await sign(subject, publicKey, alternatives, request, now);
+      const cert = await sign(subjectOf(request), publicKey, alternativeNames(request), request, now);
       return { cert, key: await exportKey(ownKey) };
     },
     async signRequest(csr, options, now) {
@@ -126,6 +134,18 @@ export async function openSigner(authority: KeyPair): Promise<Signer> {
       return sign(parsed.subjectName, parsed.publicKey, names, options, now);
     },
   };
+}
+
+function subjectOf({ organizations = [], commonName }: CertificateRequest): Name {
+  return new Name([...organizations.map((name) => ({ O: [name] })), { CN: [commonName] }]);
+}
+
+function alternativeNames({ dnsNames = [], ips = [] }: CertificateRequest): SubjectAlternativeNameExtension | undefined {
+  const names = [
+    ...dnsNames.map((value) => ({ type: 'dns' as const, value })),
+    ...ips.map((value) => ({ type: 'ip' as const, value })),
+  ];
+  return names.length ? new SubjectAlternativeNameExtension(names) : undefined;
 }
 
 async function readRequest(csr: string): Promise<Pkcs10CertificateRequest> {

@@ -29,6 +29,11 @@ export interface Pki {
   rotateIfNeeded(): Promise<readonly string[]>;
 }
 
+/** What the components of a node need of it: on an agent the server's authority signs. */
+export interface NodePki extends Pick<Pki, 'certificate' | 'rotateIfNeeded'> {
+  readonly ca: Pick<KeyPair, 'cert'>;
+}
+
 export interface PkiOptions {
   /** 0700, keys in it 0600. Without one everything stays in memory. */
   readonly dir?: string;

@@ -15,6 +15,8 @@ export interface ClaimOptions<T extends KubeObject> {
   readonly informer: Informer<T>;
   /** An orphan that is not worth adopting. */
   readonly ignore?: (object: T) => boolean;
+  /** Given to what is adopted, taken from what is released. */
+  readonly finalizers?: readonly string[];
 }
 
 /**
@@ -29,7 +31,7 @@ export async function claim<T extends KubeObject>(context: ControllerContext, op
   for (const object of informer.byIndex(BY_CONTROLLER, uid!)) {
     if (object.metadata.namespace !== namespace) continue;
     if (selector.matches(object.metadata.labels)) claimed.push(object);
-    else if (!deletionTimestamp) await release(context, informer.type, object, uid!);
+    else if (!deletionTimestamp) await release(context, informer.type, object, uid!, options.finalizers);
   }
   if (deletionTimestamp) return claimed;
   for (const object of informer.byIndex(BY_CONTROLLER, '')) {
@@ -45,7 +47,7 @@ async function adopt<T extends KubeObject>(
   context: ControllerContext,
   type: ResourceType<T>,
   object: T,
-  { owner, ownerType }: ClaimOptions<T>,
+  { owner, ownerType, finalizers }: ClaimOptions<T>,
 ): Promise<T | undefined> {
   // The cache may be behind: an owner that is deleted or replaced by now must not adopt.
   const fresh = await context.client
@@ -53,7 +55,9 @@ async function adopt<T extends KubeObject>(
     .get({ name: owner.metadata.name, ...(owner.metadata.namespace ? { namespace: owner.metadata.namespace } : {}) });
   if (fresh.metadata.uid !== owner.metadata.uid || fresh.metadata.deletionTimestamp) return undefined;
   const { name, namespace, uid } = object.metadata;
-  const patch = { metadata: { ownerReferences: [controllerReference(owner, ownerType)], uid } };
+  const patch = {
+    metadata: { ownerReferences: [controllerReference(owner, ownerType)], uid, ...(finalizers ? { finalizers } : {}) },
+  };
   try {
     return await context.client.for(type).patch({ name, namespace: namespace! }, 'strategic', patch);
   } catch (error) {
@@ -68,9 +72,16 @@ async function release<T extends KubeObject>(
   type: ResourceType<T>,
   object: T,
   ownerUid: string,
+  finalizers?: readonly string[],
 ): Promise<void> {
   const { name, namespace, uid } = object.metadata;
-  const patch = { metadata: { ownerReferences: [{ $patch: 'delete', uid: ownerUid }], uid } };
+  const patch = {
+    metadata: {
+      ownerReferences: [{ $patch: 'delete', uid: ownerUid }],
+      uid,
+      ...(finalizers ? { '$deleteFromPrimitiveList/finalizers': finalizers } : {}),
+    },
+  };
   try {
     await context.client.for(type).patch({ name, namespace: namespace! }, 'strategic', patch);
   } catch (error) {

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Pod } from '../../api/types/core.v1.gen.ts';
 import type { Logger } from '../../apimachinery/logger.ts';
 import { cpuShares, podRequestsAndLimits, podResources, qosClassOf } from '../containers/resources.ts';
+import { removeCgroup } from './remove-cgroups.ts';
 
 export interface CgroupManager {
   readonly version: 1 | 2;
@@ -37,7 +37,6 @@ const V1_CONTROLLERS = [
   'perf_event',
 ];
 const V2_CONTROLLERS = ['cpuset', 'cpu', 'io', 'memory', 'hugetlb', 'pids'];
-const REMOVE_TIMEOUT_MS = 3000;
 
 /** `root` keeps clusters on one machine apart: `/k8ts-1a2b`. Version 1 (also hybrid) and 2 of the kernel's interface. */
 export function createCgroupManager({
@@ -129,33 +128,6 @@ export function createCgroupManager({
     }
   }
 
-  /** Children first; what still runs in there is killed. */
-  async function removeTree(directory: string, deadline: number): Promise<void> {
-    for (const entry of await readdir(directory, { withFileTypes: true }).catch(() => [])) {
-      if (entry.isDirectory()) await removeTree(join(directory, entry.name), deadline);
-    }
-    for (;;) {
-      try {
-        await rmdir(directory);
-        return;
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code === 'ENOENT') return;
-        if (Date.now() > deadline) throw error;
-        for (const pid of (await readFile(join(directory, 'cgroup.procs'), 'utf8').catch(() => ''))
-          .split('\n')
-          .filter(Boolean)) {
-          try {
-            process.kill(Number(pid), 'SIGKILL');
-          } catch {
-            // it is gone already
-          }
-        }
-        await delay(20);
-      }
-    }
-  }
-
   return {
     version,
     podCgroup,
@@ -167,10 +139,9 @@ export function createCgroupManager({
       await setLimits(path, pod);
     },
     async remove(uid) {
-      const deadline = Date.now() + REMOVE_TIMEOUT_MS;
       for (const parent of [top, burstable, bestEffort]) {
         for (const hierarchy of [...hierarchies, ...unified])
-          await removeTree(join(hierarchy, parent, `pod${uid}`), deadline);
+          await removeCgroup(join(hierarchy, parent, `pod${uid}`));
       }
     },
     async updateBurstable(pods) {

@@ -121,6 +121,11 @@ export async function findContainerd(
   return { pid, endpoint, stop: () => stopProcess(pid, configFile, pidFile) };
 }
 
+/** Where containerd keeps what a running one needs: may be outside of `dataDir`. */
+export function containerdStateDir(dataDir: string): string {
+  return stateDir(join(dataDir, 'containerd'));
+}
+
 /** Beside the root, but in /run when the socket's path would be too long for a unix socket. */
 function stateDir(home: string): string {
   const state = join(home, 'state');

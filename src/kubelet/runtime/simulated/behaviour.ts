@@ -144,5 +144,8 @@ function quantity(name: string, text: string | undefined): Quantity | undefined 
 }
 
 function invalid(name: string, text: string, wanted: string): RuntimeError {
-  return new RuntimeError('InvalidArgument', `annotation ${ANNOTATION_PREFIX}${name} must be ${wanted}, not ${JSON.stringify(text)}`);
+  return new RuntimeError(
+    'InvalidArgument',
+    `annotation ${ANNOTATION_PREFIX}${name} must be ${wanted}, not ${JSON.stringify(text)}`,
+  );
 }

@@ -31,7 +31,8 @@ export function createPodAddresses(cidr?: string): PodAddresses {
     },
     use,
     allocate() {
-      if (!range) throw new RuntimeError('Unknown', 'failed to setup network for sandbox: the node has no pod range yet');
+      if (!range)
+        throw new RuntimeError('Unknown', 'failed to setup network for sandbox: the node has no pod range yet');
       const { first, last } = range;
       // The search goes on where it ended last, so that an address rests before it is given out again.
       for (let tries = first; tries <= last; tries++) {
@@ -41,7 +42,10 @@ export function createPodAddresses(cidr?: string): PodAddresses {
         taken.add(address);
         return address;
       }
-      throw new RuntimeError('Unknown', `failed to setup network for sandbox: no IP addresses available in range set: ${range.cidr}`);
+      throw new RuntimeError(
+        'Unknown',
+        `failed to setup network for sandbox: no IP addresses available in range set: ${range.cidr}`,
+      );
     },
     release(address) {
       taken.delete(address);

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { RuntimeError } from '../runtime-error.ts';
 import type { ContainerState, PodSandboxMetadata, RuntimeFilter, SandboxState } from '../container-runtime.ts';
-import type { LinuxContainerResources } from '../sandbox-config.ts';
 import { POD_UID_LABEL } from '../container-runtime.ts';
+import { RuntimeError } from '../runtime-error.ts';
+import type { LinuxContainerResources } from '../sandbox-config.ts';
 import type { ContainerBehaviour } from './behaviour.ts';
 
 export interface SandboxRecord {
@@ -108,7 +108,8 @@ export function createRecords(): Records {
       remove(podOf(record.sandbox.metadata.uid).containers, record);
       forgetIfEmpty(record.sandbox.metadata.uid);
     },
-    containersOf: (sandbox) => (pods.get(sandbox.metadata.uid)?.containers ?? []).filter((container) => container.sandbox === sandbox),
+    containersOf: (sandbox) =>
+      (pods.get(sandbox.metadata.uid)?.containers ?? []).filter((container) => container.sandbox === sandbox),
     sandboxes(filter = {}) {
       const { id, sandboxId, labels } = filter;
       if (id !== undefined || sandboxId !== undefined) return chosen([sandboxes.get(id ?? sandboxId ?? '')], labels);
@@ -117,8 +118,14 @@ export function createRecords(): Records {
     },
     containers(filter = {}) {
       const { id, sandboxId, labels } = filter;
-      const uid = labels?.[POD_UID_LABEL] ?? (sandboxId === undefined ? undefined : sandboxes.get(sandboxId)?.metadata.uid);
-      const some = id !== undefined ? [containers.get(id)] : uid !== undefined ? (pods.get(uid)?.containers ?? []) : containers.values();
+      const uid =
+        labels?.[POD_UID_LABEL] ?? (sandboxId === undefined ? undefined : sandboxes.get(sandboxId)?.metadata.uid);
+      const some =
+        id !== undefined
+          ? [containers.get(id)]
+          : uid !== undefined
+            ? (pods.get(uid)?.containers ?? [])
+            : containers.values();
       const matching = chosen(some, labels);
       return sandboxId === undefined ? matching : matching.filter(({ sandbox }) => sandbox.id === sandboxId);
     },
@@ -138,7 +145,10 @@ function remove<T>(list: T[], item: T): void {
   if (index >= 0) list.splice(index, 1);
 }
 
-function chosen<T extends { readonly labels: Readonly<Record<string, string>> }>(items: Iterable<T | undefined>, labels: Readonly<Record<string, string>> | undefined): T[] {
+function chosen<T extends { readonly labels: Readonly<Record<string, string>> }>(
+  items: Iterable<T | undefined>,
+  labels: Readonly<Record<string, string>> | undefined,
+): T[] {
   const wanted = labels ? Object.entries(labels) : [];
   const result: T[] = [];
   for (const item of items) if (item && wanted.every(([key, value]) => item.labels[key] === value)) result.push(item);

@@ -32,7 +32,13 @@ export interface SimulatedContainers extends Containers {
   close(): void;
 }
 
-export function createSimulatedContainers({ records, images, completionMs, now, onExit }: SimulatedContainersOptions): SimulatedContainers {
+export function createSimulatedContainers({
+  records,
+  images,
+  completionMs,
+  now,
+  onExit,
+}: SimulatedContainersOptions): SimulatedContainers {
   let closed = false;
 
   function exit(container: ContainerRecord, exitCode: number): void {
@@ -96,7 +102,8 @@ export function createSimulatedContainers({ records, images, completionMs, now, 
       const container = records.container(id);
       const { startMs, runMs, exitCode } = container.behaviour;
       if (startMs > 0) await delay(startMs, undefined, { ref: false });
-      if (container.state !== 'created') throw new RuntimeError('FailedPrecondition', `container ${id} is in ${container.state} state`);
+      if (container.state !== 'created')
+        throw new RuntimeError('FailedPrecondition', `container ${id} is in ${container.state} state`);
       container.state = 'running';
       container.startedAt = now();
       if (runMs === undefined || closed) return;
@@ -127,7 +134,17 @@ export function createSimulatedContainers({ records, images, completionMs, now, 
     async status(id) {
       const container = records.container(id);
       const { startedAt, finishedAt, exitCode, reason, logPath, resources } = container;
-      return { ...view(container), startedAt, finishedAt, exitCode, reason, message: '', logPath, mounts: [], ...(resources ? { resources } : {}) };
+      return {
+        ...view(container),
+        startedAt,
+        finishedAt,
+        exitCode,
+        reason,
+        message: '',
+        logPath,
+        mounts: [],
+        ...(resources ? { resources } : {}),
+      };
     },
     async updateResources(id, resources) {
       const container = records.container(id);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RuntimeError } from '../runtime-error.ts';
 import type { Images, RuntimeImage } from '../container-runtime.ts';
+import { RuntimeError } from '../runtime-error.ts';
 import { pullBehaviour } from './behaviour.ts';
 
 const MEBIBYTE = 1024 * 1024;
@@ -20,7 +20,8 @@ export function createSimulatedImages(): Images {
     async pull(image, _auth, sandboxConfig) {
       const { error, ms } = pullBehaviour(sandboxConfig?.annotations ?? {}, image);
       if (ms > 0) await delay(ms, undefined, { ref: false });
-      if (error !== undefined) throw new RuntimeError('Unknown', `failed to pull and unpack image "${image}": ${error}`);
+      if (error !== undefined)
+        throw new RuntimeError('Unknown', `failed to pull and unpack image "${image}": ${error}`);
       const known = byName.get(image);
       if (known) return known.id;
       const pulled = simulatedImage(image);
@@ -45,7 +46,8 @@ function simulatedImage(name: string): RuntimeImage {
   const hash = (text: string) => createHash('sha256').update(text).digest('hex');
   const digestAt = name.indexOf('@');
   const colon = name.lastIndexOf(':');
-  const repository = digestAt >= 0 ? name.slice(0, digestAt) : colon > name.lastIndexOf('/') ? name.slice(0, colon) : name;
+  const repository =
+    digestAt >= 0 ? name.slice(0, digestAt) : colon > name.lastIndexOf('/') ? name.slice(0, colon) : name;
   const id = hash(`config ${name}`);
   return {
     id: `sha256:${id}`,

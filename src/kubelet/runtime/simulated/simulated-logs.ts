@@ -6,7 +6,10 @@ export function logEntries(container: ContainerRecord): LogEntry[] {
   const { name, startedAt, finishedAt, state, exitCode, behaviour } = container;
   if (startedAt === 0) return [];
   const entry = (time: number, text: string): LogEntry => ({ time, stream: 'stdout', text });
-  const entries = [entry(startedAt, `simulated container ${name} started`), ...behaviour.log.map((line) => entry(startedAt, line))];
+  const entries = [
+    entry(startedAt, `simulated container ${name} started`),
+    ...behaviour.log.map((line) => entry(startedAt, line)),
+  ];
   if (state === 'exited') entries.push(entry(finishedAt, `simulated container ${name} exited with code ${exitCode}`));
   return entries;
 }

@@ -17,9 +17,20 @@ describe('a kubelet with the simulated runtime', () => {
 
   beforeAll(async () => {
     api = await startTestApiServer();
-    await api.client.for(Namespaces).get({ name: 'default' }).catch(() => api.client.for(Namespaces).create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } }));
+    await api.client
+      .for(Namespaces)
+      .get({ name: 'default' })
+      .catch(() =>
+        api.client.for(Namespaces).create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } }),
+      );
     runtime = createSimulatedRuntime({ addresses: createPodAddresses('10.1.2.0/24'), completionMs: 100 });
-    kubelet = await createKubelet({ client: api.client, runtime, logger: silentLogger, nodeName: 'node1', nodeIP: '127.0.0.1' });
+    kubelet = await createKubelet({
+      client: api.client,
+      runtime,
+      logger: silentLogger,
+      nodeName: 'node1',
+      nodeIP: '127.0.0.1',
+    });
     await kubelet.start();
     await kubelet.whenReady();
   });
@@ -29,12 +40,30 @@ describe('a kubelet with the simulated runtime', () => {
     await api.stop();
   });
 
-  const create = (name: string, more: { annotations?: Record<string, string>; spec?: Partial<Pod['spec']>; container?: Partial<Pod['spec']['containers'][number]> } = {}) =>
+  const create = (
+    name: string,
+    more: {
+      annotations?: Record<string, string>;
+      spec?: Partial<Pod['spec']>;
+      container?: Partial<Pod['spec']['containers'][number]>;
+    } = {},
+  ) =>
     api.client.for(Pods).create({
       apiVersion: 'v1',
       kind: 'Pod',
-      metadata: { name, namespace: 'default', annotations: Object.fromEntries(Object.entries(more.annotations ?? {}).map(([key, value]) => [`simulated.k8ts.dev/${key}`, value])) },
-      spec: { nodeName: 'node1', automountServiceAccountToken: false, containers: [{ name: 'main', image: 'nginx', ...more.container }], ...more.spec },
+      metadata: {
+        name,
+        namespace: 'default',
+        annotations: Object.fromEntries(
+          Object.entries(more.annotations ?? {}).map(([key, value]) => [`simulated.k8ts.dev/${key}`, value]),
+        ),
+      },
+      spec: {
+        nodeName: 'node1',
+        automountServiceAccountToken: false,
+        containers: [{ name: 'main', image: 'nginx', ...more.container }],
+        ...more.spec,
+      },
     });
 
   async function when(name: string, until: (status: PodStatus, pod: Pod) => unknown, timeoutMs = 5000): Promise<Pod> {
@@ -46,7 +75,8 @@ describe('a kubelet with the simulated runtime', () => {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
-  const isReady = ({ conditions }: PodStatus) => conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+  const isReady = ({ conditions }: PodStatus) =>
+    conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
 
   async function remove(name: string): Promise<void> {
     await api.client.for(Pods).delete({ namespace: 'default', name });
@@ -69,52 +99,115 @@ describe('a kubelet with the simulated runtime', () => {
     await create('web-warm-up');
     await when('web-warm-up', isReady);
     const begun = performance.now();
-    const { metadata } = await create('web', { container: { readinessProbe: { httpGet: { port: 80 }, periodSeconds: 1 }, lifecycle: { postStart: { httpGet: { port: 80 } } } } });
+    const { metadata } = await create('web', {
+      container: {
+        readinessProbe: { httpGet: { port: 80 }, periodSeconds: 1 },
+        lifecycle: { postStart: { httpGet: { port: 80 } } },
+      },
+    });
     const pod = await when('web', isReady);
     expect(performance.now() - begun).toBeLessThan(500);
-    expect(pod.status).toMatchObject({ phase: 'Running', hostIP: '127.0.0.1', podIP: expect.stringMatching(/^10\.1\.2\.\d+$/) });
-    expect(pod.status?.containerStatuses?.[0]).toMatchObject({ ready: true, restartCount: 0, image: 'docker.io/library/nginx:latest', containerID: expect.stringMatching(/^simulated:\/\/[0-9a-f]{64}$/) });
+    expect(pod.status).toMatchObject({
+      phase: 'Running',
+      hostIP: '127.0.0.1',
+      podIP: expect.stringMatching(/^10\.1\.2\.\d+$/),
+    });
+    expect(pod.status?.containerStatuses?.[0]).toMatchObject({
+      ready: true,
+      restartCount: 0,
+      image: 'docker.io/library/nginx:latest',
+      containerID: expect.stringMatching(/^simulated:\/\/[0-9a-f]{64}$/),
+    });
     const other = await api.client.for(Pods).get({ namespace: 'default', name: 'web-warm-up' });
     expect(other.status?.podIP).not.toBe(pod.status?.podIP);
     const deleted = performance.now();
     await remove('web');
     expect(performance.now() - deleted).toBeLessThan(500);
-    await expect.poll(async () => (await runtime.sandboxes.list()).filter((sandbox) => sandbox.metadata.uid === metadata.uid)).toEqual([]);
+    await expect
+      .poll(async () => (await runtime.sandboxes.list()).filter((sandbox) => sandbox.metadata.uid === metadata.uid))
+      .toEqual([]);
   });
 
   it('completes pods that end, init containers first', async () => {
-    await create('job', { spec: { restartPolicy: 'Never', initContainers: [{ name: 'prepare', image: 'busybox:1' }] } });
+    await create('job', {
+      spec: { restartPolicy: 'Never', initContainers: [{ name: 'prepare', image: 'busybox:1' }] },
+    });
     const done = await when('job', ({ phase }) => phase === 'Succeeded');
     expect(done.status?.containerStatuses?.[0]?.state?.terminated).toMatchObject({ exitCode: 0, reason: 'Completed' });
-    await create('inits', { spec: { initContainers: [{ name: 'prepare', image: 'busybox:1' }, { name: 'sidecar', image: 'busybox:1', restartPolicy: 'Always' }] } });
+    await create('inits', {
+      spec: {
+        initContainers: [
+          { name: 'prepare', image: 'busybox:1' },
+          { name: 'sidecar', image: 'busybox:1', restartPolicy: 'Always' },
+        ],
+      },
+    });
     const running = await when('inits', isReady);
-    expect(running.status?.initContainerStatuses?.map(({ state }) => Object.keys(state ?? {})[0])).toEqual(['terminated', 'running']);
+    expect(running.status?.initContainerStatuses?.map(({ state }) => Object.keys(state ?? {})[0])).toEqual([
+      'terminated',
+      'running',
+    ]);
   });
 
   it('behaves as annotations say, also per container', async () => {
-    await create('fails', { annotations: { 'exit-code': '3', 'run-seconds': '0.02' }, spec: { restartPolicy: 'Never' } });
-    expect((await when('fails', ({ phase }) => phase === 'Failed')).status?.containerStatuses?.[0]?.state?.terminated).toMatchObject({ exitCode: 3, reason: 'Error' });
-    const two = [{ name: 'main', image: 'nginx' }, { name: 'short', image: 'nginx' }];
+    await create('fails', {
+      annotations: { 'exit-code': '3', 'run-seconds': '0.02' },
+      spec: { restartPolicy: 'Never' },
+    });
+    expect(
+      (await when('fails', ({ phase }) => phase === 'Failed')).status?.containerStatuses?.[0]?.state?.terminated,
+    ).toMatchObject({ exitCode: 3, reason: 'Error' });
+    const two = [
+      { name: 'main', image: 'nginx' },
+      { name: 'short', image: 'nginx' },
+    ];
     await create('two', { annotations: { 'run-seconds': '{"short": 0.02}' }, spec: { containers: two } });
-    const restarted = await when('two', ({ containerStatuses }) => containerStatuses?.[1]?.restartCount === 1 && containerStatuses[1]?.state?.waiting);
+    const restarted = await when(
+      'two',
+      ({ containerStatuses }) => containerStatuses?.[1]?.restartCount === 1 && containerStatuses[1]?.state?.waiting,
+    );
     expect(restarted.status?.containerStatuses?.[0]).toMatchObject({ name: 'main', ready: true, restartCount: 0 });
-    await create('slow-to-serve', { annotations: { 'readiness-probe': '0.3' }, container: { readinessProbe: { tcpSocket: { port: 1 }, periodSeconds: 1 } } });
+    await create('slow-to-serve', {
+      annotations: { 'readiness-probe': '0.3' },
+      container: { readinessProbe: { tcpSocket: { port: 1 }, periodSeconds: 1 } },
+    });
     expect(isReady((await when('slow-to-serve', ({ phase }) => phase === 'Running')).status ?? {})).toBe(false);
     await when('slow-to-serve', isReady);
-    await create('ill', { annotations: { 'liveness-probe': 'failure' }, container: { livenessProbe: { exec: { command: ['true'] }, periodSeconds: 1, failureThreshold: 1 } } });
+    await create('ill', {
+      annotations: { 'liveness-probe': 'failure' },
+      container: { livenessProbe: { exec: { command: ['true'] }, periodSeconds: 1, failureThreshold: 1 } },
+    });
     await when('ill', ({ containerStatuses }) => (containerStatuses?.[0]?.restartCount ?? 0) >= 1);
-    await create('no-image', { annotations: { 'pull-error': 'manifest unknown' }, container: { image: 'example.com/none:1' } });
-    const waiting = await when('no-image', ({ containerStatuses }) => containerStatuses?.[0]?.state?.waiting?.reason === 'ErrImagePull');
+    await create('no-image', {
+      annotations: { 'pull-error': 'manifest unknown' },
+      container: { image: 'example.com/none:1' },
+    });
+    const waiting = await when(
+      'no-image',
+      ({ containerStatuses }) => containerStatuses?.[0]?.state?.waiting?.reason === 'ErrImagePull',
+    );
     expect(waiting.status?.containerStatuses?.[0]?.state?.waiting?.message).toContain('manifest unknown');
     await create('typo', { annotations: { 'run-seconds': 'soon' } });
-    const refused = await when('typo', ({ containerStatuses }) => containerStatuses?.[0]?.state?.waiting?.reason === 'CreateContainerError');
-    expect(refused.status?.containerStatuses?.[0]?.state?.waiting?.message).toBe('annotation simulated.k8ts.dev/run-seconds must be a number of seconds, not "soon"');
+    const refused = await when(
+      'typo',
+      ({ containerStatuses }) => containerStatuses?.[0]?.state?.waiting?.reason === 'CreateContainerError',
+    );
+    expect(refused.status?.containerStatuses?.[0]?.state?.waiting?.message).toBe(
+      'annotation simulated.k8ts.dev/run-seconds must be a number of seconds, not "soon"',
+    );
   });
 
   it('backs off what crashes', async () => {
     await create('crash', { annotations: { 'exit-code': '1', 'run-seconds': '0' } });
-    const pod = await when('crash', ({ containerStatuses }) => containerStatuses?.[0]?.state?.waiting?.reason === 'CrashLoopBackOff');
-    expect(pod.status?.containerStatuses?.[0]).toMatchObject({ restartCount: 1, ready: false, lastState: { terminated: { exitCode: 1 } } });
+    const pod = await when(
+      'crash',
+      ({ containerStatuses }) => containerStatuses?.[0]?.state?.waiting?.reason === 'CrashLoopBackOff',
+    );
+    expect(pod.status?.containerStatuses?.[0]).toMatchObject({
+      restartCount: 1,
+      ready: false,
+      lastState: { terminated: { exitCode: 1 } },
+    });
     await remove('crash');
   });
 
@@ -122,8 +215,17 @@ describe('a kubelet with the simulated runtime', () => {
     await create('talks', { annotations: { log: 'hello\nworld', cpu: '250m', memory: '32Mi' } });
     const pod = await when('talks', isReady);
     const id = kubelet.pods.container(pod, 'main')?.id ?? '';
-    expect((await runtime.logs?.read(id))?.map(({ text }) => text)).toEqual(['simulated container main started', 'hello', 'world']);
-    const session = await runtime.streaming.exec(id, ['ls', '-l'], { stdin: false, stdout: true, stderr: true, tty: false });
+    expect((await runtime.logs?.read(id))?.map(({ text }) => text)).toEqual([
+      'simulated container main started',
+      'hello',
+      'world',
+    ]);
+    const session = await runtime.streaming.exec(id, ['ls', '-l'], {
+      stdin: false,
+      stdout: true,
+      stderr: true,
+      tty: false,
+    });
     if (session.kind !== 'local') throw new Error('not local');
     const stdout = new PassThrough();
     expect(await session.run({ stdout, signal: new AbortController().signal })).toEqual({ exitCode: 0 });
@@ -139,7 +241,9 @@ describe('a kubelet with the simulated runtime', () => {
     const first = await read();
     await new Promise((resolve) => setTimeout(resolve, 50));
     const second = await read();
-    const rate = ((second?.cpuUsageCoreNanoSeconds ?? 0) - (first?.cpuUsageCoreNanoSeconds ?? 0)) / ((second?.timestamp ?? 0) - (first?.timestamp ?? 0));
+    const rate =
+      ((second?.cpuUsageCoreNanoSeconds ?? 0) - (first?.cpuUsageCoreNanoSeconds ?? 0)) /
+      ((second?.timestamp ?? 0) - (first?.timestamp ?? 0));
     expect(rate).toBeCloseTo(250_000, 0);
     expect(second?.memoryWorkingSetBytes).toBe(32 * 1024 * 1024);
     const lines: string[] = [];

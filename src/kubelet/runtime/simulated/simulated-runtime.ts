@@ -51,7 +51,12 @@ export function createSimulatedRuntime(options: SimulatedRuntimeOptions = {}): C
     async status() {
       const network = addresses.ready
         ? { type: 'NetworkReady', status: true, reason: '', message: '' }
-        : { type: 'NetworkReady', status: false, reason: 'NetworkPluginNotReady', message: 'Network plugin returns error: the node has no pod range yet' };
+        : {
+            type: 'NetworkReady',
+            status: false,
+            reason: 'NetworkPluginNotReady',
+            message: 'Network plugin returns error: the node has no pod range yet',
+          };
       return { conditions: [{ type: 'RuntimeReady', status: true, reason: '', message: '' }, network], handlers: [] };
     },
     subscribe(onChange) {

@@ -34,7 +34,16 @@ export function createSimulatedSandboxes({ records, addresses, now, kill }: Simu
       const ips = onHostNetwork ? [] : [addresses.allocate()];
       const { metadata, labels, annotations } = config;
       const createdAt = records.createdAt(metadata.uid, now());
-      const sandbox: SandboxRecord = { id: newId(), metadata, createdAt, labels, annotations, runtimeHandler, state: 'ready', ips };
+      const sandbox: SandboxRecord = {
+        id: newId(),
+        metadata,
+        createdAt,
+        labels,
+        annotations,
+        runtimeHandler,
+        state: 'ready',
+        ips,
+      };
       records.addSandbox(sandbox);
       return sandbox.id;
     },

@@ -1,6 +1,6 @@
 import { Duplex, type Writable } from 'node:stream';
-import { RuntimeError } from '../runtime-error.ts';
 import type { PortForwardSession, Streaming, StreamSession } from '../container-runtime.ts';
+import { RuntimeError } from '../runtime-error.ts';
 import type { ContainerRecord, Records, SandboxRecord } from './records.ts';
 import { logEntries, untilExit } from './simulated-logs.ts';
 
@@ -9,7 +9,10 @@ export const commandOutput = (container: ContainerRecord, command: readonly stri
   `simulated container ${container.name} would run: ${command.join(' ')}\n`;
 
 /** `closeStdin` ends a container that lives as long as its standard input. */
-export function createSimulatedStreaming(records: Records, closeStdin: (container: ContainerRecord) => void): Streaming {
+export function createSimulatedStreaming(
+  records: Records,
+  closeStdin: (container: ContainerRecord) => void,
+): Streaming {
   const running = (id: string) => {
     const container = records.container(id);
     if (container.state !== 'running') throw new RuntimeError('FailedPrecondition', `container ${id} is not running`);
@@ -43,14 +46,16 @@ export function createSimulatedStreaming(records: Records, closeStdin: (containe
           });
           await untilExit(container, either);
           ended.abort();
-          if (!signal.aborted) for (const { text } of logEntries(container).slice(before.length)) await write(stdout, `${text}\n`, tty);
+          if (!signal.aborted)
+            for (const { text } of logEntries(container).slice(before.length)) await write(stdout, `${text}\n`, tty);
           return { exitCode: container.state === 'exited' ? container.exitCode : 0 };
         },
       };
     },
     async portForward(sandboxId): Promise<PortForwardSession> {
       const sandbox = records.sandbox(sandboxId);
-      if (sandbox.state !== 'ready') throw new RuntimeError('FailedPrecondition', `sandbox container ${sandboxId} is not running`);
+      if (sandbox.state !== 'ready')
+        throw new RuntimeError('FailedPrecondition', `sandbox container ${sandboxId} is not running`);
       return { kind: 'local', connect: async (port) => textServer(sandbox, port) };
     },
   };

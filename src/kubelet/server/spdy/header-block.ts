@@ -35,6 +35,9 @@ export class HeaderBlockReader {
   }
 }
 
+/** What ends a flush of deflate: an empty part. Readers wait for it. */
+const FLUSH_END = Buffer.from([0, 0, 0, 0xff, 0xff]);
+
 /** Writes header blocks as a zlib stream of stored (not compressed) parts: there are few, and small ones. */
 export class HeaderBlockWriter {
   #begun = false;
@@ -47,7 +50,7 @@ export class HeaderBlockWriter {
     stored.writeUInt16LE(text.length ^ 0xffff, 3);
     const start = this.#begun ? Buffer.alloc(0) : Buffer.from([0x78, 0x01]);
     this.#begun = true;
-    return Buffer.concat([start, stored, text]);
+    return Buffer.concat([start, stored, text, FLUSH_END]);
   }
 }
 

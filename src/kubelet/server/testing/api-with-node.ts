@@ -65,7 +65,11 @@ export async function startApiWithNode(runtime: ContainerRuntime, dataDir?: stri
   );
   const children = new Set<ChildProcess>();
   const start = async (version: KubectlVersion, args: readonly string[]) => {
-    const child = spawn(await kubectlPath(version), ['--kubeconfig', kubeconfig, '--cache-dir', join(directory, 'cache'), ...args], { stdio: 'pipe' });
+    const child = spawn(await kubectlPath(version), ['--kubeconfig', kubeconfig, '--cache-dir', join(directory, 'cache'), ...args], {
+      stdio: 'pipe',
+      // The older one speaks as kubectl did before WebSocket: SPDY.
+      env: { ...process.env, ...(version === '1.31' ? { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false', KUBECTL_PORT_FORWARD_WEBSOCKETS: 'false' } : {}) },
+    });
     children.add(child);
     child.once('exit', () => children.delete(child));
     return child;
