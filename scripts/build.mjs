@@ -36,12 +36,14 @@ async function buildProgram() {
     metafile: true,
     plugins: [namedDynamicImports],
   });
-  // What an older build left goes only now: a failed build leaves the last good one in place.
+  // What older builds left goes after an hour: a failed build leaves the last good one in place, and a cluster that runs
+  // while one builds loads parts of its own build yet.
+  const old = Date.now() - 3_600_000;
   const written = new Set(Object.keys(metafile.outputs).map((path) => join(root, path)));
   for (const folder of [dist, join(dist, 'chunks')]) {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name);
-      if (entry.isFile() && path !== stamp && !written.has(path)) rmSync(path);
+      if (entry.isFile() && path !== stamp && !written.has(path) && statSync(path).mtimeMs < old) rmSync(path);
     }
   }
 }

@@ -13,20 +13,18 @@ export function ResourceTable({
   title,
   collection,
   columns,
+  order = byName,
 }: {
   title: string;
   collection: Collection;
   columns: readonly Column[];
+  order?: (a: ApiObject, b: ApiObject) => number;
 }) {
   const [filter, setFilter] = useState('');
   const { objects, loading, error } = collection;
   const shown = objects
     .filter((object) => `${object.metadata.namespace ?? ''}/${object.metadata.name}`.includes(filter))
-    .sort(
-      (a, b) =>
-        (a.metadata.namespace ?? '').localeCompare(b.metadata.namespace ?? '') ||
-        a.metadata.name.localeCompare(b.metadata.name),
-    );
+    .sort(order);
   return (
     <section>
       <Title order={4} mb="xs" mt="md">
@@ -84,5 +82,12 @@ export function ResourceTable({
         </ScrollArea>
       )}
     </section>
+  );
+}
+
+function byName(a: ApiObject, b: ApiObject): number {
+  return (
+    (a.metadata.namespace ?? '').localeCompare(b.metadata.namespace ?? '') ||
+    a.metadata.name.localeCompare(b.metadata.name)
   );
 }

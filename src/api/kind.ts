@@ -29,9 +29,18 @@ export interface KindDefinition<T = any> {
     readonly group: string;
     readonly version: string;
     readonly resource: string;
-    toStorage(object: Draft<UnstructuredObject>): Draft<UnstructuredObject>;
+    /** A promise only where `convert` is. */
+    toStorage(object: Draft<UnstructuredObject>): Draft<UnstructuredObject> | Promise<Draft<UnstructuredObject>>;
     fromStorage(object: Draft<UnstructuredObject>): Draft<UnstructuredObject>;
+    /** The object, as stored, is in the form that this version stores (`toStorage`) or serves (`fromStorage`). */
+    storesAsIs?(object: UnstructuredObject): boolean;
+    servesAsIs?(object: UnstructuredObject): boolean;
+    /** Custom resources with a conversion webhook: makes stored objects served ones, before `fromStorage` is asked. */
+    convert?(objects: readonly UnstructuredObject[]): Promise<readonly UnstructuredObject[]>;
   };
+
+  /** Custom resources: takes the place of the decoding of built-in types. */
+  readonly decoding?: ObjectDecoding;
 
   /** How `metadata.name` is checked. */
   readonly nameFormat: NameFormat;
@@ -79,6 +88,12 @@ export interface KindDefinition<T = any> {
   /** Extra indexes of the watch cache, by selectable field name (`spec.nodeName`). */
   readonly indexedFields?: readonly string[];
 }
+
+/**
+ * Makes of JSON data what the kind can hold: drops fields that its schema does not know and nulls that it does not allow.
+ * Returns what was dropped as `unknown field "spec.foo"`. Throws an Error with the decoder's words for data that is of no use.
+ */
+export type ObjectDecoding = (object: Draft<UnstructuredObject>) => string[];
 
 export type NameFormat =
   | 'dns1123Subdomain'

@@ -3,6 +3,7 @@ import { CodedError } from '../apimachinery/coded-error.ts';
 import { VERSION } from '../cluster/version.ts';
 import { defineAgent } from './agent.ts';
 import { defineDown } from './down.ts';
+import { sendFailure } from './failure-message.ts';
 import { defineImage } from './image.ts';
 import { defineServer } from './server.ts';
 import { defineStatus } from './status.ts';
@@ -28,6 +29,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = report(error);
+  sendFailure(error);
 }
 
 function report(error: unknown): number {

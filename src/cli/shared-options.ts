@@ -14,6 +14,8 @@ export interface ControlPlaneFlags {
   readonly plugins?: string;
   readonly clusterCidr?: string;
   readonly serviceCidr?: string;
+  readonly tlsSan?: readonly string[];
+  readonly nodeMonitorGracePeriod?: number;
   readonly timings?: string;
 }
 
@@ -44,7 +46,16 @@ export function controlPlaneOptions(command: Command): Command {
     .option('--etcd-endpoints <url,...>', 'of an etcd, for --datastore etcd', parseList)
     .option('--disable <name,...>', `parts that do not start: ${DISABLEABLE.join(', ')}`, parseList, [])
     .option('--cluster-cidr <range>', 'of pods (default: the first of 10.244.0.0/16, 10.245.0.0/16, ... that is free)')
-    .option('--service-cidr <range>', 'of Services (default: the first of 10.96.0.0/16, 10.97.0.0/16, ... that is free)')
+    .option(
+      '--service-cidr <range>',
+      'of Services (default: the first of 10.96.0.0/16, 10.97.0.0/16, ... that is free)',
+    )
+    .option('--tls-san <name,...>', "further names and addresses for the API server's certificate", parseList)
+    .option(
+      '--node-monitor-grace-period <duration>',
+      'how long a node may be silent before it counts as lost (default: 50s)',
+      parseDuration,
+    )
     .option('--plugins <dir>', 'load the plugins of this directory', (dir) => resolve(dir))
     .option('--timings <file>', 'write the boot timeline as JSON', (file) => resolve(file));
 }
@@ -59,6 +70,8 @@ export function clusterOptions(flags: ControlPlaneFlags): ClusterOptions {
     ...(flags.etcdEndpoints ? { etcdEndpoints: flags.etcdEndpoints } : {}),
     ...(flags.clusterCidr ? { clusterCIDR: flags.clusterCidr } : {}),
     ...(flags.serviceCidr ? { serviceCIDR: flags.serviceCidr } : {}),
+    ...(flags.tlsSan ? { tlsSans: flags.tlsSan } : {}),
+    ...(flags.nodeMonitorGracePeriod ? { nodeMonitorGracePeriodMs: flags.nodeMonitorGracePeriod } : {}),
     ...(flags.plugins ? { plugins: flags.plugins } : {}),
   };
 }
@@ -69,6 +82,15 @@ export function parsePort(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65535) throw new InvalidArgumentError('a port is a number from 0 to 65535.');
   return port;
+}
+
+/** `500ms`, `50s`, `1m30s`: milliseconds. */
+export function parseDuration(text: string): number {
+  const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+  const parts = [...text.matchAll(/(\d+)(ms|s|m|h)/g)];
+  if (!parts.length || parts.map(([part]) => part).join('') !== text)
+    throw new InvalidArgumentError('expected a duration such as 50s.');
+  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * UNITS[unit!]!, 0);
 }
 
 export function parseCount(text: string): number {

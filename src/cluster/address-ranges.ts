@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError } from '../apimachinery/coded-error.ts';
-import { instanceId } from './components/node.ts';
+import { instanceId } from './node-site.ts';
 import { isRunning, readRunState } from './run-state.ts';
 
 /** Ranges of pods and of Services; real containers of two clusters on one host must not share them. */

@@ -41,7 +41,9 @@ export class Cluster {
     const config = withOwnRanges(resolveOptions(options), options);
     const logger: Logger = options.logger ?? silentLogger;
     const parts = new ClusterParts(config, logger);
-    const nodes = Array.from({ length: config.nodes }, (_, number) => nodeComponents(parts, nodeParts(parts, number))).flat();
+    const nodes = Array.from({ length: config.nodes }, (_, number) =>
+      nodeComponents(parts, nodeParts(parts, number)),
+    ).flat();
     // A control plane on its own, whose nodes are agents on other hosts.
     const isServer = config.nodes === 0 && config.runtime === 'containerd';
     const below: Component[] = [

@@ -22,12 +22,7 @@ export interface NodeParts {
 
 export type NodeConfig = Pick<
   ClusterConfig,
-  | 'disable'
-  | 'clusterCIDR'
-  | 'serviceCIDR'
-  | 'clusterDomain'
-  | 'kubernetesServiceIP'
-  | 'clusterDNS'
+  'disable' | 'clusterCIDR' | 'serviceCIDR' | 'clusterDomain' | 'kubernetesServiceIP' | 'clusterDNS'
 >;
 
 /**

@@ -24,6 +24,10 @@ export interface ClusterOptions {
   readonly dashboardPort?: number;
   /** Whose ports are wishes: one that is in use is replaced by a free one. */
   readonly preferredPorts?: readonly ('ingress' | 'dashboard')[];
+  /** Further names and addresses in the API server's certificate. */
+  readonly tlsSans?: readonly string[];
+  /** How long a node may be silent before it counts as lost; 50 s. */
+  readonly nodeMonitorGracePeriodMs?: number;
   /** An existing CRI socket, in place of a containerd of the cluster's own. */
   readonly containerRuntimeEndpoint?: string;
   /** A directory of plugins. */
@@ -49,6 +53,8 @@ export interface ClusterConfig {
   readonly ingressPorts: { readonly http: number; readonly https: number };
   readonly dashboardPort: number;
   readonly preferredPorts: ReadonlySet<'ingress' | 'dashboard'>;
+  readonly tlsSans: readonly string[];
+  readonly nodeMonitorGracePeriodMs: number;
   readonly containerRuntimeEndpoint: string | undefined;
   readonly plugins: string | undefined;
   readonly serviceCIDR: string;
@@ -70,6 +76,9 @@ export const DISABLEABLE = [
   'metrics-server',
   'plugins',
 ] as const;
+
+/** What `--disable` of an agent takes. */
+export const AGENT_DISABLEABLE = DISABLEABLE.filter((name) => name === 'kube-proxy' || name === 'local-path');
 
 /** Fills defaults in and refuses what can't work, with CodedError. */
 export function resolveOptions(options: ClusterOptions): ClusterConfig {
@@ -108,6 +117,8 @@ export function resolveOptions(options: ClusterOptions): ClusterConfig {
     },
     dashboardPort: checkPort('dashboardPort', options.dashboardPort ?? 0),
     preferredPorts: new Set(options.preferredPorts),
+    tlsSans: options.tlsSans ?? [],
+    nodeMonitorGracePeriodMs: options.nodeMonitorGracePeriodMs ?? 50_000,
     containerRuntimeEndpoint: options.containerRuntimeEndpoint,
     plugins: options.plugins,
     serviceCIDR,

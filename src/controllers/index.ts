@@ -30,7 +30,11 @@ import { serviceCidrController } from './service-cidr-controller.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished-controller.ts';
 import { ephemeralVolumeController } from './volume/ephemeral-volume-controller.ts';
 import { persistentVolumeBinder } from './volume/persistent-volume-binder.ts';
-import { claimProtectionController, volumeProtectionController } from './volume/protection-controllers.ts';
+import {
+  attributesClassProtectionController,
+  claimProtectionController,
+  volumeProtectionController,
+} from './volume/protection-controllers.ts';
 import { workloadControllers } from './workloads/index.ts';
 
 export * from './runtime/index.ts';
@@ -68,6 +72,7 @@ export function builtinControllers(options: BuiltinControllersOptions): readonly
     persistentVolumeBinder(),
     claimProtectionController(),
     volumeProtectionController(),
+    attributesClassProtectionController(),
     ephemeralVolumeController(),
     disruptionController(),
     resourceQuotaController(),

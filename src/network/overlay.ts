@@ -80,7 +80,11 @@ export function createOverlay(options: OverlayOptions): { start(): Promise<void>
       informers.start();
       await nodes.whenSynced();
       const onChange = () => schedule(SETTLE_MS);
-      removeHandler = nodes.addHandler({ onAdd: onChange, onUpdate: (node, old) => (changesRoutes(node, old) ? onChange() : undefined), onDelete: onChange });
+      removeHandler = nodes.addHandler({
+        onAdd: onChange,
+        onUpdate: (node, old) => (changesRoutes(node, old) ? onChange() : undefined),
+        onDelete: onChange,
+      });
       queue = sync();
       await queue;
     },
@@ -98,7 +102,9 @@ export function createOverlay(options: OverlayOptions): { start(): Promise<void>
 export function overlayPeers(nodes: readonly Node[], ownAddress: string): OverlayPeer[] {
   return nodes.flatMap(({ spec, status }) => {
     const podCIDR = spec?.podCIDR;
-    const nodeIP = status?.addresses?.find(({ type, address }) => type === 'InternalIP' && !address.includes(':'))?.address;
+    const nodeIP = status?.addresses?.find(
+      ({ type, address }) => type === 'InternalIP' && !address.includes(':'),
+    )?.address;
     return podCIDR && !podCIDR.includes(':') && nodeIP && nodeIP !== ownAddress ? [{ podCIDR, nodeIP }] : [];
   });
 }
@@ -109,13 +115,18 @@ interface Commands {
 }
 
 /** The difference as lines for `ip -batch` and `bridge -batch`. */
-export function overlayCommands(device: string, before: ReadonlyMap<string, OverlayPeer>, after: ReadonlyMap<string, OverlayPeer>): { removed: Commands; added: Commands } {
+export function overlayCommands(
+  device: string,
+  before: ReadonlyMap<string, OverlayPeer>,
+  after: ReadonlyMap<string, OverlayPeer>,
+): { removed: Commands; added: Commands } {
   const removed: Commands = { ip: [], bridge: [] };
   const added: Commands = { ip: [], bridge: [] };
   const addresses = new Set([...after.values()].map(({ nodeIP }) => nodeIP));
   for (const [podCIDR, { nodeIP }] of before) {
     // A host with several nodes keeps its entry until the last is gone.
-    if (nodeIP && !addresses.has(nodeIP)) removed.bridge.push(`fdb del ${overlayMac(nodeIP)} dst ${nodeIP} dev ${device}`);
+    if (nodeIP && !addresses.has(nodeIP))
+      removed.bridge.push(`fdb del ${overlayMac(nodeIP)} dst ${nodeIP} dev ${device}`);
     if (after.has(podCIDR)) continue;
     removed.ip.push(`route del ${podCIDR} dev ${device}`, `neigh del ${gatewayOf(podCIDR)} dev ${device}`);
   }
@@ -123,7 +134,10 @@ export function overlayCommands(device: string, before: ReadonlyMap<string, Over
     if (before.get(podCIDR)?.nodeIP === nodeIP) continue;
     const gateway = gatewayOf(podCIDR);
     added.bridge.push(`fdb replace ${overlayMac(nodeIP)} dst ${nodeIP} dev ${device}`);
-    added.ip.push(`neigh replace ${gateway} lladdr ${overlayMac(nodeIP)} nud permanent dev ${device}`, `route replace ${podCIDR} via ${gateway} dev ${device} onlink`);
+    added.ip.push(
+      `neigh replace ${gateway} lladdr ${overlayMac(nodeIP)} nud permanent dev ${device}`,
+      `route replace ${podCIDR} via ${gateway} dev ${device} onlink`,
+    );
   }
   return { removed, added };
 }
@@ -141,13 +155,18 @@ export function overlayMac(nodeIP: string): string {
 const gatewayOf = (podCIDR: string) => podCIDR.split('/')[0]!;
 
 function changesRoutes(node: Node, old: Node): boolean {
-  return node.spec?.podCIDR !== old.spec?.podCIDR || JSON.stringify(node.status?.addresses) !== JSON.stringify(old.status?.addresses);
+  return (
+    node.spec?.podCIDR !== old.spec?.podCIDR ||
+    JSON.stringify(node.status?.addresses) !== JSON.stringify(old.status?.addresses)
+  );
 }
 
 interface LinkDetails {
   readonly address?: string;
   readonly mtu?: number;
-  readonly linkinfo?: { readonly info_data?: { readonly id?: number; readonly port?: number; readonly local?: string } };
+  readonly linkinfo?: {
+    readonly info_data?: { readonly id?: number; readonly port?: number; readonly local?: string };
+  };
 }
 
 /** Keeps an interface that is as wanted: what it carries goes on while this program restarts. */
@@ -157,22 +176,34 @@ async function ensureDevice({ device, networkId, nodeIP, podCIDR, mtu }: Overlay
     () => [],
   );
   const has = link?.linkinfo?.info_data;
-  const kept = has?.id === networkId && has.port === PORT && has.local === nodeIP && link?.address === overlayMac(nodeIP);
+  const kept =
+    has?.id === networkId && has.port === PORT && has.local === nodeIP && link?.address === overlayMac(nodeIP);
   const lines = [
     ...(link && !kept ? [`link delete ${device}`] : []),
-    ...(kept ? [] : [`link add ${device} address ${overlayMac(nodeIP)} type vxlan id ${networkId} local ${nodeIP} dstport ${PORT} nolearning`]),
+    ...(kept
+      ? []
+      : [
+          `link add ${device} address ${overlayMac(nodeIP)} type vxlan id ${networkId} local ${nodeIP} dstport ${PORT} nolearning`,
+        ]),
     `link set ${device} mtu ${mtu} up`,
     ...(podCIDR ? [`address replace ${gatewayOf(podCIDR)}/32 dev ${device}`] : []),
   ];
   try {
     await batch('ip', lines);
   } catch (cause) {
-    throw new CodedError('VXLAN_REFUSED', `the kernel refused the VXLAN interface ${device}: ${(cause as Error).message}`, 'It needs root with CAP_NET_ADMIN and the vxlan module (modprobe vxlan); another program may use VXLAN on UDP port 8472.', { cause });
+    throw new CodedError(
+      'VXLAN_REFUSED',
+      `the kernel refused the VXLAN interface ${device}: ${(cause as Error).message}`,
+      'It needs root with CAP_NET_ADMIN and the vxlan module (modprobe vxlan); another program may use VXLAN on UDP port 8472.',
+      { cause },
+    );
   }
 }
 
 /** Routes that an earlier run left; where they lead is not known, so each is written anew or deleted. */
 async function installedRoutes(device: string): Promise<Map<string, OverlayPeer>> {
-  const routes = JSON.parse((await runProgram('ip', ['-json', '-4', 'route', 'show', 'dev', device])) || '[]') as readonly { readonly dst: string; readonly gateway?: string }[];
+  const routes = JSON.parse(
+    (await runProgram('ip', ['-json', '-4', 'route', 'show', 'dev', device])) || '[]',
+  ) as readonly { readonly dst: string; readonly gateway?: string }[];
   return new Map(routes.filter(({ gateway }) => gateway).map(({ dst }) => [dst, { podCIDR: dst, nodeIP: '' }]));
 }

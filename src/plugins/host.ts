@@ -91,6 +91,7 @@ export class PluginHost {
       onUpdate: (object) => this.#configMapChanged(object),
       onDelete: (object) => this.#configMapGone(object),
     });
+    informers.start();
     await configMaps.whenSynced();
     await Promise.all(
       [...this.#hosted.values()].map(({ supervisor }) => supervisor.configure(this.#choose(supervisor.plugin.name))),

@@ -23,7 +23,13 @@ export interface EmbeddedCluster {
 
 /** Memory and simulated; without a node unless `nodes` says so. */
 export async function startEmbedded(options: ClusterOptions = {}): Promise<EmbeddedCluster> {
-  const cluster = await Cluster.start({ runtime: 'simulated', datastore: 'memory', nodes: 0, ingressPorts: { http: 0, https: 0 }, ...options });
+  const cluster = await Cluster.start({
+    runtime: 'simulated',
+    datastore: 'memory',
+    nodes: 0,
+    ingressPorts: { http: 0, https: 0 },
+    ...options,
+  });
   const folder = mkdtempSync(join(tmpdir(), 'k8ts-embedded-'));
   const kubeconfig = join(folder, 'kubeconfig');
   writeFileSync(kubeconfig, cluster.kubeconfig, { mode: 0o600 });
@@ -32,7 +38,11 @@ export async function startEmbedded(options: ClusterOptions = {}): Promise<Embed
     kubeconfig,
     folder,
     server: cluster.addresses.apiserver!,
-    identity: { ca: embedded(cluster.kubeconfig, 'certificate-authority-data'), cert: embedded(cluster.kubeconfig, 'client-certificate-data'), key: embedded(cluster.kubeconfig, 'client-key-data') },
+    identity: {
+      ca: embedded(cluster.kubeconfig, 'certificate-authority-data'),
+      cert: embedded(cluster.kubeconfig, 'client-certificate-data'),
+      key: embedded(cluster.kubeconfig, 'client-key-data'),
+    },
     kubectl: (namespace = 'default', version = '1.35') => kubectlFor(kubeconfig, version, namespace),
     async stop() {
       await cluster.stop();

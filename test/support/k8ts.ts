@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type CommandResult, type RunOptions, runCommand } from './kubectl.ts';
 import { root } from './tools.ts';
 
-const program = join(root, 'bin', 'k8ts');
+export const program = join(root, 'bin', 'k8ts');
 
 /** The built program, whatever its exit code. */
 export function k8ts(args: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
@@ -18,22 +18,29 @@ export interface RunningCluster {
 }
 
 /** `k8ts up --detach`; throws with the program's own words when it fails. */
-export async function clusterUp(dataDir: string, args: readonly string[] = []): Promise<RunningCluster> {
+export async function clusterUp(
+  dataDir: string,
+  args: readonly string[] = [],
+  options: RunOptions = {},
+): Promise<RunningCluster> {
   const apiPort = args.includes('--api-port') ? [] : ['--api-port', '0'];
-  const result = await k8ts([
-    'up',
-    '--detach',
-    '--data-dir',
-    dataDir,
-    '--dashboard-port',
-    '0',
-    '--ingress-ports',
-    '0,0',
-    ...apiPort,
-    '-o',
-    'json',
-    ...args,
-  ]);
+  const result = await k8ts(
+    [
+      'up',
+      '--detach',
+      '--data-dir',
+      dataDir,
+      '--dashboard-port',
+      '0',
+      '--ingress-ports',
+      '0,0',
+      ...apiPort,
+      '-o',
+      'json',
+      ...args,
+    ],
+    options,
+  );
   if (result.code !== 0) throw new Error(`k8ts up exited with ${result.code}:\n${result.stderr}${result.stdout}`);
   const state = JSON.parse(result.stdout);
   return { dataDir, kubeconfig: state.kubeconfig, addresses: state.addresses, pid: state.pid };

@@ -24,6 +24,10 @@ export interface Kubectl {
 export interface RunOptions {
   readonly input?: string;
   readonly timeoutMs?: number;
+  /** In place of this process's. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Runs as this user and group. */
+  readonly uid?: number;
 }
 
 export async function kubectlFor(
@@ -65,10 +69,14 @@ export async function kubectlFor(
 export function runCommand(
   command: string,
   args: readonly string[],
-  { input, timeoutMs = 60_000 }: RunOptions = {},
+  { input, timeoutMs = 60_000, env, uid }: RunOptions = {},
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(command, args, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      ...(env ? { env } : {}),
+      ...(uid === undefined ? {} : { uid, gid: uid }),
+    });
     const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
     let stdout = '';
     let stderr = '';

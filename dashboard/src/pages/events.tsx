@@ -1,4 +1,5 @@
 import { Badge } from '@mantine/core';
+import type { ApiObject } from '../api.ts';
 import { age } from '../format.ts';
 import { ResourceTable } from '../resource-table.tsx';
 import { type Collection, useCollection, useNow } from '../use-collection.ts';
@@ -11,6 +12,12 @@ interface EventFields {
   readonly lastTimestamp?: string;
   readonly eventTime?: string;
   readonly involvedObject?: { readonly kind?: string; readonly name?: string };
+}
+
+/** An API time; empty when the event has none. */
+function lastSeen(event: ApiObject): string {
+  const { lastTimestamp, eventTime } = event as EventFields;
+  return lastTimestamp ?? eventTime ?? event.metadata.creationTimestamp ?? '';
 }
 
 export function EventsPage({ namespace }: { namespace: string }) {
@@ -26,16 +33,16 @@ export function EventsTable({ collection }: { collection: Collection }) {
     <ResourceTable
       title="Events"
       collection={collection}
+      order={(a, b) => lastSeen(b).localeCompare(lastSeen(a))}
       columns={[
         {
           title: 'Last seen',
-          render: (event) =>
-            age(fields(event).lastTimestamp ?? fields(event).eventTime ?? event.metadata.creationTimestamp, now),
+          render: (event) => age(lastSeen(event), now),
         },
         {
           title: 'Type',
           render: (event) => (
-            <Badge color={fields(event).type === 'Warning' ? 'orange' : 'gray'} variant="light" tt="none">
+            <Badge color={fields(event).type === 'Warning' ? 'orange' : 'gray'} variant="light" tt="none" miw={80}>
               {fields(event).type}
             </Badge>
           ),

@@ -2,7 +2,7 @@ import type { Logger } from '../../apimachinery/logger.ts';
 import { isStatusError } from '../../apimachinery/status-error.ts';
 import type { Client } from '../../client/client.ts';
 import type { InformerFactory } from '../../client/informer.ts';
-import { EndpointSlices, Services } from '../../client/resource-types.gen.ts';
+import { EndpointSlices, Nodes, Services } from '../../client/resource-types.gen.ts';
 import { ClusterRecords, prepareInformers } from './records.ts';
 import { DnsServer } from './server.ts';
 import { readNameservers } from './upstream.ts';
@@ -28,6 +28,12 @@ export function createDnsAddon(options: DnsAddonOptions): { start(): Promise<voi
   const { client, informers, nodeIP } = options;
   const services = informers.informer(Services);
   const slices = informers.informer(EndpointSlices);
+  // Pods of other nodes ask under their node's address.
+  const nodes = informers.informer(Nodes);
+  nodes.addIndex(
+    'address',
+    ({ status }) => status?.addresses?.filter(({ type }) => type === 'InternalIP').map(({ address }) => address) ?? [],
+  );
   prepareInformers({ services, slices });
   let server: DnsServer | undefined;
   return {
@@ -42,6 +48,7 @@ export function createDnsAddon(options: DnsAddonOptions): { start(): Promise<voi
         upstreams,
         address: '0.0.0.0',
         port: 0,
+        isAllowed: (address) => nodes.byIndex('address', address).length > 0,
         allowedRanges: ['127.0.0.0/8', options.clusterCIDR, options.serviceCIDR, `${nodeIP}/32`],
         logger: options.logger,
       });
@@ -85,12 +92,10 @@ async function publish(client: Client, clusterIP: string, nodeIP: string, port: 
     ports: ports.map(({ name, protocol }) => ({ name, protocol, port })),
     endpoints: [{ addresses: [nodeIP], conditions: { ready: true, serving: true, terminating: false } }],
   };
-  await client
-    .for(EndpointSlices)
-    .patch({ name: 'kube-dns', namespace: NAMESPACE }, 'apply', endpointSlice, {
-      fieldManager: 'k8ts-dns',
-      force: true,
-    });
+  await client.for(EndpointSlices).patch({ name: 'kube-dns', namespace: NAMESPACE }, 'apply', endpointSlice, {
+    fieldManager: 'k8ts-dns',
+    force: true,
+  });
 }
 
 function ignoreExisting(error: unknown): void {

@@ -14,6 +14,8 @@ export interface DnsServerOptions {
   readonly port: number;
   /** Only these may ask: an open resolver is a weapon. */
   readonly allowedRanges: readonly string[];
+  /** As well as hosts that come and go: nodes. */
+  isAllowed?(address: string): boolean;
   readonly logger: Logger;
 }
 
@@ -68,6 +70,7 @@ export class DnsServer {
 
   #mayAsk(address: string): boolean {
     const parsed = ipaddr.process(address);
+    if (this.#options.isAllowed?.(parsed.toString())) return true;
     return this.#allowed.some(([range, bits]) => parsed.kind() === range.kind() && parsed.match(range, bits));
   }
 

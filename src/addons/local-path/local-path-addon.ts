@@ -29,7 +29,7 @@ const SELECTED_NODE = 'volume.kubernetes.io/selected-node';
 const PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by';
 const RETRY_MS = 5_000;
 
-/** The default StorageClass: volumes that are folders of the node on which their first pod runs. */
+/** Volumes of the default StorageClass: folders of the node on which their first pod runs. */
 export function createLocalPathAddon(options: LocalPathOptions): { start(): Promise<void>; stop(): Promise<void> } {
   const { client, informers, nodeName, logger, recorder } = options;
   const claims = informers.informer(PersistentVolumeClaims);
@@ -109,7 +109,7 @@ export function createLocalPathAddon(options: LocalPathOptions): { start(): Prom
   return {
     async start() {
       informers.start();
-      await Promise.all([ensureClass(client), informers.whenSynced()]);
+      await informers.whenSynced();
       removeHandlers = [
         claims.addHandler({ onAdd: onClaim, onUpdate: onClaim }),
         volumes.addHandler({ onAdd: onVolume, onUpdate: onVolume }),
@@ -160,7 +160,8 @@ function isInside(folder: string, path: string): boolean {
   return way !== '' && !way.startsWith('..') && !isAbsolute(way);
 }
 
-async function ensureClass(client: Client): Promise<void> {
+/** Makes it the default, unless there is one of this name. */
+export async function publishLocalPathClass(client: Client): Promise<void> {
   await client
     .for(StorageClasses)
     .create({

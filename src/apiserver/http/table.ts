@@ -15,7 +15,7 @@ export function includeObjectOf(query: URLSearchParams): IncludeObject {
 export function columnDefinitions(definition: KindDefinition): object[] {
   return definition.columns.map(({ name, type, format, description, priority }) => ({
     name,
-    type: type === 'date' ? 'string' : type,
+    type: type === 'date' && !definition.decoding ? 'string' : type,
     format: format ?? (name === 'Name' ? 'name' : ''),
     description,
     priority,

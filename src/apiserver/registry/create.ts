@@ -130,7 +130,11 @@ async function pretend(
 /** An entry for an object that is not (or not yet) in the store, in the stored version. */
 export function unstored(definition: KindDefinition, object: UnstructuredObject, revision?: number): Entry {
   const { namespace = '', name } = object.metadata;
-  const stored = definition.storage ? (definition.storage.toStorage(draft(object)) as UnstructuredObject) : object;
+  const { storage } = definition;
+  const stored =
+    storage && !storage.convert && !storage.storesAsIs?.(object)
+      ? (storage.toStorage(draft(object)) as UnstructuredObject)
+      : object;
   return new UnstoredEntry(cacheKey(namespace, name), revision ?? 0, encodeStored(stored), stored);
 }
 
@@ -141,7 +145,8 @@ class UnstoredEntry extends Entry {
   }
 
   override as(definition: KindDefinition): Entry {
-    if (!definition.storage) return this;
+    // What a webhook would convert was kept as it was given.
+    if (!definition.storage || definition.storage.convert || definition.storage.servesAsIs?.(this.object)) return this;
     const served = definition.storage.fromStorage(draft(this.object)) as UnstructuredObject;
     return new UnstoredEntry(this.key, this.revision, encodeStored(served), served);
   }

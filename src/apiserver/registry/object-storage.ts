@@ -32,7 +32,8 @@ export class ObjectStorage {
   async get(definition: KindDefinition, namespace: string, name: string): Promise<Entry | undefined> {
     const waiting = this.cache.fresh();
     if (waiting) await waiting;
-    return this.cache.for(definition).get(cacheKey(namespace, name));
+    const entry = this.cache.for(definition).get(cacheKey(namespace, name));
+    return entry && definition.storage?.convert ? entry.prepare(definition) : entry;
   }
 
   /** Throws AlreadyExists. The entry is in the stored version. */
@@ -54,7 +55,7 @@ export class ObjectStorage {
       compare: [{ key, modRevision: entry.revision }],
       operations: [{ type: 'delete', key }],
     });
-    if (!result.succeeded) return this.#lost(result.current[0]);
+    if (!result.succeeded) return this.#lost(definition, result.current[0]);
     this.cache.noteCommit(result.revision);
     return { written: entry.at(result.revision) };
   }
@@ -62,7 +63,7 @@ export class ObjectStorage {
   async #put(definition: KindDefinition, object: UnstructuredObject, revision: number): Promise<WriteOutcome> {
     const { namespace = '', name } = object.metadata;
     const key = this.cache.for(definition).prefix + cacheKey(namespace, name);
-    const stored = definition.storage ? toStorage(definition.storage, object) : object;
+    const stored = definition.storage ? await toStorage(definition.storage, object) : object;
     const plain = encodeStored(stored);
     const value = this.#transformer ? await this.#transformer.toStorage(plain, key) : plain;
     const lease = definition.ttlSeconds ? await this.#leases.lease(definition.ttlSeconds) : undefined;
@@ -70,8 +71,9 @@ export class ObjectStorage {
     const write: PendingWrite = { key, value, plain, object: stored };
     this.cache.expect(write);
     const result = await this.#commit({ compare: [{ key, modRevision: revision }], operations: [operation] }, write);
-    if (result.succeeded) return { written: this.cache.committed(write, result.revision) };
-    return this.#lost(result.current[0]);
+    if (!result.succeeded) return this.#lost(definition, result.current[0]);
+    const entry = this.cache.committed(write, result.revision);
+    return { written: definition.storage?.convert ? await entry.prepare(definition) : entry };
   }
 
   async #commit(transaction: Transaction, write: PendingWrite): Promise<TransactionResult> {
@@ -85,8 +87,8 @@ export class ObjectStorage {
     }
   }
 
-  async #lost(current: KeyValue | undefined): Promise<WriteOutcome> {
-    return { written: undefined, current: current && (await this.cache.decode(current)) };
+  async #lost(definition: KindDefinition, current: KeyValue | undefined): Promise<WriteOutcome> {
+    return { written: undefined, current: current && (await (await this.cache.decode(current)).prepare(definition)) };
   }
 }
 
@@ -94,6 +96,12 @@ export function cacheKey(namespace: string, name: string): string {
   return namespace === '' ? name : `${namespace}/${name}`;
 }
 
-function toStorage(storage: NonNullable<KindDefinition['storage']>, object: UnstructuredObject): UnstructuredObject {
-  return storage.toStorage(draft(object) as Draft<UnstructuredObject>) as UnstructuredObject;
+function toStorage(
+  storage: NonNullable<KindDefinition['storage']>,
+  object: UnstructuredObject,
+): UnstructuredObject | Promise<UnstructuredObject> {
+  if (storage.storesAsIs?.(object)) return object;
+  return storage.toStorage(draft(object) as Draft<UnstructuredObject>) as
+    | UnstructuredObject
+    | Promise<UnstructuredObject>;
 }

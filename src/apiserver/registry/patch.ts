@@ -181,8 +181,8 @@ function appliedConfiguration(
   );
 }
 
-function withoutDefaults({ group, version, kind, schema }: KindDefinition): DecodeTarget {
-  return { group, version, kind, schema, partial: true };
+function withoutDefaults({ group, version, kind, schema, decoding }: KindDefinition): DecodeTarget {
+  return { group, version, kind, schema, partial: true, ...(decoding ? { decoding } : {}) };
 }
 
 /** A patch cannot turn an object into another. */

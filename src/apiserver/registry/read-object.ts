@@ -1,3 +1,4 @@
+import type { ObjectDecoding } from '../../api/kind.ts';
 import { decodeJson, decodeYaml } from '../../apimachinery/decode.ts';
 import { type Draft, draft } from '../../apimachinery/json.ts';
 import { apiVersionOf, type UnstructuredObject } from '../../apimachinery/meta.ts';
@@ -28,6 +29,7 @@ export interface DecodeTarget {
   readonly schema: Schema;
   /** A part of an object: what is absent stays absent. */
   readonly partial?: boolean;
+  readonly decoding?: ObjectDecoding;
   default?(object: Draft<UnstructuredObject>): void;
 }
 
@@ -70,19 +72,33 @@ export function decodeObject(
   warnings: string[],
 ): Draft<UnstructuredObject> {
   const object = ofKind(value, target);
-  const { schema } = target;
-  const [mismatch] = checkTypes(object, schema);
-  if (mismatch) throw cannotHandle(target, mismatch.message);
-  const unknown = findUnknownFields(object, schema);
+  const unknown = target.decoding ? decodeCustom(object, target, target.decoding) : decodeTyped(object, target);
   if (unknown.length || duplicateFields.length) {
     const problems = [...duplicateFields, ...unknown];
     if (fieldValidation === 'Strict') throw cannotHandle(target, `strict decoding error: ${problems.join(', ')}`);
     if (fieldValidation === 'Warn') warnings.push(...problems);
-    if (unknown.length) dropUnknownFields(object, schema);
   }
-  dropNulls(object, schema);
   if (!target.partial) completeObject(object, target);
   return object;
+}
+
+/** Returns the unknown fields, which are no more in the object. */
+function decodeTyped(object: Draft<UnstructuredObject>, target: DecodeTarget): string[] {
+  const { schema } = target;
+  const [mismatch] = checkTypes(object, schema);
+  if (mismatch) throw cannotHandle(target, mismatch.message);
+  const unknown = findUnknownFields(object, schema);
+  if (unknown.length) dropUnknownFields(object, schema);
+  dropNulls(object, schema);
+  return unknown;
+}
+
+function decodeCustom(object: Draft<UnstructuredObject>, target: DecodeTarget, decoding: ObjectDecoding): string[] {
+  try {
+    return decoding(object);
+  } catch (error) {
+    throw cannotHandle(target, (error as Error).message);
+  }
 }
 
 /** Fills in what an absent field means. */

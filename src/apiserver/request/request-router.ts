@@ -41,6 +41,10 @@ export class RequestRouter {
     this.#resources.set(`${group}/${resource}`, handler);
   }
 
+  removeResource(group: string, resource: string): void {
+    this.#resources.delete(`${group}/${resource}`);
+  }
+
   addSubresource(group: string, resource: string, subresource: string, handler: ResourceHandler): void {
     this.#subresources.set(`${group}/${resource}/${subresource}`, handler);
   }

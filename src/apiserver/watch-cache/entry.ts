@@ -100,7 +100,34 @@ export class Entry {
     if (!definition.storage) return this;
     const known = this.#views?.get(definition);
     if (known) return known;
-    const converted = definition.storage.fromStorage(draft(this.object)) as unknown as UnstructuredObject;
+    if (definition.storage.servesAsIs?.(this.object)) {
+      this.#views ??= new Map();
+      this.#views.set(definition, this);
+      return this;
+    }
+    return this.setView(definition, definition.storage.fromStorage(draft(this.object)) as unknown as UnstructuredObject);
+  }
+
+  /** Whether a webhook must convert it before `as` can answer. */
+  mustConvert(definition: KindDefinition): boolean {
+    return (
+      definition.storage?.convert !== undefined &&
+      !this.#views?.has(definition) &&
+      `${definition.group}/${definition.version}` !== this.object.apiVersion
+    );
+  }
+
+  /** Has a webhook convert it if one must. */
+  async prepare(definition: KindDefinition): Promise<this> {
+    if (this.mustConvert(definition)) {
+      const [converted] = await definition.storage!.convert!([this.object]);
+      this.setView(definition, converted!);
+    }
+    return this;
+  }
+
+  /** `converted` is what `as` gives from now on. */
+  setView(definition: KindDefinition, converted: UnstructuredObject): Entry {
     const view = new Entry(
       this.key,
       this.revision,

@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CodedError } from '../../apimachinery/coded-error.ts';
-import { createEventRecorder } from '../../client/event-recorder.ts';
 import type { Component } from '../graph/component.ts';
 import { ADDONS } from '../identities.ts';
 import { hostAddress } from '../machine.ts';
 import type { ClusterParts } from '../parts.ts';
+import { startLocalPath } from './local-path.ts';
 
 interface Stoppable {
   stop(): Promise<void>;
@@ -86,27 +86,7 @@ export function addonComponents(parts: ClusterParts): Component[] {
     parts.addresses['ingress (TLS)'] = `https://127.0.0.1:${created.ports.https}`;
     return created;
   };
-  const localPath = async () => {
-    const { createLocalPathAddon } = await import('../../addons/local-path/local-path-addon.ts');
-    const recorder = createEventRecorder({ client: parts.addons.client, logger, component: 'k8ts.dev/local-path' });
-    const created = parts.nodes.map((node, number) =>
-      createLocalPathAddon({
-        ...parts.addons,
-        recorder,
-        logger,
-        nodeName: node.name,
-        volumesDir: config.runtime === 'simulated' ? undefined : join(node.dataDir!, 'volumes'),
-        takesUnassigned: number === 0,
-      }),
-    );
-    await Promise.all(created.map((each) => each.start()));
-    return {
-      async stop() {
-        await Promise.all(created.map((each) => each.stop()));
-        await recorder.stop();
-      },
-    };
-  };
+  const localPath = () => startLocalPath(parts, parts.addons, { publishesClass: true });
   const dashboard = async () => {
     const { createDashboard } = await import('../../addons/dashboard/server.ts');
     const certificate = await parts.pki.certificate('dashboard', {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { CodedError } from '../../apimachinery/coded-error.ts';
 import { createEventRecorder } from '../../client/event-recorder.ts';
@@ -65,8 +66,9 @@ export function servingRequest(config: ClusterConfig): CertificateRequest {
       `kubernetes.default.svc.${config.clusterDomain}`,
       'localhost',
       hostNodeName(),
+      ...config.tlsSans.filter((name) => !isIP(name)),
     ],
-    ips: [...new Set([...local, ...bound])],
+    ips: [...new Set([...local, ...bound, ...config.tlsSans.filter((name) => isIP(name))])],
   };
 }
 
@@ -165,10 +167,13 @@ export function controllerManagerComponent(parts: ClusterParts): Component {
     phase: 1,
     requires: ['apiserver'],
     async start() {
-      const { builtinControllers, createControllerManager } = await import('../../controllers/index.ts');
+      const [{ builtinControllers, createControllerManager }, { kubeletServingApprover }] = await Promise.all([
+        import('../../controllers/index.ts'),
+        import('../../controllers/certificates/kubelet-serving-approver.ts'),
+      ]);
       const { pki, config, logger } = parts;
       connection = parts.connect(CONTROLLER_MANAGER, 'kube-controller-manager');
-      const controllers = builtinControllers({
+      const builtin = builtinControllers({
         rootCa: pki.ca.cert,
         signCertificate: ({ csr, usages, expirationSeconds }) =>
           pki.signRequest(csr, {
@@ -186,7 +191,9 @@ export function controllerManagerComponent(parts: ClusterParts): Component {
             secretName: secret.metadata.name,
           }),
         nodeIpam: { clusterCidrs: [config.clusterCIDR] },
+        nodeLifecycle: { gracePeriodMs: config.nodeMonitorGracePeriodMs },
       });
+      const controllers = [kubeletServingApprover({ serviceCIDRs: [config.serviceCIDR] }), ...builtin];
       const created = createControllerManager({ ...connection, controllers, logger, identity: hostNodeName() });
       manager = created;
       await created.start();

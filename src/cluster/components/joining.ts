@@ -7,6 +7,7 @@ import type { Component } from '../graph/component.ts';
 import { ADMIN } from '../identities.ts';
 import { caPinOf, formatJoinToken, type JoinToken, newJoinToken, parseJoinToken } from '../join/join-token.ts';
 import { publishNodeSettings } from '../join/node-settings.ts';
+import { hostAddress } from '../machine.ts';
 import type { ClusterParts } from '../parts.ts';
 
 /** Lets hosts join with `k8ts agent`: writes the join token, and publishes what nodes have to know. */
@@ -18,9 +19,11 @@ export function joiningComponent(parts: ClusterParts): Component {
     async start() {
       const { config, pki } = parts;
       if (!config.dataDir) return { skipped: 'there is no data directory for the join token' };
-      if (['127.0.0.1', '::1', 'localhost'].includes(config.bindAddress)) return { skipped: 'the API server listens for this host alone' };
+      if (['127.0.0.1', '::1', 'localhost'].includes(config.bindAddress))
+        return { skipped: 'the API server listens for this host alone' };
       const connection = parts.connect(ADMIN, 'k8ts');
       try {
+        parts.addresses['apiserver for nodes'] = `https://${hostAddress()}:${parts.api.address!.port}`;
         const token = await keptToken(joinTokenFile(config.dataDir), caPinOf(pki.ca.cert));
         const { disable, clusterDNS, ...settings } = config;
         await Promise.all([
@@ -38,7 +41,9 @@ export const joinTokenFile = (dataDir: string) => join(dataDir, 'join-token');
 
 /** The same at every start: hosts that are set up to join go on working. To revoke it, delete the file and the Secret. */
 async function keptToken(file: string, caPin: string): Promise<JoinToken> {
-  const kept = await readFile(file, 'utf8').then(parseJoinToken).catch(() => undefined);
+  const kept = await readFile(file, 'utf8')
+    .then(parseJoinToken)
+    .catch(() => undefined);
   if (kept?.caPin === caPin) return kept;
   const token = newJoinToken(caPin);
   await writeFile(`${file}.tmp`, `${formatJoinToken(token)}\n`, { mode: 0o600 });

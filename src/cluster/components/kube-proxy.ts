@@ -1,9 +1,9 @@
 import { connect as connectTcp } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError } from '../../apimachinery/coded-error.ts';
+import type { Connection } from '../connection.ts';
 import type { Component } from '../graph/component.ts';
 import { KUBE_PROXY } from '../identities.ts';
-import type { Connection } from '../connection.ts';
 import { instanceId, type NodeSite } from '../node-site.ts';
 
 /** Service rules; ready when the `kubernetes` ClusterIP answers. */

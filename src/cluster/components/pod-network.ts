@@ -18,8 +18,7 @@ export function podNetworkComponent(site: NodeSite, node: NodeParts, name: strin
     requires: [kubelet, site.requires.controllers],
     async start({ signal }) {
       const { config, logger } = site;
-      if (site.containerRuntimeEndpoint)
-        return { skipped: 'the existing container runtime has a network of its own' };
+      if (site.containerRuntimeEndpoint) return { skipped: 'the existing container runtime has a network of its own' };
       const [{ createPodNetwork }, { createHostPorts }, { createOverlay, OVERLAY_OVERHEAD }, { uplinkMtu }] =
         await Promise.all([
           import('../../network/pod-network.ts'),
@@ -52,7 +51,15 @@ export function podNetworkComponent(site: NodeSite, node: NodeParts, name: strin
       // Nodes of one host share its way to the others.
       if (site.nodes[0] === node) {
         const networkId = overlayId(site.pki.ca.cert);
-        const overlay = createOverlay({ informers, device: overlayDevice(id), networkId, nodeIP: node.ip, podCIDR, mtu, logger });
+        const overlay = createOverlay({
+          informers,
+          device: overlayDevice(id),
+          networkId,
+          nodeIP: node.ip,
+          podCIDR,
+          mtu,
+          logger,
+        });
         stops.push(() => overlay.stop());
         parts.push(overlay);
       }
@@ -74,8 +81,10 @@ export function serverNetworkComponent(parts: ClusterParts): Component {
     phase: 2,
     requires: [parts.requires.api],
     async start() {
-      if (process.platform !== 'linux') return { skipped: 'needs Linux: the ingress controller and the API server do not reach pods' };
-      if (process.getuid?.() !== 0) return { skipped: 'needs root: the ingress controller and the API server do not reach pods' };
+      if (process.platform !== 'linux')
+        return { skipped: 'needs Linux: the ingress controller and the API server do not reach pods' };
+      if (process.getuid?.() !== 0)
+        return { skipped: 'needs root: the ingress controller and the API server do not reach pods' };
       const [{ createOverlay, OVERLAY_OVERHEAD }, { uplinkMtu }, { ADDONS }] = await Promise.all([
         import('../../network/overlay.ts'),
         import('../../network/uplink.ts'),

@@ -19,7 +19,11 @@ const SYSTEM_ERRORS: Readonly<Record<string, { code: string; what: string; remed
     what: 'the disk is read-only',
     remedy: 'Choose a data directory on another disk with --data-dir.',
   },
-  EACCES: { code: 'NOT_PERMITTED', what: 'permission was denied', remedy: 'Run as root, or choose another --data-dir.' },
+  EACCES: {
+    code: 'NOT_PERMITTED',
+    what: 'permission was denied',
+    remedy: 'Run as root, or choose another --data-dir.',
+  },
   EPERM: { code: 'NOT_PERMITTED', what: 'the system does not permit it', remedy: 'Run as root.' },
   EMFILE: {
     code: 'TOO_MANY_FILES',

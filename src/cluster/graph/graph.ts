@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CodedError } from '../../apimachinery/coded-error.ts';
+import type { CodedError } from '../../apimachinery/coded-error.ts';
 import type { Logger } from '../../apimachinery/logger.ts';
 import {
   type Component,

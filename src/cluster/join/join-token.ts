@@ -17,7 +17,12 @@ const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 /** Throws CodedError JOIN_TOKEN_INVALID. */
 export function parseJoinToken(text: string): JoinToken {
   const match = FORM.exec(text.trim());
-  if (!match) throw new CodedError('JOIN_TOKEN_INVALID', 'the join token is not one of a k8ts server', 'Copy all of the file join-token in the data directory of `k8ts server`.');
+  if (!match)
+    throw new CodedError(
+      'JOIN_TOKEN_INVALID',
+      'the join token is not one of a k8ts server',
+      'Copy all of the file join-token in the data directory of `k8ts server`.',
+    );
   const [, caPin, id, secret] = match as unknown as [string, string, string, string];
   return { caPin, id, secret };
 }
@@ -32,5 +37,7 @@ export function newJoinToken(caPin: string): JoinToken {
 /** Survives a renewal of the CA, which keeps its key. */
 export function caPinOf(certificate: string | Uint8Array): string {
   const { publicKey } = new X509Certificate(certificate);
-  return createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' })).digest('hex');
+  return createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex');
 }

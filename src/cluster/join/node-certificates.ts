@@ -99,12 +99,22 @@ export class NodeCertificates implements NodePki {
   async #loadOrRequest(name: string, request: CertificateRequest): Promise<KeyPair> {
     const stored = await this.#options.files.readPair(name).catch(() => undefined);
     if (stored && !this.#unusable(stored, request) && !this.#isDue(stored)) return stored;
-    const pair = await this.#request(this.#connected, SERVING_SIGNER, request, AbortSignal.timeout(APPROVAL_TIMEOUT_MS));
+    const pair = await this.#request(
+      this.#connected,
+      SERVING_SIGNER,
+      request,
+      AbortSignal.timeout(APPROVAL_TIMEOUT_MS),
+    );
     await this.#options.files.writePair(name, pair);
     return pair;
   }
 
-  async #request(client: Client, signerName: string, wanted: CertificateRequest, signal: AbortSignal): Promise<KeyPair> {
+  async #request(
+    client: Client,
+    signerName: string,
+    wanted: CertificateRequest,
+    signal: AbortSignal,
+  ): Promise<KeyPair> {
     const { newSigningRequest } = await import('../pki/certificates.ts');
     const { csr, key } = await newSigningRequest(wanted);
     const requests = client.for(CertificateSigningRequests);
@@ -112,7 +122,11 @@ export class NodeCertificates implements NodePki {
       apiVersion: 'certificates.k8s.io/v1',
       kind: 'CertificateSigningRequest',
       metadata: { generateName: 'node-csr-' },
-      spec: { request: Buffer.from(csr).toString('base64'), signerName, usages: ['digital signature', signerName === CLIENT_SIGNER ? 'client auth' : 'server auth'] },
+      spec: {
+        request: Buffer.from(csr).toString('base64'),
+        signerName,
+        usages: ['digital signature', signerName === CLIENT_SIGNER ? 'client auth' : 'server auth'],
+      },
     } as never);
     const { name } = created.metadata;
     const deadline = Date.now() + APPROVAL_TIMEOUT_MS;
@@ -120,8 +134,18 @@ export class NodeCertificates implements NodePki {
       const { status } = await requests.get({ name }, { signal });
       if (status?.certificate) return { cert: Buffer.from(status.certificate, 'base64').toString('utf8'), key };
       const refusal = refusalOf(status);
-      if (refusal) throw new CodedError('CERTIFICATE_REFUSED', `the server refused a certificate for node ${this.#options.nodeName}: ${refusal}`, `See \`kubectl describe csr ${name}\` on the server.`);
-      if (Date.now() > deadline) throw new CodedError('CERTIFICATE_NOT_SIGNED', `nobody approved or signed the certificate request ${name}`, `Look at it with \`kubectl get csr\` on the server; \`kubectl certificate approve ${name}\` approves it by hand.`);
+      if (refusal)
+        throw new CodedError(
+          'CERTIFICATE_REFUSED',
+          `the server refused a certificate for node ${this.#options.nodeName}: ${refusal}`,
+          `See \`kubectl describe csr ${name}\` on the server.`,
+        );
+      if (Date.now() > deadline)
+        throw new CodedError(
+          'CERTIFICATE_NOT_SIGNED',
+          `nobody approved or signed the certificate request ${name}`,
+          `Look at it with \`kubectl get csr\` on the server; \`kubectl certificate approve ${name}\` approves it by hand.`,
+        );
       await sleep(POLL_MS, undefined, { signal });
     }
   }
@@ -154,6 +178,8 @@ export class NodeCertificates implements NodePki {
 }
 
 function refusalOf(status: CertificateSigningRequest['status']): string | undefined {
-  const found = status?.conditions?.find(({ type, status: value }) => (type === 'Denied' || type === 'Failed') && value !== 'False');
+  const found = status?.conditions?.find(
+    ({ type, status: value }) => (type === 'Denied' || type === 'Failed') && value !== 'False',
+  );
   return found && (found.message || found.reason || found.type);
 }

@@ -2,11 +2,14 @@ import type { ConfigMap } from '../../api/types/core.v1.gen.ts';
 import { CodedError } from '../../apimachinery/coded-error.ts';
 import { isStatusError } from '../../apimachinery/status-error.ts';
 import type { Client } from '../../client/client.ts';
-import { ConfigMaps, ClusterRoleBindings, ClusterRoles, RoleBindings, Roles } from '../../client/resource-types.gen.ts';
+import { ClusterRoleBindings, ClusterRoles, ConfigMaps, RoleBindings, Roles } from '../../client/resource-types.gen.ts';
 import type { ClusterConfig } from '../options.ts';
 
 /** What a node has to know about its cluster; the server's options say it. */
-export type NodeSettings = Pick<ClusterConfig, 'serviceCIDR' | 'clusterCIDR' | 'clusterDomain' | 'kubernetesServiceIP'> & {
+export type NodeSettings = Pick<
+  ClusterConfig,
+  'serviceCIDR' | 'clusterCIDR' | 'clusterDomain' | 'kubernetesServiceIP'
+> & {
   /** Absent when the cluster has no DNS. */
   readonly clusterDNS?: string;
 };
@@ -29,21 +32,43 @@ export async function publishNodeSettings(client: Client, settings: NodeSettings
   };
   const namespaced = { name: NAME, namespace: NAMESPACE, labels: LABELS };
   await Promise.all([
-    client.for(ConfigMaps).patch({ name: NAME, namespace: NAMESPACE }, 'apply', configMap, { fieldManager: 'k8ts', force: true }),
+    client
+      .for(ConfigMaps)
+      .patch({ name: NAME, namespace: NAMESPACE }, 'apply', configMap, { fieldManager: 'k8ts', force: true }),
     client
       .for(Roles)
-      .create({ apiVersion: `${RBAC}/v1`, kind: 'Role', metadata: namespaced, rules: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: [NAME], verbs: ['get'] }] })
+      .create({
+        apiVersion: `${RBAC}/v1`,
+        kind: 'Role',
+        metadata: namespaced,
+        rules: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: [NAME], verbs: ['get'] }],
+      })
       .catch(ignoreExisting),
     client
       .for(RoleBindings)
-      .create({ apiVersion: `${RBAC}/v1`, kind: 'RoleBinding', metadata: namespaced, roleRef: toRole('Role', NAME), subjects: [group('system:nodes')] })
+      .create({
+        apiVersion: `${RBAC}/v1`,
+        kind: 'RoleBinding',
+        metadata: namespaced,
+        roleRef: toRole('Role', NAME),
+        subjects: [group('system:nodes')],
+      })
       .catch(ignoreExisting),
     ...NODE_ROLES.map(async ({ name, subject, rules }) => {
       const metadata = { name, labels: LABELS };
-      await client.for(ClusterRoles).create({ apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata, rules }).catch(ignoreExisting);
+      await client
+        .for(ClusterRoles)
+        .create({ apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata, rules })
+        .catch(ignoreExisting);
       await client
         .for(ClusterRoleBindings)
-        .create({ apiVersion: `${RBAC}/v1`, kind: 'ClusterRoleBinding', metadata, roleRef: toRole('ClusterRole', name), subjects: [group(subject)] })
+        .create({
+          apiVersion: `${RBAC}/v1`,
+          kind: 'ClusterRoleBinding',
+          metadata,
+          roleRef: toRole('ClusterRole', name),
+          subjects: [group(subject)],
+        })
         .catch(ignoreExisting);
     }),
   ]);
@@ -51,7 +76,11 @@ export async function publishNodeSettings(client: Client, settings: NodeSettings
 
 const NODE_ROLES = [
   // A joining host has to learn whether its name is taken.
-  { name: 'k8ts:get-nodes', subject: 'system:bootstrappers', rules: [{ apiGroups: [''], resources: ['nodes'], verbs: ['get'] }] },
+  {
+    name: 'k8ts:get-nodes',
+    subject: 'system:bootstrappers',
+    rules: [{ apiGroups: [''], resources: ['nodes'], verbs: ['get'] }],
+  },
   // Every node makes and deletes its own local volumes; an admission step keeps it to those.
   {
     name: 'k8ts:node-local-path',
@@ -71,11 +100,21 @@ export async function readNodeSettings(client: Client): Promise<NodeSettings> {
     configMap = await client.for(ConfigMaps).get({ name: NAME, namespace: NAMESPACE });
   } catch (cause) {
     if (!isStatusError(cause, 'NotFound')) throw cause;
-    throw new CodedError('SERVER_TAKES_NO_NODES', 'the server has no settings for nodes', 'Only `k8ts server` and `k8ts up` take agents; is it one of these, and of this version?', { cause });
+    throw new CodedError(
+      'SERVER_TAKES_NO_NODES',
+      'the server has no settings for nodes',
+      'Only `k8ts server` and `k8ts up` take agents; is it one of these, and of this version?',
+      { cause },
+    );
   }
   const { data = {} } = configMap;
   for (const key of KEYS) {
-    if (!data[key] && key !== 'clusterDNS') throw new CodedError('SERVER_TAKES_NO_NODES', `the server's settings for nodes lack ${key}`, `Restart the server: it writes the ConfigMap ${NAMESPACE}/${NAME} anew.`);
+    if (!data[key] && key !== 'clusterDNS')
+      throw new CodedError(
+        'SERVER_TAKES_NO_NODES',
+        `the server's settings for nodes lack ${key}`,
+        `Restart the server: it writes the ConfigMap ${NAMESPACE}/${NAME} anew.`,
+      );
   }
   return data as unknown as NodeSettings;
 }

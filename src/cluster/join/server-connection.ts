@@ -21,7 +21,11 @@ export function serverAddress(server: string): { host: string; port: number; ori
     // reported below
   }
   if (url?.protocol !== 'https:' || url.pathname !== '/' || !url.hostname) {
-    throw new CodedError('INVALID_OPTION', `"${server}" is not the URL of a server`, 'Write it as https://ADDRESS:PORT.');
+    throw new CodedError(
+      'INVALID_OPTION',
+      `"${server}" is not the URL of a server`,
+      'Write it as https://ADDRESS:PORT.',
+    );
   }
   const port = Number(url.port || 443);
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port, origin: `https://${url.hostname}:${port}` };
@@ -67,24 +71,77 @@ function joinFailure(cause: unknown, server: string): CodedError {
   if (cause instanceof CodedError) return cause;
   const { code = '', message } = cause as NodeJS.ErrnoException;
   if (isStatusError(cause, 'Unauthorized'))
-    return new CodedError('JOIN_TOKEN_REFUSED', `${server} does not accept the join token: it is wrong, revoked or has expired`, 'Copy the join-token file of the server anew; a restart of the server makes the token valid again.', { cause });
+    return new CodedError(
+      'JOIN_TOKEN_REFUSED',
+      `${server} does not accept the join token: it is wrong, revoked or has expired`,
+      'Copy the join-token file of the server anew; a restart of the server makes the token valid again.',
+      { cause },
+    );
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-    return new CodedError('SERVER_NAME_MISMATCH', `the server's certificate does not name the address in ${server}`, 'Use the address that the server prints, or start it with --tls-san ADDRESS.', { cause });
+    return new CodedError(
+      'SERVER_NAME_MISMATCH',
+      `the server's certificate does not name the address in ${server}`,
+      'Use the address that the server prints, or start it with --tls-san ADDRESS.',
+      { cause },
+    );
   if (code.startsWith('CERT_') || code === 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' || code.startsWith('SELF_SIGNED'))
-    return new CodedError('CA_MISMATCH', `the certificate of ${server} can't be trusted (${code})`, 'Check the clocks of both hosts, and copy the join-token file of that very server.', { cause });
-  if (isStatusError(cause, 'ServiceUnavailable') || isStatusError(cause, 'TooManyRequests') || UNREACHABLE.has(code) || /connecting to .* took longer|was closed/.test(message))
-    return new CodedError('SERVER_UNREACHABLE', `${server} does not answer (${code || message})`, 'Is the server running there, and does a firewall let this host reach its port?', { cause });
+    return new CodedError(
+      'CA_MISMATCH',
+      `the certificate of ${server} can't be trusted (${code})`,
+      'Check the clocks of both hosts, and copy the join-token file of that very server.',
+      { cause },
+    );
+  if (
+    isStatusError(cause, 'ServiceUnavailable') ||
+    isStatusError(cause, 'TooManyRequests') ||
+    UNREACHABLE.has(code) ||
+    /connecting to .* took longer|was closed/.test(message)
+  )
+    return new CodedError(
+      'SERVER_UNREACHABLE',
+      `${server} does not answer (${code || message})`,
+      'Is the server running there, and does a firewall let this host reach its port?',
+      { cause },
+    );
   if (code.startsWith('ERR_SSL') || code === 'EPROTO')
-    return new CodedError('SERVER_UNREACHABLE', `${server} does not speak TLS (${code})`, 'The port must be that of the API server.', { cause });
-  return new CodedError('JOIN_FAILED', `joining ${server} failed: ${message}`, 'See the logs of the agent and of the server (logs/k8ts.log in their data directories).', { cause });
+    return new CodedError(
+      'SERVER_UNREACHABLE',
+      `${server} does not speak TLS (${code})`,
+      'The port must be that of the API server.',
+      { cause },
+    );
+  return new CodedError(
+    'JOIN_FAILED',
+    `joining ${server} failed: ${message}`,
+    'See the logs of the agent and of the server (logs/k8ts.log in their data directories).',
+    { cause },
+  );
 }
 
-const UNREACHABLE = new Set(['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EPIPE', 'ERR_HTTP2_SESSION_ERROR', 'ERR_HTTP2_STREAM_ERROR', 'ERR_HTTP2_STREAM_CANCEL']);
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EPIPE',
+  'ERR_HTTP2_SESSION_ERROR',
+  'ERR_HTTP2_STREAM_ERROR',
+  'ERR_HTTP2_STREAM_CANCEL',
+]);
 
 function presentedChain(host: string, port: number): Promise<X509Certificate[]> {
   return new Promise((resolve, reject) => {
     // Not believed yet: whom it belongs to is what is being found out.
-    const socket: TLSSocket = connect({ host, port, rejectUnauthorized: false, servername: isIP(host) ? '' : host, timeout: CONNECT_TIMEOUT_MS });
+    const socket: TLSSocket = connect({
+      host,
+      port,
+      rejectUnauthorized: false,
+      servername: isIP(host) ? '' : host,
+      timeout: CONNECT_TIMEOUT_MS,
+    });
     socket.once('secureConnect', () => {
       const chain: X509Certificate[] = [];
       const seen = new Set<string>();
@@ -97,7 +154,13 @@ function presentedChain(host: string, port: number): Promise<X509Certificate[]> 
       socket.destroy();
       resolve(chain);
     });
-    socket.once('timeout', () => socket.destroy(Object.assign(new Error(`connecting to ${host}:${port} took longer than ${CONNECT_TIMEOUT_MS} ms`), { code: 'ETIMEDOUT' })));
+    socket.once('timeout', () =>
+      socket.destroy(
+        Object.assign(new Error(`connecting to ${host}:${port} took longer than ${CONNECT_TIMEOUT_MS} ms`), {
+          code: 'ETIMEDOUT',
+        }),
+      ),
+    );
     socket.once('error', reject);
     socket.once('close', () => reject(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' })));
   });

@@ -140,7 +140,10 @@ function subjectOf({ organizations = [], commonName }: CertificateRequest): Name
   return new Name([...organizations.map((name) => ({ O: [name] })), { CN: [commonName] }]);
 }
 
-function alternativeNames({ dnsNames = [], ips = [] }: CertificateRequest): SubjectAlternativeNameExtension | undefined {
+function alternativeNames({
+  dnsNames = [],
+  ips = [],
+}: CertificateRequest): SubjectAlternativeNameExtension | undefined {
   const names = [
     ...dnsNames.map((value) => ({ type: 'dns' as const, value })),
     ...ips.map((value) => ({ type: 'ip' as const, value })),

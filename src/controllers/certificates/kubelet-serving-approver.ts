@@ -3,7 +3,12 @@ import ipaddr from 'ipaddr.js';
 import { CertificateSigningRequests } from '../../client/resource-types.gen.ts';
 import { timestamp } from '../conditions.ts';
 import { type ControllerDefinition, defineController, watch } from '../runtime/index.ts';
-import { KUBELET_SERVING_SIGNER, kubeletServingProblem, parseRequest, type RequestedCertificate } from './certification-request.ts';
+import {
+  KUBELET_SERVING_SIGNER,
+  kubeletServingProblem,
+  parseRequest,
+  type RequestedCertificate,
+} from './certification-request.ts';
 
 export interface KubeletServingApproverOptions {
   /** Addresses in these ranges are Services', never a node's. */
@@ -42,14 +47,23 @@ export function kubeletServingApprover(options: KubeletServingApproverOptions): 
       };
       await client
         .for(CertificateSigningRequests)
-        .replaceSubresource({ name }, 'approval', { ...request, status: { ...request.status, conditions: [...conditions, approved] } });
+        .replaceSubresource({ name }, 'approval', {
+          ...request,
+          status: { ...request.status, conditions: [...conditions, approved] },
+        });
     },
   });
 }
 
-function hasOwnNamesOnly({ commonName, dnsNames, ipAddresses }: RequestedCertificate, serviceRanges: readonly [ipaddr.IPv4 | ipaddr.IPv6, number][]): boolean {
+function hasOwnNamesOnly(
+  { commonName, dnsNames, ipAddresses }: RequestedCertificate,
+  serviceRanges: readonly [ipaddr.IPv4 | ipaddr.IPv6, number][],
+): boolean {
   const nodeName = commonName.slice('system:node:'.length);
-  return dnsNames.every((dnsName) => dnsName === nodeName && !CLUSTER_NAMES.test(dnsName)) && ipAddresses.every((ip) => isHostAddress(ip, serviceRanges));
+  return (
+    dnsNames.every((dnsName) => dnsName === nodeName && !CLUSTER_NAMES.test(dnsName)) &&
+    ipAddresses.every((ip) => isHostAddress(ip, serviceRanges))
+  );
 }
 
 /** Names that clients know the API server by. */

@@ -1,12 +1,20 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/types/core.v1.gen.ts';
-import { PersistentVolumeClaims, PersistentVolumes, Pods } from '../../client/resource-types.gen.ts';
+import type { VolumeAttributesClass } from '../../api/types/storage.v1.gen.ts';
+import {
+  PersistentVolumeClaims,
+  PersistentVolumes,
+  Pods,
+  VolumeAttributesClasses,
+} from '../../client/resource-types.gen.ts';
 import { ignoreNotFound } from '../parallel.ts';
 import { isPodTerminal } from '../pod-state.ts';
 import { type ControllerDefinition, defineController, watch } from '../runtime/index.ts';
 
 const CLAIM_FINALIZER = 'kubernetes.io/pvc-protection';
 const VOLUME_FINALIZER = 'kubernetes.io/pv-protection';
+const ATTRIBUTES_CLASS_FINALIZER = 'kubernetes.io/vac-protection';
 const BY_CLAIM = 'pod-claim';
+const BY_ATTRIBUTES_CLASS = 'attributes-class';
 
 /** A claim that is deleted stays until no scheduled pod uses it. */
 export function claimProtectionController(): ControllerDefinition {
@@ -66,7 +74,41 @@ export function volumeProtectionController(): ControllerDefinition {
   });
 }
 
-type Protected = PersistentVolume | PersistentVolumeClaim;
+/** A VolumeAttributesClass that is deleted stays until no claim and no volume names it. */
+export function attributesClassProtectionController(): ControllerDefinition {
+  return defineController({
+    name: 'volumeattributesclass-protection-controller',
+    watches: [
+      watch(VolumeAttributesClasses, {
+        when: ({ type, object }) => type !== 'delete' && needsWork(object, ATTRIBUTES_CLASS_FINALIZER),
+      }),
+      watch(PersistentVolumeClaims, {
+        keys: attributesClassesOfClaim,
+        indexes: { [BY_ATTRIBUTES_CLASS]: attributesClassesOfClaim },
+      }),
+      watch(PersistentVolumes, {
+        keys: attributesClassOfVolume,
+        indexes: { [BY_ATTRIBUTES_CLASS]: attributesClassOfVolume },
+      }),
+    ],
+    async reconcile({ key }, { client, informer }) {
+      const attributesClass = informer(VolumeAttributesClasses).get(key);
+      if (!attributesClass || !needsWork(attributesClass, ATTRIBUTES_CLASS_FINALIZER)) return;
+      const classes = client.for(VolumeAttributesClasses);
+      if (!attributesClass.metadata.deletionTimestamp) {
+        await classes.update(withFinalizer(attributesClass, ATTRIBUTES_CLASS_FINALIZER)).catch(ignoreNotFound);
+        return;
+      }
+      const used = [PersistentVolumeClaims, PersistentVolumes].some(
+        (type) => informer<PersistentVolume | PersistentVolumeClaim>(type).byIndex(BY_ATTRIBUTES_CLASS, key).length > 0,
+      );
+      if (!used)
+        await classes.update(withoutFinalizer(attributesClass, ATTRIBUTES_CLASS_FINALIZER)).catch(ignoreNotFound);
+    },
+  });
+}
+
+type Protected = PersistentVolume | PersistentVolumeClaim | VolumeAttributesClass;
 
 /** It is being deleted with the finalizer, or lives without it. */
 const needsWork = ({ metadata }: Protected, finalizer: string) =>
@@ -87,6 +129,20 @@ function claimKeys(pod: Pod): readonly string[] {
     if (volume.persistentVolumeClaim) return [`${namespace}/${volume.persistentVolumeClaim.claimName}`];
     return volume.ephemeral ? [`${namespace}/${name}-${volume.name}`] : [];
   });
+}
+
+/** All that a claim has, asks for and is being changed to. */
+function attributesClassesOfClaim({ spec, status }: PersistentVolumeClaim): readonly string[] {
+  const names = [
+    spec?.volumeAttributesClassName,
+    status?.currentVolumeAttributesClassName,
+    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ];
+  return [...new Set(names.filter((name) => name !== undefined && name !== ''))] as string[];
+}
+
+function attributesClassOfVolume({ spec }: PersistentVolume): readonly string[] {
+  return spec?.volumeAttributesClassName ? [spec.volumeAttributesClassName] : [];
 }
 
 /** A pod that is not scheduled yet won't be started with a claim that is being deleted. */

@@ -1,9 +1,19 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { PersistentVolumeClaims, PersistentVolumes, Pods, StorageClasses } from '../../client/resource-types.gen.ts';
+import {
+  PersistentVolumeClaims,
+  PersistentVolumes,
+  Pods,
+  StorageClasses,
+  VolumeAttributesClasses,
+} from '../../client/resource-types.gen.ts';
 import { type ControllerHarness, runControllers } from '../runtime/testing/controller-harness.ts';
 import { ephemeralVolumeController } from './ephemeral-volume-controller.ts';
 import { persistentVolumeBinder } from './persistent-volume-binder.ts';
-import { claimProtectionController, volumeProtectionController } from './protection-controllers.ts';
+import {
+  attributesClassProtectionController,
+  claimProtectionController,
+  volumeProtectionController,
+} from './protection-controllers.ts';
 
 let run: ControllerHarness;
 afterEach(() => run.stop());
@@ -137,6 +147,22 @@ describe('protection controllers', () => {
     run.api.remove(Pods, 'p', 'default');
     await run.eventually(() => !run.api.get(PersistentVolumeClaims, 'data', 'default'));
     await run.eventually(() => !run.api.get(PersistentVolumes, 'v'));
+  });
+
+  it('hold a VolumeAttributesClass while a claim names it', async () => {
+    run = await runControllers([attributesClassProtectionController()], {
+      objects: [
+        { apiVersion: 'storage.k8s.io/v1', kind: 'VolumeAttributesClass', metadata: { name: 'fast' }, driverName: 'd' },
+        claim('data', '1Gi', { volumeAttributesClassName: 'fast' }),
+      ],
+    });
+    const found = () => run.api.get(VolumeAttributesClasses, 'fast');
+    await run.eventually(() => found()?.metadata.finalizers?.includes('kubernetes.io/vac-protection'));
+    await run.client.for(VolumeAttributesClasses).delete({ name: 'fast' });
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    expect(found()).toBeDefined();
+    run.api.remove(PersistentVolumeClaims, 'data', 'default');
+    await run.eventually(() => !found());
   });
 });
 

@@ -140,8 +140,7 @@ export function createCgroupManager({
     },
     async remove(uid) {
       for (const parent of [top, burstable, bestEffort]) {
-        for (const hierarchy of [...hierarchies, ...unified])
-          await removeCgroup(join(hierarchy, parent, `pod${uid}`));
+        for (const hierarchy of [...hierarchies, ...unified]) await removeCgroup(join(hierarchy, parent, `pod${uid}`));
       }
     },
     async updateBurstable(pods) {

@@ -8,7 +8,7 @@ import { RuntimeError } from '../runtime-error.ts';
  * | `simulated.k8ts.dev/` | |
  * |---|---|
  * | `exit-code` | what it ends with: 0 unless given. A container with this annotation ends even if its restart policy is Always |
- * | `run-seconds` | how long it runs before it ends, or `forever`. Containers that always restart run forever unless it is given, others for a second |
+ * | `run-seconds` | how long it runs before it ends, or `forever`. Unless it is given, containers that always restart or have an open stdin run forever, others for a second |
  * | `start-seconds` | how long it takes from created to running: 0 |
  * | `stop-seconds` | how long it goes on after SIGTERM: 0. Past the grace period it is killed |
  * | `log` | lines that it writes when it has started |
@@ -60,7 +60,7 @@ const FOREVER: ContainerBehaviour = {
   memoryBytes: DEFAULT_MEMORY_BYTES,
 };
 
-/** Throws RuntimeError for a value that can't be read. `alwaysRestarts`, `interactive` (stdin is open): it has no end by itself. */
+/** Throws RuntimeError for a value that can't be read. `endless`: unless an annotation says so it does not end by itself. */
 export function containerBehaviour(
   annotations: Annotations,
   container: string,

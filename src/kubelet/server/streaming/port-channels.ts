@@ -25,9 +25,10 @@ export async function servePortChannels(
   if (bad !== undefined) return refuseUpgrade(upgrade, 400, `port "${bad}" must be > 0 and < 65536`);
   if (ports.length > 100) return refuseUpgrade(upgrade, 400, 'too many ports');
   const target = await begin(ports);
-  const socket = await acceptWebSocket(upgrade, PROTOCOLS);
-  if (!socket) return target.close();
-  const base64 = socket.protocol.includes('base64');
+  const accepted = await acceptWebSocket(upgrade, PROTOCOLS);
+  if (!accepted) return target.close();
+  const { socket, protocol } = accepted;
+  const base64 = protocol.includes('base64');
   const send = (channel: number, bytes: Uint8Array, sent: (error?: Error | null) => void) => {
     if (socket.readyState !== socket.OPEN) sent(new Error('the client has gone'));
     else if (base64) socket.send(String.fromCharCode(0x30 + channel) + Buffer.from(bytes).toString('base64'), { binary: false }, sent);

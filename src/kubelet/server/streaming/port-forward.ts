@@ -30,7 +30,7 @@ export async function servePortForward(
     if (!request.headers['sec-websocket-protocol']?.includes(TUNNEL_PROTOCOL)) return servePortChannels(upgrade, query, async (ports) => connector(await begin(ports)));
     const session = await begin([]);
     const webSocket = await acceptWebSocket(upgrade, [TUNNEL_PROTOCOL]);
-    if (webSocket) await serveSpdy(new WebSocketTunnel(webSocket), Buffer.alloc(0), session);
+    if (webSocket) await serveSpdy(new WebSocketTunnel(webSocket.socket), Buffer.alloc(0), session);
     return;
   }
   if (!isSpdy(request)) return refuseUpgrade(upgrade, 400, 'you must use an upgrade to SPDY/3.1 or websocket');

@@ -9,9 +9,16 @@ const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v4.base64.channel.
 export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 const CLOSE_TIMEOUT_MS = 5_000;
 
+export interface AcceptedWebSocket {
+  readonly socket: WebSocket;
+  /** '' when the client asked for none. */
+  readonly protocol: string;
+}
+
 /** Completes a WebSocket handshake; undefined when the client was refused. */
-export function acceptWebSocket(upgrade: UpgradeRequest, protocols: readonly string[]): Promise<WebSocket | undefined> {
-  const offered = (upgrade.request.headers['sec-websocket-protocol'] ?? '')
+export function acceptWebSocket(upgrade: UpgradeRequest, protocols: readonly string[]): Promise<AcceptedWebSocket | undefined> {
+  const { request, head } = upgrade;
+  const offered = (request.headers['sec-websocket-protocol'] ?? '')
     .split(',')
     .map((protocol) => protocol.trim())
     .filter((protocol) => protocol !== '');
@@ -20,16 +27,17 @@ export function acceptWebSocket(upgrade: UpgradeRequest, protocols: readonly str
     refuseUpgrade(upgrade, 400, `unable to upgrade: client supports none of the WebSocket protocols ${protocols.join(', ')}`);
     return Promise.resolve(undefined);
   }
-  const server = new WebSocketServer({
-    noServer: true,
-    maxPayload: MAX_MESSAGE_BYTES,
-    clientTracking: false,
-    handleProtocols: () => chosen ?? false,
-  });
+  // Kubernetes' names with a slash are no tokens for the library: the protocol is settled here.
+  delete request.headers['sec-websocket-protocol'];
+  const server = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, clientTracking: false });
+  if (chosen !== undefined) server.on('headers', (headers) => headers.push(`Sec-WebSocket-Protocol: ${chosen}`));
   return new Promise((resolve) => {
+    server.once('wsClientError', (error) => {
+      refuseUpgrade(upgrade, 400, error.message);
+      resolve(undefined);
+    });
     upgrade.socket.once('close', () => resolve(undefined));
-    server.once('wsClientError', () => resolve(undefined));
-    server.handleUpgrade(upgrade.request, upgrade.socket, upgrade.head, resolve);
+    server.handleUpgrade(request, upgrade.socket, head, (socket) => resolve({ socket, protocol: chosen ?? '' }));
   });
 }
 
@@ -38,10 +46,11 @@ export async function acceptWebSocketClient(
   upgrade: UpgradeRequest,
   request: RemoteCommandRequest,
 ): Promise<RemoteCommandClient | undefined> {
-  const socket = await acceptWebSocket(upgrade, PROTOCOLS);
-  if (!socket) return undefined;
-  const base64 = socket.protocol.includes('base64');
-  const statusAsJson = /^v[45]\./.test(socket.protocol);
+  const accepted = await acceptWebSocket(upgrade, PROTOCOLS);
+  if (!accepted) return undefined;
+  const { socket, protocol } = accepted;
+  const base64 = protocol.includes('base64');
+  const statusAsJson = /^v[45]\./.test(protocol);
   const abort = new AbortController();
   const stdin = request.stdin ? new Readable({ read: () => socket.resume(), highWaterMark: 256 * 1024 }) : undefined;
   const sizes = request.tty ? new TerminalSizes() : undefined;
