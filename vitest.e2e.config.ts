@@ -8,5 +8,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 180_000,
     fileParallelism: false,
+    // `import 'k8ts'` is the built library, and Node loads it as it is.
+    server: { deps: { external: [/\/dist\//] } },
   },
 });

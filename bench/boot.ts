@@ -88,24 +88,32 @@ function cpuOf(pid: number): number {
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks) * 10, 0);
 }
 
-/** ms. */
-function bareNode(): number {
-  const times = Array.from({ length: runs }, () => {
-    const started = performance.now();
-    spawnSync(process.execPath, ['-e', '0']);
-    return performance.now() - started;
-  });
-  return median(times);
+interface Bare {
+  readonly wall: number;
+  readonly cpu: number;
 }
 
-const reference = bareNode();
-process.stdout.write(`reference: a bare \`node -e 0\` takes ${number(reference)} ms; medians of ${runs} runs\n`);
+/** What Node alone takes, ms. */
+function bareNode(): Bare {
+  const started = performance.now();
+  const { stdout } = spawnSync(process.execPath, ['-p', 'JSON.stringify(process.cpuUsage())'], { encoding: 'utf8' });
+  const wall = performance.now() - started;
+  const { user, system } = JSON.parse(stdout) as NodeJS.CpuUsage;
+  return { wall, cpu: (user + system) / 1000 };
+}
 
 const kubectl = await kubectlPath();
 const rows: string[][] = [];
-const row = (name: string, values: readonly number[], aim: string) => {
+const bare: Bare[] = [];
+const row = (name: string, values: readonly number[], aim: string, of: keyof Bare = 'wall') => {
   const middle = median(values);
-  rows.push([name, number(middle), number(Math.min(...values)), ratio(middle, reference), aim]);
+  rows.push([
+    name,
+    number(middle),
+    number(Math.min(...values)),
+    ratio(middle, median(bare.map((run) => run[of]))),
+    aim,
+  ]);
 };
 const real = process.platform === 'linux' && process.getuid?.() === 0;
 const runtimes = options.runtime ? [options.runtime] : [...(real ? ['containerd'] : []), 'simulated'];
@@ -115,6 +123,7 @@ try {
     const boots: Record<'empty' | 'existing', Boot[]> = { empty: [], existing: [] };
     for (let run = 0; run < runs; run++) {
       const dataDir = join(folder, `${runtime}-${run}`);
+      bare.push(bareNode());
       boots.empty.push(await boot(runtime, dataDir, kubectl));
       boots.existing.push(await boot(runtime, dataDir, kubectl));
       spawnSync(process.execPath, [program, 'down', '--purge', '--data-dir', dataDir]);
@@ -136,6 +145,7 @@ try {
         `${where}: CPU of the process`,
         all.map((boot) => boot.cpu),
         '-',
+        'cpu',
       );
       row(
         `${where}: kubectl get nodes`,
@@ -146,13 +156,17 @@ try {
     last = boots.empty.at(-1);
   }
   const embedded = Array.from({ length: runs }, () => {
+    bare.push(bareNode());
     const { stdout, stderr, status } = spawnSync(
       process.execPath,
       [join(__BENCH_ROOT__, '.cache', 'bench', 'embedded-cluster.mjs')],
       { encoding: 'utf8' },
     );
     if (status !== 0) throw new Error(`the embedded cluster failed: ${stderr}`);
-    return JSON.parse(stdout) as Record<'first' | 'second', { ms: number; cpuMs: number }> & { importMs: number };
+    return JSON.parse(stdout) as Record<'first' | 'second', { ms: number; cpuMs: number }> & {
+      importMs: number;
+      importCpuMs: number;
+    };
   });
   row(
     'in a process: import',
@@ -172,7 +186,16 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-printTable('boot, ms from the start of the process', ['what', 'median', 'best', 'x node -e 0', 'aim'], rows);
+const [wall, cpu] = [median(bare.map((run) => run.wall)), median(bare.map((run) => run.cpu))];
+printTable(
+  `boot, ms from the start of the process; medians of ${runs} runs`,
+  ['what', 'median', 'best', 'x node', 'aim'],
+  [
+    ['reference: node -p 0', number(wall), '', '1.00x', '-'],
+    ['reference: node -p 0, CPU', number(cpu), '', '1.00x', '-'],
+    ...rows,
+  ],
+);
 if (options.components && last) {
   const { timeline, lead } = last;
   const entries = [...timeline.components].sort((a, b) => (a.readyAt ?? 0) - (b.readyAt ?? 0));

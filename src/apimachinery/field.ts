@@ -66,11 +66,11 @@ export function showValue(value: unknown): string {
   return JSON.stringify(value);
 }
 
-export const required = (path: FieldPath, detail = '') =>
+export const required = (path: FieldPath | string, detail = '') =>
   new FieldError('FieldValueRequired', path, join('Required value', detail));
-export const invalidValue = (path: FieldPath, value: unknown, detail: string) =>
+export const invalidValue = (path: FieldPath | string, value: unknown, detail: string) =>
   new FieldError('FieldValueInvalid', path, join(`Invalid value: ${showValue(value)}`, detail));
-export const notSupported = (path: FieldPath, value: unknown, supported: readonly string[]) =>
+export const notSupported = (path: FieldPath | string, value: unknown, supported: readonly string[]) =>
   new FieldError(
     'FieldValueNotSupported',
     path,
@@ -79,15 +79,15 @@ export const notSupported = (path: FieldPath, value: unknown, supported: readonl
       supported.length ? `supported values: ${supported.map((v) => JSON.stringify(v)).join(', ')}` : '',
     ),
   );
-export const duplicate = (path: FieldPath, value: unknown) =>
+export const duplicate = (path: FieldPath | string, value: unknown) =>
   new FieldError('FieldValueDuplicate', path, `Duplicate value: ${showValue(value)}`);
-export const forbiddenField = (path: FieldPath, detail: string) =>
+export const forbiddenField = (path: FieldPath | string, detail: string) =>
   new FieldError('FieldValueForbidden', path, join('Forbidden', detail));
-export const tooLong = (path: FieldPath, max: number) =>
+export const tooLong = (path: FieldPath | string, max: number) =>
   new FieldError('FieldValueTooLong', path, `Too long: may not be more than ${max} bytes`);
-export const tooMany = (path: FieldPath, actual: number, max: number) =>
+export const tooMany = (path: FieldPath | string, actual: number, max: number) =>
   new FieldError('FieldValueTooMany', path, `Too many: ${actual}: must have at most ${max} items`);
-export const typeInvalid = (path: FieldPath, value: unknown, detail: string) =>
+export const typeInvalid = (path: FieldPath | string, value: unknown, detail: string) =>
   new FieldError('FieldValueTypeInvalid', path, join(`Invalid value: ${showValue(value)}`, detail));
-export const fieldNotFound = (path: FieldPath, value: unknown) =>
+export const fieldNotFound = (path: FieldPath | string, value: unknown) =>
   new FieldError('FieldValueNotFound', path, `Not found: ${showValue(value)}`);

@@ -6,7 +6,7 @@ import {
   applyDefaults,
   checkStructuralTypes,
   checkTypes,
-  dropNulls,
+  dropAbsent,
   dropUnknownFields,
   findUnknownFields,
   requiredFields,
@@ -56,7 +56,7 @@ describe('types', () => {
     const object = {
       spec: { replicas: null, template: { spec: { containers: [null, { ports: [{}, { protocol: 'UDP' }] }] } } },
     };
-    dropNulls(object, schema);
+    dropAbsent(object, schema);
     applyDefaults(object, schema);
     expect(object).toEqual({
       spec: { template: { spec: { containers: [{}, { ports: [{ protocol: 'TCP' }, { protocol: 'UDP' }] }] } } },
@@ -64,6 +64,17 @@ describe('types', () => {
     expect(requiredFields(object, schema).map(String)).toContain(
       'spec.template.spec.containers[0].name: Required value',
     );
+  });
+});
+
+describe('absent values', () => {
+  it('are empty optional lists and maps too, unless they say something', () => {
+    const object = { metadata: { labels: {}, finalizers: [] }, spec: { template: { spec: { containers: [] } } } };
+    const kept = structuredClone(object);
+    dropAbsent(kept, schema, { keepEmpty: true });
+    expect(kept).toEqual(object);
+    dropAbsent(object, schema);
+    expect(object).toEqual({ metadata: {}, spec: { template: { spec: { containers: [] } } } });
   });
 });
 

@@ -5,7 +5,7 @@ import { isDictionary } from './schema-walk.ts';
 export { applyDefaults } from './defaults.ts';
 export { requiredFields } from './required-fields.ts';
 export { checkStructuralTypes } from './structural-types.ts';
-export { dropNulls, dropUnknownFields, findUnknownFields } from './unknown-fields.ts';
+export { dropAbsent, dropUnknownFields, findUnknownFields } from './unknown-fields.ts';
 
 /** A value of the wrong JSON type: the path of the field and the message of Go's decoder. */
 export interface TypeMismatch {

@@ -21,8 +21,8 @@ export interface KindCase {
 export const NAMESPACE = 'interop';
 export const NAME = 'every-kind';
 
-/** A certificate signing request for `user`, as openssl writes it. */
-export function signingRequest(user: string): string {
+/** A certificate signing request for a subject like `/O=team/CN=alice`, as openssl writes it. */
+export function signingRequest(subject: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'k8ts-csr-'));
   try {
     const out = join(folder, 'request.pem');
@@ -39,7 +39,7 @@ export function signingRequest(user: string): string {
         '-keyout',
         join(folder, 'key.pem'),
         '-subj',
-        `/CN=${user}`,
+        `${subject}`,
         '-out',
         out,
       ],
@@ -69,7 +69,13 @@ export function everyKind(): KindCase[] {
     storageClassName: 'interop',
     resources: { requests: { storage: '1Gi' } },
   };
-  const rule = { apiGroups: ['interop.example'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['things'], scope: '*' };
+  const rule = {
+    apiGroups: ['interop.example'],
+    apiVersions: ['v1'],
+    operations: ['CREATE'],
+    resources: ['things'],
+    scope: '*',
+  };
   const webhook = {
     name: 'hook.interop.example',
     admissionReviewVersions: ['v1'],
@@ -78,7 +84,9 @@ export function everyKind(): KindCase[] {
     rules: [rule],
   };
   const adminRole = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' };
-  const device = { requests: [{ name: 'gpu', exactly: { deviceClassName: 'interop', allocationMode: 'ExactCount', count: 1 } }] };
+  const device = {
+    requests: [{ name: 'gpu', exactly: { deviceClassName: 'interop', allocationMode: 'ExactCount', count: 1 } }],
+  };
   const cluster = (resource: string, apiVersion: string, kind: string, fields: object = {}, name = NAME): KindCase => ({
     resource,
     namespaced: false,
@@ -101,7 +109,9 @@ export function everyKind(): KindCase[] {
       type: 'Normal',
       source: { component: 'interop' },
     }),
-    namespaced('limitranges', 'v1', 'LimitRange', { spec: { limits: [{ type: 'PersistentVolumeClaim', max: { storage: '1Ti' } }] } }),
+    namespaced('limitranges', 'v1', 'LimitRange', {
+      spec: { limits: [{ type: 'PersistentVolumeClaim', max: { storage: '1Ti' } }] },
+    }),
     cluster('namespaces', 'v1', 'Namespace'),
     cluster('nodes', 'v1', 'Node', { spec: { unschedulable: true } }),
     namespaced('persistentvolumeclaims', 'v1', 'PersistentVolumeClaim', { spec: claim }),
@@ -236,7 +246,7 @@ export function everyKind(): KindCase[] {
       spec: { suspend: true, template: { spec: { restartPolicy: 'Never', containers: [container] } } },
     }),
     cluster('certificatesigningrequests.certificates.k8s.io', 'certificates.k8s.io/v1', 'CertificateSigningRequest', {
-      spec: { request: signingRequest('someone'), signerName: 'interop.example/signer', usages: ['client auth'] },
+      spec: { request: signingRequest('/CN=someone'), signerName: 'interop.example/signer', usages: ['client auth'] },
     }),
     namespaced('leases.coordination.k8s.io', 'coordination.k8s.io/v1', 'Lease', {
       spec: { holderIdentity: 'someone', leaseDurationSeconds: 10 },

@@ -8,14 +8,27 @@ import type { Kubectl } from '../support/kubectl.ts';
 import { everyKind, type KindCase, listOf, type Manifest, NAME, NAMESPACE } from './every-kind.ts';
 
 const kinds = everyKind();
-const labeled = (labels: object) => listOf(kinds.map(({ manifest }) => ({ ...manifest, metadata: { ...manifest.metadata, labels: { suite: 'interop', ...labels } } })));
+const labeled = (labels: object) =>
+  listOf(
+    kinds.map(({ manifest }) => ({
+      ...manifest,
+      metadata: { ...manifest.metadata, labels: { suite: 'interop', ...labels } },
+    })),
+  );
 /** What kubectl prints before `created`: `deployment.apps/every-kind`. */
 const printed = ({ manifest }: KindCase) => {
   const group = manifest.apiVersion.includes('/') ? `.${manifest.apiVersion.split('/')[0]}` : '';
   return `${manifest.kind.toLowerCase()}${group}/${manifest.metadata.name}`;
 };
 /** As objects come back from the server, or as they were sent. */
-type Stored = Manifest & { readonly metadata: { readonly uid: string; readonly resourceVersion: string; readonly labels?: Record<string, string>; readonly annotations?: Record<string, string> } };
+type Stored = Manifest & {
+  readonly metadata: {
+    readonly uid: string;
+    readonly resourceVersion: string;
+    readonly labels?: Record<string, string>;
+    readonly annotations?: Record<string, string>;
+  };
+};
 
 describe('kubectl over every GA kind', () => {
   let embedded: EmbeddedCluster;
@@ -41,12 +54,15 @@ describe('kubectl over every GA kind', () => {
   const stored = async () => (JSON.parse(await kubectl(['get', '-f', all, '-o', 'json'])) as { items: Stored[] }).items;
   const lines = (text: string) => text.trimEnd().split('\n');
   /** Every kind did it, each in a line of its own. */
-  const everyLine = (output: string, did: string) => expect(lines(output)).toEqual(kinds.map((kind) => `${printed(kind)} ${did}`));
+  const everyLine = (output: string, did: string) =>
+    expect(lines(output)).toEqual(kinds.map((kind) => `${printed(kind)} ${did}`));
 
   it('lists every kind the test knows among the API resources, and no stored kind that the test does not know', async () => {
     const resources = lines(await kubectl('api-resources --verbs=create,get,delete -o name'));
     const own = ['plugins.plugins.k8ts.dev', 'events.events.k8s.io'];
-    expect(resources.filter((name) => !own.includes(name)).sort()).toEqual(kinds.map(({ resource }) => resource).sort());
+    expect(resources.filter((name) => !own.includes(name)).sort()).toEqual(
+      kinds.map(({ resource }) => resource).sort(),
+    );
   });
 
   it('creates from a minimal manifest', async () => {
@@ -56,7 +72,12 @@ describe('kubectl over every GA kind', () => {
   it('refuses to create the same again', async () => {
     const { code, stderr } = await kubectl.run(['create', '-f', all]);
     expect(code).toBe(1);
-    for (const { resource, manifest } of kinds) expect(stderr).toMatch(new RegExp(`${resource.replaceAll('.', '\\.')} "${manifest.metadata.name}" already exists|provided IP is already allocated`));
+    for (const { resource, manifest } of kinds)
+      expect(stderr).toMatch(
+        new RegExp(
+          `${resource.replaceAll('.', '\\.')} "${manifest.metadata.name}" already exists|provided IP is already allocated`,
+        ),
+      );
   });
 
   it('reads back what was sent, with metadata of the server', async () => {
@@ -65,51 +86,89 @@ describe('kubectl over every GA kind', () => {
     for (const [index, item] of items.entries()) {
       const { metadata, stringData, ...sent } = kinds[index]!.manifest as Manifest & { stringData?: object };
       expect(item, printed(kinds[index]!)).toMatchObject(sent);
-      expect(item.metadata).toMatchObject({ ...metadata, uid: expect.stringMatching(/^[0-9a-f-]{36}$/), resourceVersion: expect.stringMatching(/^\d+$/), creationTimestamp: expect.any(String) });
+      expect(item.metadata).toMatchObject({
+        ...metadata,
+        uid: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        resourceVersion: expect.stringMatching(/^\d+$/),
+        creationTimestamp: expect.any(String),
+      });
     }
   });
 
   it('prints yaml, names, tables, custom columns and jsonpath', async () => {
     const yaml = await kubectl(['get', '-f', all, '-o', 'yaml']);
-    expect(parseAllDocuments(yaml)[0]!.toJS().items.map((item: Stored) => item.metadata.name)).toEqual(kinds.map(({ manifest }) => manifest.metadata.name));
+    expect(
+      parseAllDocuments(yaml)[0]!
+        .toJS()
+        .items.map((item: Stored) => item.metadata.name),
+    ).toEqual(kinds.map(({ manifest }) => manifest.metadata.name));
     expect(lines(await kubectl(['get', '-f', all, '-o', 'name']))).toEqual(kinds.map(printed));
-    const columns = lines(await kubectl(['get', '-f', all, '--no-headers', '-o', 'custom-columns=K:.kind,N:.metadata.name']));
-    expect(columns.map((line) => line.split(/\s+/))).toEqual(kinds.map(({ manifest }) => [manifest.kind, manifest.metadata.name]));
-    expect(await kubectl(['get', '-f', all, '-o', 'jsonpath={.items[*].kind}'])).toBe(kinds.map(({ manifest }) => manifest.kind).join(' '));
+    const columns = lines(
+      await kubectl(['get', '-f', all, '--no-headers', '-o', 'custom-columns=K:.kind,N:.metadata.name']),
+    );
+    expect(columns.map((line) => line.split(/\s+/))).toEqual(
+      kinds.map(({ manifest }) => [manifest.kind, manifest.metadata.name]),
+    );
+    expect(await kubectl(['get', '-f', all, '-o', 'jsonpath={.items[*].kind}'])).toBe(
+      kinds.map(({ manifest }) => manifest.kind).join(' '),
+    );
   });
 
   it('prints the columns of each kind', async () => {
-    const blocks = (text: string) => text.trimEnd().split('\n\n').map((block) => lines(block));
+    const blocks = (text: string) =>
+      text
+        .trimEnd()
+        .split('\n\n')
+        .map((block) => lines(block));
     const plain = blocks(await kubectl(['get', '-f', all]));
     expect(plain).toHaveLength(kinds.length);
-    const headers = Object.fromEntries(plain.map(([head], index) => [kinds[index]!.resource.split('.')[0], head!.trimEnd().split(/\s{2,}/).join('|')]));
+    const headers = Object.fromEntries(
+      plain.map(([head], index) => [
+        kinds[index]!.resource.split('.')[0],
+        head!
+          .trimEnd()
+          .split(/\s{2,}/)
+          .join('|'),
+      ]),
+    );
     expect(headers).toMatchObject({
       configmaps: 'NAME|DATA|AGE',
       deployments: 'NAME|READY|UP-TO-DATE|AVAILABLE|AGE',
       pods: 'NAME|READY|STATUS|RESTARTS|AGE',
       services: 'NAME|TYPE|CLUSTER-IP|EXTERNAL-IP|PORT(S)|AGE',
-      persistentvolumes: 'NAME|CAPACITY|ACCESS MODES|RECLAIM POLICY|STATUS|CLAIM|STORAGECLASS|VOLUMEATTRIBUTESCLASS|REASON|AGE',
+      persistentvolumes:
+        'NAME|CAPACITY|ACCESS MODES|RECLAIM POLICY|STATUS|CLAIM|STORAGECLASS|VOLUMEATTRIBUTESCLASS|REASON|AGE',
       ingresses: 'NAME|CLASS|HOSTS|ADDRESS|PORTS|AGE',
       jobs: 'NAME|STATUS|COMPLETIONS|DURATION|AGE',
       roles: 'NAME|CREATED AT',
       events: 'LAST SEEN|TYPE|REASON|OBJECT|MESSAGE',
       ipaddresses: 'NAME|PARENTREF',
     });
-    for (const [index, [, row]] of plain.entries()) if (kinds[index]!.resource !== 'events') expect(row).toMatch(new RegExp(`^${printed(kinds[index]!)}( |$)`));
+    for (const [index, [, row]] of plain.entries())
+      if (kinds[index]!.resource !== 'events') expect(row).toMatch(new RegExp(`^${printed(kinds[index]!)}( |$)`));
     const wide = blocks(await kubectl(['get', '-f', all, '-o', 'wide']));
-    expect(wide[kinds.findIndex(({ resource }) => resource === 'deployments.apps')]![1]).toMatch(/main\s+registry\.example\/app:1\s+app=every-kind$/);
-    expect(lines(await kubectl(['get', 'configmap', NAME, '--show-labels', '--show-kind', '-L', 'app'])).join('\n')).toMatch(/NAME +DATA +AGE +APP +LABELS\nconfigmap\/every-kind +1 +\S+ +suite=interop$/);
+    expect(wide[kinds.findIndex(({ resource }) => resource === 'deployments.apps')]![1]).toMatch(
+      /main\s+registry\.example\/app:1\s+app=every-kind$/,
+    );
+    expect(
+      lines(await kubectl(['get', 'configmap', NAME, '--show-labels', '--show-kind', '-L', 'app'])).join('\n'),
+    ).toMatch(/NAME +DATA +AGE +APP +LABELS\nconfigmap\/every-kind +1 +\S+ +suite=interop$/);
   });
 
   it('describes', async () => {
     const text = await kubectl(['describe', '-f', all]);
-    for (const { manifest } of kinds) expect(text).toMatch(new RegExp(`^Name: +${manifest.metadata.name.replaceAll('.', '\\.')}$`, 'm'));
+    for (const { manifest } of kinds)
+      expect(text).toMatch(new RegExp(`^Name: +${manifest.metadata.name.replaceAll('.', '\\.')}$`, 'm'));
   });
 
   it('labels and annotates, and takes it off again', async () => {
     everyLine(await kubectl(['label', '-f', all, 'interop=yes']), 'labeled');
     everyLine(await kubectl(['annotate', '-f', all, 'interop.example/note=two words']), 'annotated');
-    for (const { metadata } of await stored()) expect(metadata).toMatchObject({ labels: { interop: 'yes' }, annotations: { 'interop.example/note': 'two words' } });
+    for (const { metadata } of await stored())
+      expect(metadata).toMatchObject({
+        labels: { interop: 'yes' },
+        annotations: { 'interop.example/note': 'two words' },
+      });
     const { stderr } = await kubectl.run(['label', '-f', all, 'interop=no']);
     expect(stderr).toContain("'interop' already has a value (yes), and --overwrite is false");
     everyLine(await kubectl(['label', '-f', all, 'interop-']), 'unlabeled');
@@ -126,8 +185,11 @@ describe('kubectl over every GA kind', () => {
     const items = await stored();
     for (const { metadata } of items) expect(metadata.labels?.patched).toBe(type);
     everyLine(await kubectl(['patch', '-f', all, '--type', type, '-p', JSON.stringify(patch)]), 'patched');
-    for (const [index, { metadata }] of (await stored()).entries()) expect(metadata.resourceVersion, printed(kinds[index]!)).toBe(items[index]!.metadata.resourceVersion);
-    expect(await kubectl(['patch', 'configmap', NAME, '--type', type, '-p', JSON.stringify(patch)])).toBe(`configmap/${NAME} patched (no change)\n`);
+    for (const [index, { metadata }] of (await stored()).entries())
+      expect(metadata.resourceVersion, printed(kinds[index]!)).toBe(items[index]!.metadata.resourceVersion);
+    expect(await kubectl(['patch', 'configmap', NAME, '--type', type, '-p', JSON.stringify(patch)])).toBe(
+      `configmap/${NAME} patched (no change)\n`,
+    );
   });
 
   it('applies: once to take over, then unchanged', async () => {
@@ -136,7 +198,11 @@ describe('kubectl over every GA kind', () => {
     expect(first.stderr).toContain('is missing the kubectl.kubernetes.io/last-applied-configuration annotation');
     everyLine(first.stdout, 'configured');
     // A selector of a PodDisruptionBudget is replaced, which kubectl counts as a change.
-    expect(lines(await kubectl(['apply', '-f', all]))).toEqual(kinds.map((kind) => `${printed(kind)} ${kind.manifest.kind === 'PodDisruptionBudget' ? 'configured' : 'unchanged'}`));
+    expect(lines(await kubectl(['apply', '-f', all]))).toEqual(
+      kinds.map(
+        (kind) => `${printed(kind)} ${kind.manifest.kind === 'PodDisruptionBudget' ? 'configured' : 'unchanged'}`,
+      ),
+    );
     expect((await kubectl.run(['diff', '-f', all])).code).toBe(0);
   });
 
@@ -147,7 +213,8 @@ describe('kubectl over every GA kind', () => {
     expect(diff.code, diff.stderr).toBe(1);
     expect(diff.stdout.match(/^\+ +applied: "yes"$/gm)).toHaveLength(kinds.length);
     everyLine(await kubectl(['apply', '-f', changed]), 'configured');
-    for (const { metadata } of await stored()) expect(metadata.labels).toMatchObject({ applied: 'yes', patched: 'json' });
+    for (const { metadata } of await stored())
+      expect(metadata.labels).toMatchObject({ applied: 'yes', patched: 'json' });
     everyLine(await kubectl(['apply', '-f', all]), 'configured');
     for (const { metadata } of await stored()) expect(metadata.labels?.applied).toBeUndefined();
   });
@@ -159,18 +226,35 @@ describe('kubectl over every GA kind', () => {
     expect(refused.code).toBe(1);
     expect(refused.stderr.match(/conflicts? with "kubectl-patch"/g)).toHaveLength(kinds.length);
     expect(refused.stderr).toContain('.metadata.labels.patched');
-    everyLine(await kubectl(['apply', '--server-side', '--force-conflicts', '--field-manager', 'interop', '-f', changed]), 'serverside-applied');
-    everyLine(await kubectl(['apply', '--server-side', '--field-manager', 'interop', '-f', changed]), 'serverside-applied');
-    const items = JSON.parse(await kubectl(['get', '-f', all, '-o', 'json', '--show-managed-fields'])).items as (Stored & { metadata: { managedFields: { manager: string; operation: string }[] } })[];
+    everyLine(
+      await kubectl(['apply', '--server-side', '--force-conflicts', '--field-manager', 'interop', '-f', changed]),
+      'serverside-applied',
+    );
+    everyLine(
+      await kubectl(['apply', '--server-side', '--field-manager', 'interop', '-f', changed]),
+      'serverside-applied',
+    );
+    const items = JSON.parse(await kubectl(['get', '-f', all, '-o', 'json', '--show-managed-fields']))
+      .items as (Stored & { metadata: { managedFields: { manager: string; operation: string }[] } })[];
     for (const { metadata } of items) {
       expect(metadata.labels?.patched).toBe('server');
-      expect(metadata.managedFields).toContainEqual(expect.objectContaining({ manager: 'interop', operation: 'Apply' }));
+      expect(metadata.managedFields).toContainEqual(
+        expect.objectContaining({ manager: 'interop', operation: 'Apply' }),
+      );
     }
   });
 
   it('replaces', async () => {
     const file = join(folder, 'replace.json');
-    writeFileSync(file, listOf((await stored()).map((item) => ({ ...item, metadata: { ...item.metadata, annotations: { ...item.metadata.annotations, replaced: 'yes' } } }))));
+    writeFileSync(
+      file,
+      listOf(
+        (await stored()).map((item) => ({
+          ...item,
+          metadata: { ...item.metadata, annotations: { ...item.metadata.annotations, replaced: 'yes' } },
+        })),
+      ),
+    );
     everyLine(await kubectl(['replace', '-f', file]), 'replaced');
     for (const { metadata } of await stored()) expect(metadata.annotations?.replaced).toBe('yes');
   });
@@ -178,7 +262,10 @@ describe('kubectl over every GA kind', () => {
   it('runs dry on the server: creates nothing', async () => {
     const file = join(folder, 'dry.json');
     const other = kinds.filter(({ manifest }) => manifest.metadata.name === NAME && manifest.kind !== 'Namespace');
-    writeFileSync(file, listOf(other.map(({ manifest }) => ({ ...manifest, metadata: { ...manifest.metadata, name: 'dry' } }))));
+    writeFileSync(
+      file,
+      listOf(other.map(({ manifest }) => ({ ...manifest, metadata: { ...manifest.metadata, name: 'dry' } }))),
+    );
     expect(lines(await kubectl(['create', '--dry-run=server', '-f', file]))).toHaveLength(other.length);
     expect(await kubectl(['get', '-f', file, '--ignore-not-found'])).toBe('');
   });
@@ -198,7 +285,12 @@ describe('kubectl over every GA kind', () => {
 
   it('deletes', async () => {
     const output = await kubectl(['delete', '-f', all, '--timeout=30s']);
-    expect(lines(output)).toEqual(kinds.map((kind) => `${printed(kind).replace('/', ' "')}" deleted${kind.namespaced ? ` from ${NAMESPACE} namespace` : ''}`));
+    expect(lines(output)).toEqual(
+      kinds.map(
+        (kind) =>
+          `${printed(kind).replace('/', ' "')}" deleted${kind.namespaced ? ` from ${NAMESPACE} namespace` : ''}`,
+      ),
+    );
     expect(await kubectl(['get', '-f', all, '--ignore-not-found'])).toBe('');
   });
 });

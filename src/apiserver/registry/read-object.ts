@@ -7,7 +7,7 @@ import { badRequest, unsupportedMediaType } from '../../apimachinery/status-erro
 import {
   applyDefaults,
   checkTypes,
-  dropNulls,
+  dropAbsent,
   dropUnknownFields,
   findUnknownFields,
 } from '../../apimachinery/typecheck.ts';
@@ -89,7 +89,8 @@ function decodeTyped(object: Draft<UnstructuredObject>, target: DecodeTarget): s
   if (mismatch) throw cannotHandle(target, mismatch.message);
   const unknown = findUnknownFields(object, schema);
   if (unknown.length) dropUnknownFields(object, schema);
-  dropNulls(object, schema);
+  // What an applier lists as empty it owns, though an object is stored without it.
+  dropAbsent(object, schema, { keepEmpty: target.partial === true });
   return unknown;
 }
 

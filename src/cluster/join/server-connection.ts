@@ -10,7 +10,7 @@ import { caPinOf } from './join-token.ts';
 const CONNECT_TIMEOUT_MS = 5_000;
 const RETRY_MS = 500;
 /** How long a server may take to come up beside an agent that starts at the same time. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 10_000;
 
 /** Host and port of `https://HOST[:PORT]`. Throws CodedError INVALID_OPTION. */
 export function serverAddress(server: string): { host: string; port: number; origin: string } {

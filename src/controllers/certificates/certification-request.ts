@@ -23,8 +23,7 @@ export function requestPem(request: CertificateSigningRequest): string {
 /** Throws for what is no certification request. */
 export async function parseRequest(request: CertificateSigningRequest): Promise<RequestedCertificate> {
   // Heavy, and needed by clusters that issue certificates alone.
-  await import('reflect-metadata');
-  const { Pkcs10CertificateRequest, SubjectAlternativeNameExtension } = await import('@peculiar/x509');
+  const { Pkcs10CertificateRequest, SubjectAlternativeNameExtension } = await import('./x509-library.ts');
   const parsed = new Pkcs10CertificateRequest(requestPem(request));
   const names = parsed.extensions.find((extension) => extension instanceof SubjectAlternativeNameExtension);
   const all = names instanceof SubjectAlternativeNameExtension ? names.names.items : [];

@@ -17,6 +17,6 @@ export {
 } from './controller-manager.ts';
 export type { ControllerMetrics } from './controller-runner.ts';
 export { createLeaderElection, type LeaderElection, type LeaderElectionOptions } from './leader-election.ts';
-export { createOwnWrites, type OwnWrites } from './own-writes.ts';
+export { createOwnWrites, noteGone, type OwnWrites } from './own-writes.ts';
 export { byControllerUid, controllerReference, watch } from './watch.ts';
 export { createWorkQueue, type WorkQueue } from './work-queue.ts';

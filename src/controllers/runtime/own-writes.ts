@@ -1,5 +1,6 @@
 import { type KubeObject, objectKey } from '../../apimachinery/meta.ts';
 import type { Informer } from '../../client/informer.ts';
+import type { ObjectChange } from './controller.ts';
 
 /**
  * Remembers what a controller wrote until its cache shows it. A controller that decides from the cache alone would
@@ -8,6 +9,8 @@ import type { Informer } from '../../client/informer.ts';
 export interface OwnWrites<T extends KubeObject> {
   wrote(key: string, object: T): void;
   deleted(key: string, object: T): void;
+  /** The object was seen to go: what was written of it will not be seen any more. */
+  gone(object: T): void;
   /** Some write on behalf of `key` is not in the cache yet; its event is still to come. */
   pending(key: string): boolean;
   forget(key: string): void;
@@ -45,6 +48,10 @@ export function createOwnWrites<T extends KubeObject>(informer: Informer<T>): Ow
   return {
     wrote: (key, object) => expect(key, object, versionOf(object)),
     deleted: (key, object) => expect(key, object),
+    gone(object) {
+      const name = objectKey(object);
+      for (const writes of expected.values()) if (writes.get(name)?.uid === object.metadata.uid) writes.delete(name);
+    },
     pending(key) {
       const writes = expected.get(key);
       if (!writes) return false;
@@ -54,6 +61,13 @@ export function createOwnWrites<T extends KubeObject>(informer: Informer<T>): Ow
       return false;
     },
     forget: (key) => void expected.delete(key),
+  };
+}
+
+/** For `observe` of the watch that shows the objects written. */
+export function noteGone<T extends KubeObject>(writes: OwnWrites<T>) {
+  return ({ type, object }: ObjectChange<T>): void => {
+    if (type === 'delete') writes.gone(object);
   };
 }
 

@@ -13,12 +13,14 @@ import {
   type ControllerDefinition,
   createOwnWrites,
   defineController,
+  noteGone,
   watch,
 } from '../runtime/index.ts';
 import { adopters, BY_CONTROLLER, claim } from './ownership.ts';
 import { nextAvailability } from './pod-availability.ts';
 import { PodControl, podFromTemplate, slowStart } from './pod-control.ts';
 import { rankForDeletion } from './pod-ranking.ts';
+import { canonical } from './template-hash.ts';
 
 /** At most so many pods are made or deleted in one go. */
 const BURST = 500;
@@ -70,7 +72,11 @@ function replicatedController(flavor: Flavor): ControllerDefinition {
       return {
         watches: [
           watch(flavor.type),
-          watch(Pods, { ownedBy: flavor.type, indexes: { [BY_CONTROLLER]: byControllerUid } }),
+          watch(Pods, {
+            ownedBy: flavor.type,
+            indexes: { [BY_CONTROLLER]: byControllerUid },
+            observe: noteGone(writes),
+          }),
           watch(Pods, { keys: (pod) => adopters(owners, pod, flavor.selectorOf) }),
         ],
         async reconcile({ key }) {
@@ -173,11 +179,14 @@ function statusOf(
         now,
       )
     : withoutCondition(old?.conditions, 'ReplicaFailure');
-  return {
-    replicas: active.length,
+  const counts = {
     fullyLabeledReplicas: active.filter((pod) => fullyLabeled.matches(pod.metadata.labels)).length,
     readyReplicas: ready.length,
     availableReplicas: ready.filter((pod) => isPodAvailable(pod, owner.spec.minReadySeconds ?? 0, now)).length,
+  };
+  return {
+    replicas: active.length,
+    ...Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0)),
     ...(owner.kind === 'ReplicaSet' ? { terminatingReplicas: terminating } : {}),
     ...(conditions.length ? { conditions } : {}),
     observedGeneration: owner.metadata.generation ?? 0,
@@ -190,19 +199,7 @@ async function writeStatus(
   owner: Replicated,
   status: ReplicaSetStatus,
 ): Promise<void> {
-  const old: Partial<ReplicaSetStatus> = owner.status ?? {};
-  const fields = [
-    'replicas',
-    'fullyLabeledReplicas',
-    'readyReplicas',
-    'availableReplicas',
-    'terminatingReplicas',
-    'observedGeneration',
-  ] as const;
-  const same =
-    fields.every((field) => (old[field] ?? 0) === (status[field] ?? 0)) &&
-    JSON.stringify(old.conditions ?? []) === JSON.stringify(status.conditions ?? []);
-  if (same) return;
+  if (canonical(status) === canonical(owner.status ?? {})) return;
   try {
     await context.client.for(flavor.type).updateStatus({ ...owner, status });
   } catch (error) {

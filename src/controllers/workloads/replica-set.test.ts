@@ -7,6 +7,7 @@ import { type ControllerHarness, runControllers } from '../runtime/testing/contr
 import { rankForDeletion } from './pod-ranking.ts';
 import { replicaSetController, replicationController } from './replica-set-controller.ts';
 import { createFakeKubelet } from './testing/fake-kubelet.ts';
+import { settled } from './testing/settled.ts';
 
 let run: ControllerHarness;
 afterEach(() => run?.stop());
@@ -35,14 +36,13 @@ const scale = (replicas: number) => {
   });
 };
 const status = () => run.api.get(ReplicaSets, 'web', 'default')?.status;
-const settle = () => new Promise((resolve) => setTimeout(resolve, 40));
 
 describe('ReplicaSet', () => {
   it('makes, replaces and deletes pods, exactly as many as wanted', async () => {
     run = await runControllers([replicaSetController()], { objects: [replicaSet(7)] });
     const kubelet = createFakeKubelet(run);
     await run.eventually(() => status()?.replicas === 7);
-    await settle();
+    await settled(run);
     expect(kubelet.pods()).toHaveLength(7);
     expect(kubelet.pods()[0]?.metadata).toMatchObject({
       labels: { app: 'web' },
@@ -92,6 +92,13 @@ describe('ReplicaSet', () => {
     expect(run.api.list(Pods)).toHaveLength(3);
   });
 
+  it('does not wait for pods that went before they were seen', async () => {
+    run = await runControllers([replicaSetController()], { objects: [replicaSet(40)] });
+    await run.eventually(() => run.api.list(Pods).length > 3);
+    for (const { metadata } of run.api.list(Pods)) run.api.remove(Pods, metadata.name, 'default');
+    await run.eventually(() => status()?.replicas === 40);
+  });
+
   it('counts a pod as available only after minReadySeconds', async () => {
     let now = Date.parse('2026-01-01T00:00:00Z');
     run = await runControllers([replicaSetController()], {
@@ -102,7 +109,7 @@ describe('ReplicaSet', () => {
     await run.eventually(() => kubelet.pods().length === 1);
     kubelet.ready();
     await run.eventually(() => status()?.readyReplicas === 1);
-    expect(status()?.availableReplicas).toBe(0);
+    expect(status()?.availableReplicas).toBeUndefined();
     now += 1_000;
     await run.eventually(() => status()?.availableReplicas === 1);
   });

@@ -13,6 +13,7 @@ import {
   controllerReference,
   createOwnWrites,
   defineController,
+  noteGone,
   watch,
 } from '../../runtime/index.ts';
 import { BY_CONTROLLER } from '../ownership.ts';
@@ -33,7 +34,14 @@ export function cronJobController(): ControllerDefinition {
       const writes = createOwnWrites(cronJobs);
       const jobWrites = createOwnWrites(jobs);
       return {
-        watches: [watch(CronJobs), watch(Jobs, { ownedBy: CronJobs, indexes: { [BY_CONTROLLER]: byControllerUid } })],
+        watches: [
+          watch(CronJobs),
+          watch(Jobs, {
+            ownedBy: CronJobs,
+            indexes: { [BY_CONTROLLER]: byControllerUid },
+            observe: noteGone(jobWrites),
+          }),
+        ],
         async reconcile({ key }) {
           const cronJob = cronJobs.get(key);
           if (!cronJob) {

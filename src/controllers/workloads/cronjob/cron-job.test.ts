@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { CronJob, Job } from '../../../api/types/batch.v1.gen.ts';
 import { CronJobs, Jobs } from '../../../client/resource-types.gen.ts';
 import { type ControllerHarness, runControllers } from '../../runtime/testing/controller-harness.ts';
+import { settled } from '../testing/settled.ts';
 import { cronJobController } from './cron-job-controller.ts';
 import { scheduleTimes, zonedTime } from './schedule-times.ts';
 
@@ -39,11 +40,7 @@ const nameAt = (time: string) => `tick-${Date.parse(time) / 60_000}`;
 async function at(time: string): Promise<void> {
   now = Date.parse(time);
   run.api.put({ ...current(), metadata: { ...current().metadata, annotations: { at: time } } });
-  let seen = -1;
-  while (seen !== run.api.requests.length) {
-    seen = run.api.requests.length;
-    await new Promise((resolve) => setTimeout(resolve, 15));
-  }
+  await settled(run);
 }
 function finish(name: string, type: 'Complete' | 'Failed'): void {
   const job = run.api.get(Jobs, name, 'default')!;

@@ -9,6 +9,7 @@ import {
   type ControllerDefinition,
   createOwnWrites,
   defineController,
+  noteGone,
   watch,
 } from '../../runtime/index.ts';
 import { syncHistory, truncateHistory } from '../controller-history.ts';
@@ -43,9 +44,9 @@ export function daemonSetController(): ControllerDefinition {
       return {
         watches: [
           watch(DaemonSets),
-          watch(Pods, { ownedBy: DaemonSets, indexes }),
+          watch(Pods, { ownedBy: DaemonSets, indexes, observe: noteGone(writes) }),
           watch(Pods, { keys: (pod) => adopters(daemonSets, pod, selectorOf) }),
-          watch(ControllerRevisions, { ownedBy: DaemonSets, indexes }),
+          watch(ControllerRevisions, { ownedBy: DaemonSets, indexes, observe: noteGone(revisionWrites) }),
           watch(ControllerRevisions, { keys: (revision) => adopters(daemonSets, revision, selectorOf) }),
           watch(Nodes, {
             when: ({ object, old }) => !old || matters(object) !== matters(old),

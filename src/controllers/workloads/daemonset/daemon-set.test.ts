@@ -6,6 +6,7 @@ import { ControllerRevisions, DaemonSets, Nodes, Pods } from '../../../client/re
 import { isPodReady } from '../../pod-state.ts';
 import { type ControllerHarness, runControllers } from '../../runtime/testing/controller-harness.ts';
 import { createFakeKubelet, type FakeKubelet } from '../testing/fake-kubelet.ts';
+import { settled as quiet } from '../testing/settled.ts';
 import { targetNode } from './daemon-pods.ts';
 import { daemonSetController } from './daemon-set-controller.ts';
 
@@ -60,13 +61,7 @@ const toImage = (image: string) =>
   change((spec) => {
     spec.template.spec!.containers[0]!.image = image;
   });
-async function settled(): Promise<void> {
-  let seen = -1;
-  while (seen !== run.api.requests.length) {
-    seen = run.api.requests.length;
-    await new Promise((resolve) => setTimeout(resolve, 12));
-  }
-}
+const settled = () => quiet(run);
 const names = ['n1', 'n2', 'n3', 'n4'];
 
 describe('DaemonSet', () => {

@@ -8,6 +8,7 @@ import {
   type ControllerDefinition,
   createOwnWrites,
   defineController,
+  noteGone,
   type OwnWrites,
   watch,
 } from '../../runtime/index.ts';
@@ -48,7 +49,11 @@ export function deploymentController(): ControllerDefinition {
       return {
         watches: [
           watch(Deployments),
-          watch(ReplicaSets, { ownedBy: Deployments, indexes: { [BY_CONTROLLER]: byControllerUid } }),
+          watch(ReplicaSets, {
+            ownedBy: Deployments,
+            indexes: { [BY_CONTROLLER]: byControllerUid },
+            observe: noteGone(writes),
+          }),
           watch(ReplicaSets, { keys: (set) => adopters(deployments, set, (deployment) => deployment.spec.selector) }),
           watch(Pods, {
             indexes: { [BY_CONTROLLER]: byControllerUid },

@@ -11,6 +11,7 @@ import { type ControllerHarness, runControllers } from '../../runtime/testing/co
 import { replicaSetController } from '../replica-set-controller.ts';
 import { safeHash } from '../template-hash.ts';
 import { createFakeKubelet, type FakeKubelet } from '../testing/fake-kubelet.ts';
+import { settled as quiet } from '../testing/settled.ts';
 import { deploymentController } from './deployment-controller.ts';
 
 let run: ControllerHarness;
@@ -55,14 +56,7 @@ const toImage = (image: string) =>
   change((spec) => {
     spec.template.spec!.containers[0]!.image = image;
   });
-/** Waits until nothing changes any more without help from outside. */
-async function settled(): Promise<void> {
-  let seen = -1;
-  while (seen !== run.api.requests.length) {
-    seen = run.api.requests.length;
-    await new Promise((resolve) => setTimeout(resolve, 12));
-  }
-}
+const settled = () => quiet(run);
 async function rollOut(step: () => void = () => {}): Promise<void> {
   for (let rounds = 0; rounds < 60; rounds++) {
     await settled();

@@ -11,6 +11,7 @@ import {
   type ControllerDefinition,
   createOwnWrites,
   defineController,
+  noteGone,
   watch,
 } from '../../runtime/index.ts';
 import { adopters, BY_CONTROLLER, claim } from '../ownership.ts';
@@ -69,7 +70,11 @@ export function jobController(): ControllerDefinition {
       return {
         watches: [
           watch(Jobs),
-          watch(Pods, { ownedBy: Jobs, indexes: { [BY_CONTROLLER]: byControllerUid, [BY_JOB]: jobKeyOf } }),
+          watch(Pods, {
+            ownedBy: Jobs,
+            indexes: { [BY_CONTROLLER]: byControllerUid, [BY_JOB]: jobKeyOf },
+            observe: noteGone(podWrites),
+          }),
           watch(Pods, { keys: (pod) => adopters(jobs, pod, (job) => job.spec.selector) }),
         ],
         async reconcile({ key }) {

@@ -7,6 +7,7 @@ import { Jobs, Pods } from '../../../client/resource-types.gen.ts';
 import { conditionOf } from '../../conditions.ts';
 import { type ControllerHarness, runControllers } from '../../runtime/testing/controller-harness.ts';
 import { createFakeKubelet, type FakeKubelet } from '../testing/fake-kubelet.ts';
+import { settled as quiet } from '../testing/settled.ts';
 import { IndexSet } from './index-set.ts';
 import { jobController } from './job-controller.ts';
 
@@ -59,13 +60,7 @@ const touch = () =>
   run.api.put({ ...current(), metadata: { ...current().metadata, annotations: { at: String(now) } } });
 const finish = (pod: Pod | undefined, exitCode: number, extra?: object) =>
   kubelet.finish(pod!.metadata.name, exitCode, extra);
-async function settled(): Promise<void> {
-  let seen = -1;
-  while (seen !== run.api.requests.length) {
-    seen = run.api.requests.length;
-    await new Promise((resolve) => setTimeout(resolve, 15));
-  }
-}
+const settled = () => quiet(run);
 
 describe('Job', () => {
   it('runs pods to the wanted completions, and counts each once', async () => {

@@ -7,6 +7,7 @@ import {
   type ControllerDefinition,
   createOwnWrites,
   defineController,
+  noteGone,
   watch,
 } from '../../runtime/index.ts';
 import { syncHistory, truncateHistory } from '../controller-history.ts';
@@ -36,9 +37,9 @@ export function statefulSetController(): ControllerDefinition {
       return {
         watches: [
           watch(StatefulSets),
-          watch(Pods, { ownedBy: StatefulSets, indexes }),
+          watch(Pods, { ownedBy: StatefulSets, indexes, observe: noteGone(writes) }),
           watch(Pods, { keys: (pod) => adopters(sets, pod, selectorOf) }),
-          watch(ControllerRevisions, { ownedBy: StatefulSets, indexes }),
+          watch(ControllerRevisions, { ownedBy: StatefulSets, indexes, observe: noteGone(revisionWrites) }),
           watch(ControllerRevisions, { keys: (revision) => adopters(sets, revision, selectorOf) }),
           // A claim that goes away makes room for a new one.
           watch(PersistentVolumeClaims, {

@@ -6,6 +6,7 @@ import { ControllerRevisions, PersistentVolumeClaims, Pods, StatefulSets } from 
 import { isPodReady } from '../../pod-state.ts';
 import { type ControllerHarness, runControllers } from '../../runtime/testing/controller-harness.ts';
 import { createFakeKubelet, type FakeKubelet } from '../testing/fake-kubelet.ts';
+import { settled as quiet } from '../testing/settled.ts';
 import { statefulSetController } from './stateful-set-controller.ts';
 
 let run: ControllerHarness;
@@ -55,13 +56,7 @@ const toImage = (image: string) =>
   change((spec) => {
     spec.template.spec!.containers[0]!.image = image;
   });
-async function settled(): Promise<void> {
-  let seen = -1;
-  while (seen !== run.api.requests.length) {
-    seen = run.api.requests.length;
-    await new Promise((resolve) => setTimeout(resolve, 12));
-  }
-}
+const settled = () => quiet(run);
 async function allReady(count: number): Promise<void> {
   await run.eventually(() => {
     kubelet.ready();

@@ -1,0 +1,140 @@
+import type { FieldSchema, Schema } from '../../apimachinery/schema.ts';
+import { describeField, describeType } from './descriptions.ts';
+
+export type Dialect = 'v2' | 'v3';
+export type JsonObject = { [key: string]: unknown };
+
+const V2_PREFIX = '#/definitions/';
+const V3_PREFIX = '#/components/schemas/';
+/** Types with a definition of their own though they are no structs. */
+const NAMED_SCALARS = new Set(['time', 'microTime', 'quantity', 'intOrString', 'rawObject']);
+
+/** Renders schemas as OpenAPI: named types become definitions, collected as they are met. */
+export class SchemaDocument {
+  readonly #dialect: Dialect;
+  readonly #waiting: Schema[] = [];
+  readonly #met = new Set<string>();
+
+  constructor(dialect: Dialect) {
+    this.#dialect = dialect;
+  }
+
+  /** A reference to a named type; its definition will be among `definitions`. */
+  reference(schema: Schema): JsonObject {
+    const name = schema.name!;
+    if (!this.#met.has(name)) {
+      this.#met.add(name);
+      this.#waiting.push(schema);
+    }
+    return { $ref: `${this.#dialect === 'v2' ? V2_PREFIX : V3_PREFIX}${name}` };
+  }
+
+  /** The definitions that are referred to and were not yet given, and those that they refer to in turn. */
+  *definitions(): Generator<readonly [name: string, definition: JsonObject]> {
+    for (let schema = this.#waiting.pop(); schema; schema = this.#waiting.pop())
+      yield [schema.name!, this.definition(schema)];
+  }
+
+  /** The definition itself. */
+  definition(schema: Schema): JsonObject {
+    const { name, gvk } = schema;
+    const description = name ? describeType(name) : undefined;
+    return {
+      ...(description ? { description } : {}),
+      ...this.#shape(schema, name),
+      ...(gvk ? { 'x-kubernetes-group-version-kind': [gvk] } : {}),
+    };
+  }
+
+  #property(owner: string | undefined, field: string, { schema, default: value }: FieldSchema): JsonObject {
+    const description = (schema.constraints?.description as string | undefined) ?? describeField(owner, field);
+    const rendered = this.#value(schema);
+    const beside = {
+      ...(description ? { description } : {}),
+      ...(value === undefined ? {} : { default: value }),
+      ...extensions(schema),
+    };
+    if (Object.keys(beside).length === 0) return rendered;
+    if (rendered.$ref === undefined || this.#dialect === 'v2')
+      return { ...beside, ...rendered, ...(description ? { description } : {}) };
+    // In OpenAPI 3.0 nothing may stand beside a reference.
+    return { ...beside, allOf: [rendered] };
+  }
+
+  #value(schema: Schema): JsonObject {
+    const own =
+      schema.name !== undefined &&
+      (schema.type === 'object' || NAMED_SCALARS.has(schema.type) || schema.type === 'any');
+    return own ? this.reference(schema) : this.#shape(schema, undefined);
+  }
+
+  #shape(schema: Schema, name: string | undefined): JsonObject {
+    const { constraints, nullable, preserveUnknownFields, embeddedResource } = schema;
+    const { description: _own, ...rest } = constraints ?? {};
+    const shape = { ...this.#type(schema, name), ...rest } as JsonObject;
+    if (constraints?.description !== undefined && name === undefined) shape.description = constraints.description;
+    if (nullable && this.#dialect === 'v3') shape.nullable = true;
+    if (preserveUnknownFields) shape['x-kubernetes-preserve-unknown-fields'] = true;
+    if (embeddedResource) shape['x-kubernetes-embedded-resource'] = true;
+    if (name !== undefined) Object.assign(shape, extensions(schema));
+    return shape;
+  }
+
+  #type(schema: Schema, name: string | undefined): JsonObject {
+    switch (schema.type) {
+      case 'object':
+        return this.#object(schema, name);
+      case 'map':
+        return { type: 'object', ...(schema.items ? { additionalProperties: this.#value(schema.items()) } : {}) };
+      case 'list':
+        return { type: 'array', ...(schema.items ? { items: this.#value(schema.items()) } : {}) };
+      case 'int32':
+      case 'int64':
+        return { type: 'integer', format: schema.type };
+      case 'double':
+        return { type: 'number', format: 'double' };
+      case 'bytes':
+        return { type: 'string', format: 'byte' };
+      case 'time':
+      case 'microTime':
+        return { type: 'string', format: 'date-time' };
+      case 'quantity':
+        return this.#dialect === 'v3' ? { oneOf: [{ type: 'string' }, { type: 'number' }] } : { type: 'string' };
+      case 'intOrString':
+        if (name === undefined) return { 'x-kubernetes-int-or-string': true };
+        return this.#dialect === 'v3'
+          ? { oneOf: [{ type: 'integer' }, { type: 'string' }], format: 'int-or-string' }
+          : { type: 'string', format: 'int-or-string' };
+      case 'rawObject':
+        return { type: 'object' };
+      case 'any':
+        return {};
+      default:
+        return { type: schema.type };
+    }
+  }
+
+  #object(schema: Schema, name: string | undefined): JsonObject {
+    const fields = schema.fields?.();
+    const shape: JsonObject = { type: 'object' };
+    if (fields?.size) {
+      shape.properties = Object.fromEntries(
+        [...fields].map(([field, row]) => [field, this.#property(name, field, row)]),
+      );
+      const required = [...fields].filter(([, row]) => row.required).map(([field]) => field);
+      if (required.length) shape.required = required.sort();
+    }
+    if (schema.items) shape.additionalProperties = this.#value(schema.items());
+    return shape;
+  }
+}
+
+function extensions({ listType, listMapKeys, mapType, patchStrategy, patchMergeKey }: Schema): JsonObject {
+  return {
+    ...(listMapKeys ? { 'x-kubernetes-list-map-keys': listMapKeys } : {}),
+    ...(listType ? { 'x-kubernetes-list-type': listType } : {}),
+    ...(mapType ? { 'x-kubernetes-map-type': mapType } : {}),
+    ...(patchMergeKey ? { 'x-kubernetes-patch-merge-key': patchMergeKey } : {}),
+    ...(patchStrategy ? { 'x-kubernetes-patch-strategy': patchStrategy } : {}),
+  };
+}
