@@ -4,9 +4,9 @@ import { deploymentSchema as schema } from './example-schema.test-helper.ts';
 import { isConfigMapKey, isDns1123Label, isIP, isQualifiedName, validateName } from './names.ts';
 import {
   applyDefaults,
+  canonicalize,
   checkStructuralTypes,
   checkTypes,
-  dropAbsent,
   dropUnknownFields,
   findUnknownFields,
   requiredFields,
@@ -56,7 +56,7 @@ describe('types', () => {
     const object = {
       spec: { replicas: null, template: { spec: { containers: [null, { ports: [{}, { protocol: 'UDP' }] }] } } },
     };
-    dropAbsent(object, schema);
+    canonicalize(object, schema);
     applyDefaults(object, schema);
     expect(object).toEqual({
       spec: { template: { spec: { containers: [{}, { ports: [{ protocol: 'TCP' }, { protocol: 'UDP' }] }] } } },
@@ -67,13 +67,19 @@ describe('types', () => {
   });
 });
 
-describe('absent values', () => {
-  it('are empty optional lists and maps too, unless they say something', () => {
+describe('canonical form', () => {
+  it('has times in UTC and whole seconds', () => {
+    const object = { metadata: { creationTimestamp: '2026-01-02T01:04:05.678+02:00' } };
+    canonicalize(object, schema);
+    expect(object.metadata.creationTimestamp).toBe('2026-01-01T23:04:05Z');
+  });
+
+  it('has no empty optional lists and maps', () => {
     const object = { metadata: { labels: {}, finalizers: [] }, spec: { template: { spec: { containers: [] } } } };
     const kept = structuredClone(object);
-    dropAbsent(kept, schema, { keepEmpty: true });
+    canonicalize(kept, schema, { keepEmpty: true });
     expect(kept).toEqual(object);
-    dropAbsent(object, schema);
+    canonicalize(object, schema);
     expect(object).toEqual({ metadata: {}, spec: { template: { spec: { containers: [] } } } });
   });
 });

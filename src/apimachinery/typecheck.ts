@@ -2,10 +2,11 @@ import { Quantity } from './quantity.ts';
 import type { Schema } from './schema.ts';
 import { isDictionary } from './schema-walk.ts';
 
+export { canonicalize } from './canonical-form.ts';
 export { applyDefaults } from './defaults.ts';
 export { requiredFields } from './required-fields.ts';
 export { checkStructuralTypes } from './structural-types.ts';
-export { dropAbsent, dropUnknownFields, findUnknownFields } from './unknown-fields.ts';
+export { dropUnknownFields, findUnknownFields } from './unknown-fields.ts';
 
 /** A value of the wrong JSON type: the path of the field and the message of Go's decoder. */
 export interface TypeMismatch {

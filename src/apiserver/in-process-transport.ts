@@ -1,10 +1,11 @@
-import { apiVersionOf, type UnstructuredObject, type WatchEvent } from '../apimachinery/meta.ts';
+import { apiVersionOf, type Status, type UnstructuredObject, type WatchEvent } from '../apimachinery/meta.ts';
 import { badRequest, internalError, isStatusError, StatusError } from '../apimachinery/status-error.ts';
 import type { ApiRequest, ApiResponse, Transport, WatchStream } from '../apimachinery/transport.ts';
 import type { UserInfo } from '../sdk/user.ts';
+import { InProcessExchange } from './in-process-exchange.ts';
 import type { IncomingRequest } from './request/request-chain.ts';
 import type { RequestHeaders } from './request/request-context.ts';
-import type { ListResult, Result, WatchResult } from './request/result.ts';
+import type { ListResult, Result, TakeOverResult, WatchResult } from './request/result.ts';
 import type { RunningWatch } from './watch-cache/watch.ts';
 
 const never = new AbortController().signal;
@@ -29,15 +30,25 @@ export class InProcessTransport implements Transport {
   async request<T = unknown>(request: ApiRequest): Promise<ApiResponse<T>> {
     const warnings: string[] = [];
     const result = await this.#send(request, request.query, warnings);
-    const { status, body } = bodyOf(result);
+    const { status, body } =
+      result.type === 'takeOver'
+        ? await this.#exchange(result, request, request.query, request.signal ?? never)
+        : bodyOf(result);
     return { status, body: body as T, warnings };
   }
 
   watch(request: ApiRequest, onEvents: (events: readonly WatchEvent<UnstructuredObject>[]) => void): WatchStream {
-    let running: RunningWatch | undefined;
+    let running: Pick<RunningWatch, 'stop'> | undefined;
     let stopped = false;
     const done = (async () => {
-      const result = await this.#send(request, { ...request.query, watch: true }, []);
+      const query = { ...request.query, watch: true };
+      const result = await this.#send(request, query, []);
+      if (result.type === 'takeOver') {
+        const abort = new AbortController();
+        running = { stop: () => abort.abort() };
+        if (!stopped) await this.#exchange(result, request, query, abort.signal, eventsFrom(onEvents));
+        return;
+      }
       if (result.type !== 'watch') throw badRequest(`${request.path} cannot be watched`);
       if (!stopped)
         await follow(result, onEvents, (started) => {
@@ -65,6 +76,32 @@ export class InProcessTransport implements Transport {
     for (const watch of this.#watches) watch.stop();
   }
 
+  /** Another server answers: what it sends is gathered, or handed on as it comes. */
+  async #exchange(
+    { run }: TakeOverResult,
+    { method, path, body, contentType = 'application/json', headers }: ApiRequest,
+    query: ApiRequest['query'],
+    signal: AbortSignal,
+    onText?: (text: string) => void,
+  ): Promise<{ status: number; body: unknown }> {
+    const exchange = new InProcessExchange({
+      method,
+      path,
+      rawQuery: searchParams(query).toString(),
+      headers: headers ? { ...this.#headers, ...lowerCase(headers) } : this.#headers,
+      body,
+      contentType,
+      signal,
+      ...(onText ? { onText } : {}),
+    });
+    await run(exchange).catch((error) => {
+      if (!signal.aborted) throw isStatusError(error) ? error : internalError(error.message);
+    });
+    // A watch that was stopped has no result.
+    if (onText && signal.aborted) return { status: 200, body: undefined };
+    return exchange.result();
+  }
+
   #send(request: ApiRequest, query: ApiRequest['query'], warnings: string[]): Promise<Result> {
     const contentType = request.contentType ?? 'application/json';
     return this.#handle({
@@ -80,6 +117,25 @@ export class InProcessTransport implements Transport {
       throw isStatusError(error) ? error : internalError(error instanceof Error ? error.message : String(error));
     });
   }
+}
+
+/** Events out of the lines of a watch. An ERROR event is thrown as StatusError. */
+function eventsFrom(onEvents: (events: readonly WatchEvent<UnstructuredObject>[]) => void): (text: string) => void {
+  let rest = '';
+  return (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop()!;
+    const events: WatchEvent<UnstructuredObject>[] = [];
+    let failure: StatusError | undefined;
+    for (const line of lines) {
+      if (line.trim() === '') continue;
+      const event = JSON.parse(line) as WatchEvent<UnstructuredObject>;
+      if (event.type === 'ERROR') failure = new StatusError(event.object as unknown as Status);
+      else events.push(event);
+    }
+    if (events.length) onEvents(events);
+    if (failure) throw failure;
+  };
 }
 
 function follow(
@@ -113,7 +169,7 @@ function bodyOf(result: Result): { status: number; body: unknown } {
       throw new StatusError({
         code: 400,
         reason: 'BadRequest',
-        message: 'the in-process transport carries no streams',
+        message: 'the in-process transport carries no upgrades',
       });
   }
 }

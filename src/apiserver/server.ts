@@ -1,7 +1,9 @@
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { Transport } from '../apimachinery/transport.ts';
+import type { AdmissionStep } from '../sdk/admission.ts';
 import { SYSTEM_AUTHENTICATED, SYSTEM_MASTERS, type UserInfo } from '../sdk/user.ts';
+import { DynamicAdmission } from './admission/dynamic-admission.ts';
 import { type ApiServerOptions, DEFAULT_LIMITS } from './api-server-options.ts';
 import {
   type BootstrapStep,
@@ -9,6 +11,8 @@ import {
   systemNamespaces,
   systemPriorityClasses,
 } from './bootstrap/bootstrap-objects.ts';
+import { customResourceDefinitionHooks } from './custom-resources/crd-hooks.ts';
+import { CustomResources } from './custom-resources/custom-resources.ts';
 import { DiscoveryDocuments } from './discovery/discovery-documents.ts';
 import { addDiscoveryRoutes } from './discovery/discovery-routes.ts';
 import { addVersionRoute } from './discovery/version-route.ts';
@@ -20,6 +24,7 @@ import { HttpListener, type TlsMaterial } from './http/http-listener.ts';
 import { InProcessTransport } from './in-process-transport.ts';
 import { ObjectReader } from './object-reader.ts';
 import { certificateHooks } from './registry/certificates/certificate-hooks.ts';
+import { addOpenApiRoutes } from './openapi/openapi-routes.ts';
 import type { ComponentCheck } from './registry/component-statuses.ts';
 import { namespaceHooks } from './registry/namespaces/namespace-hooks.ts';
 import { ObjectStorage } from './registry/object-storage.ts';
@@ -32,6 +37,7 @@ import { RequestChain } from './request/request-chain.ts';
 import { RequestRouter } from './request/request-router.ts';
 import { Compactor } from './watch-cache/compactor.ts';
 import { WatchCache } from './watch-cache/watch-cache.ts';
+import { LazyWebhookClient } from './webhooks/lazy-webhook-client.ts';
 
 export interface ApiServer {
   /** Resolves when `/readyz` is 200: the server answers, and what it and its `bootstrap` steps promise is there. */
@@ -62,6 +68,9 @@ export const API_SERVER_USER: UserInfo = { name: 'system:apiserver', groups: [SY
 const DEFAULT_SERVICE_CIDRS = ['10.96.0.0/16'];
 const DEFAULT_NODE_PORTS = { from: 30_000, to: 32_767 };
 
+const none: readonly AdmissionStep[] = [];
+const noSteps = () => none;
+
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const now = options.now ?? Date.now;
@@ -75,7 +84,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const authorization = options.authorization(reader);
   const transport = (user: UserInfo, userAgent = 'k8ts') =>
     new InProcessTransport((request) => chain.handle(request), user, userAgent);
-  const admission = options.admission?.(reader, transport) ?? (() => []);
+  const webhooks = new LazyWebhookClient(reader);
+  const dynamicAdmission = new DynamicAdmission({
+    kinds,
+    reader,
+    authorizer: authorization,
+    webhooks: () => webhooks.get(),
+    transport: transport(API_SERVER_USER, 'kube-apiserver'),
+    logger,
+  });
+  const staticSteps = options.admission?.(reader, transport) ?? noSteps;
+  const admission = () => dynamicAdmission.extend(staticSteps());
 
   const allocator = new ServiceAllocator(
     options.serviceCIDRs ?? DEFAULT_SERVICE_CIDRS,
@@ -86,6 +105,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ['/services', allocator],
     ['/namespaces', namespaceHooks],
     ['certificates.k8s.io/certificatesigningrequests', certificateHooks],
+    ['apiextensions.k8s.io/customresourcedefinitions', customResourceDefinitionHooks],
   ]);
   const services: RegistryServices = { kinds, storage, cache, admission, authorization, hooks, logger, now };
   const router = new RequestRouter(kinds, (context, definition) => serveResource(services, context, definition));
@@ -97,6 +117,15 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     limits: { readOnly: limits.readOnlyInFlight, mutating: limits.mutatingInFlight },
     metrics,
     handle: (context) => router.route(context),
+  });
+  const customResources = new CustomResources({
+    kinds,
+    services,
+    router,
+    reader,
+    transport: transport(API_SERVER_USER, 'kube-apiserver'),
+    webhooks: () => webhooks.get(),
+    logger,
   });
   const health = new HealthChecks();
   const discovery = new DiscoveryDocuments(kinds);
@@ -115,6 +144,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     documents: discovery,
     serverAddress: () => (address ? `${advertised().address}:${advertised().port}` : ''),
   });
+  addOpenApiRoutes({ router, services });
   addVersionRoute(router);
   addHealthRoutes(router, health, logger);
   addMetricsRoute(router, metrics, chain.inFlight, cache);
@@ -184,15 +214,19 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     renewCertificate: (tls) => listener?.renew(tls),
     async start() {
       await cache.start();
+      await Promise.all([customResources.start(), dynamicAdmission.start()]);
       compactor.start();
       await listen();
       await bootstrap();
     },
     async stop() {
       stopping = true;
+      customResources.stop();
+      dynamicAdmission.stop();
       cache.closeWatches();
       await listener?.stop(limits.shutdownGraceMs);
       await compactor.stop();
+      await webhooks.close();
       await cache.stop();
     },
   };

@@ -34,6 +34,9 @@ export interface ForegroundProcess<T extends Booted> {
   describe(state: RunState): string;
 }
 
+/** How long the process may outlive the stop. */
+const EXIT_MS = 3_000;
+
 /** Boots, stays until SIGTERM or SIGINT, then drains. Resolves after the stop; throws the boot's CodedError. */
 export async function runInForeground<T extends Booted>(run: ForegroundProcess<T>): Promise<void> {
   const { command, runtime, datastore, flags } = run;
@@ -99,6 +102,8 @@ export async function runInForeground<T extends Booted>(run: ForegroundProcess<T
     if (!state.failure) removeRunState(dataDir);
     logger.flush();
     stopped.dispose();
+    // Whatever failed to stop must not keep the process from ending.
+    setTimeout(() => process.exit(), EXIT_MS).unref();
     process.off('uncaughtException', onStray);
     process.off('unhandledRejection', onStray);
   }

@@ -18,6 +18,8 @@ export interface NodeParts {
   runtime?: ContainerRuntime;
   kubelet?: Kubelet;
   podCIDR?: string;
+  /** Set when the stop has begun. */
+  podsEnded?: Promise<void>;
 }
 
 export type NodeConfig = Pick<

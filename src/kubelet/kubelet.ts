@@ -70,7 +70,7 @@ export interface Kubelet {
   whenReady(signal?: AbortSignal): Promise<void>;
   /** The range that the controller manager gave the node for its pods. */
   whenPodCIDR(signal?: AbortSignal): Promise<string>;
-  /** Containers go on; the next start adopts them. */
+  /** Containers go on; the next start adopts them. Safe to call twice. */
   stop(): Promise<void>;
   /** Ends and removes all pods of this node with every trace, after `stop`; the API server is not told. */
   removePods(): Promise<void>;
@@ -194,6 +194,7 @@ export async function createKubelet(options: KubeletOptions): Promise<Kubelet> {
   const lease = createNodeLease({ client, nodeName, logger, nodeUid: () => node()?.metadata.uid });
   const rotation = paths ? createLogRotation({ containers: runtime.containers, cache, logger }) : undefined;
   const abort = new AbortController();
+  let stopped: Promise<void> | undefined;
 
   return {
     nodeName,
@@ -253,22 +254,27 @@ export async function createKubelet(options: KubeletOptions): Promise<Kubelet> {
         );
       });
     },
-    async stop() {
-      abort.abort();
-      lease.stop();
-      nodeStatus.stop();
-      rotation?.stop();
-      await workers.stop();
-      probes.stop();
-      cache.stop();
-      await status.stop();
-      await Promise.all([informers.stop(), config.stop(), recorder.stop()]);
+    stop() {
+      stopped ??= stop();
+      return stopped;
     },
     async removePods() {
       await workers.removeAll();
       await cgroups?.removeRoot();
     },
   };
+
+  async function stop(): Promise<void> {
+    abort.abort();
+    lease.stop();
+    nodeStatus.stop();
+    rotation?.stop();
+    await workers.stop();
+    probes.stop();
+    cache.stop();
+    await status.stop();
+    await Promise.all([informers.stop(), config.stop(), recorder.stop()]);
+  }
 }
 
 /** The first address of the host that is not loopback; IPv4 if there is one. */

@@ -32,5 +32,7 @@ export interface AdmissionStep {
   /** Narrow and cheap: which requests it sees. */
   handles(attributes: AdmissionAttributes): boolean;
   mutate?(attributes: AdmissionAttributes, object: Draft<UnstructuredObject>): void | Promise<void>;
+  /** Asked once all have mutated: true when its changes are such that all should have another look, once. */
+  reinvoke?(attributes: AdmissionAttributes): boolean;
   validate?(attributes: AdmissionAttributes, object: UnstructuredObject | undefined): void | Promise<void>;
 }

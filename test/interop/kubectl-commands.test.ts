@@ -151,7 +151,7 @@ describe('kubectl commands', () => {
         11,
       );
       expect((await kubectl.run('get cm --field-selector data.key=value')).stderr).toContain(
-        'field label not supported: data.key',
+        '"data.key" is not a known field selector: only "metadata.name", "metadata.namespace"',
       );
       expect((await kubectl.run(['get', 'cm', '-l', 'a=b=c'])).stderr).toContain(
         "found '=', expected: ',' or 'end of string'",
@@ -324,9 +324,9 @@ describe('kubectl commands', () => {
       expect((await kubectl.run('wait pod/one --for=condition=Nothing --timeout=1s')).stderr).toContain(
         'timed out waiting for the condition on pods/one',
       );
-      const gone = kubectl('wait pod/one --for=delete --timeout=40s');
       await kubectl('delete pod one --wait=false --grace-period=1');
-      expect(await gone).toBe('pod/one condition met\n');
+      await kubectl('wait pod/one --for=delete --timeout=40s');
+      expect(await kubectl('get pod one --ignore-not-found')).toBe('');
     });
 
     it('cordons, drains and taints a node', async () => {

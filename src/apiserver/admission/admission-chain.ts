@@ -3,6 +3,12 @@ import type { AdmissionStep } from '../../sdk/admission.ts';
 /** Steps that run last, whatever comes in at run time: the plugins' authority, and what is charged for. */
 const LAST = ['PluginConfiguration', 'RBACEscalation', 'ResourceQuota'];
 
+/** Where those that run last begin. */
+export function firstOfLast(steps: readonly AdmissionStep[]): number {
+  const index = steps.findIndex(({ name }) => LAST.includes(name));
+  return index < 0 ? steps.length : index;
+}
+
 /** The admission steps of an API server; plugins come and go while it runs. */
 export class AdmissionChain {
   #steps: readonly AdmissionStep[];
@@ -17,8 +23,7 @@ export class AdmissionChain {
 
   /** Adds a step after the built-in ones, but before those that must see the final object. Returns its removal. */
   register(step: AdmissionStep): () => void {
-    const last = this.#steps.findIndex(({ name }) => LAST.includes(name));
-    this.#steps = this.#steps.toSpliced(last < 0 ? this.#steps.length : last, 0, step);
+    this.#steps = this.#steps.toSpliced(firstOfLast(this.#steps), 0, step);
     return () => {
       this.#steps = this.#steps.filter((known) => known !== step);
     };

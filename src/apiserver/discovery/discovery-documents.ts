@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { KindDefinition, KindRegistry } from '../../api/kind.ts';
 import { apiVersionOf } from '../../apimachinery/meta.ts';
-import { compareGroups, compareVersions } from './group-order.ts';
+import { CUSTOM_VERSION_PRIORITY, compareGroups, compareVersions, groupPriority } from './group-order.ts';
 
 /** One resource or subresource, in whatever form it is then shown. */
 export interface DiscoveredResource {
@@ -26,15 +26,19 @@ export interface DiscoveredVersion {
   readonly resources: readonly DiscoveredResource[];
   /** Of an aggregated API: `Stale` while it cannot be asked. */
   readonly freshness: 'Current' | 'Stale';
+  /** The APIService's, of an aggregated API; the higher one is preferred. */
+  readonly priority?: number;
 }
 
 export interface DiscoveredGroup {
   readonly group: string;
+  /** The highest of its APIServices, of an aggregated API. */
+  readonly priority?: number;
   /** The preferred one first. */
   readonly versions: readonly DiscoveredVersion[];
 }
 
-/** Groups from elsewhere (aggregated APIs), merged into what the registry serves. */
+/** Groups from elsewhere (aggregated APIs), merged into what the registry serves, in whose place they are. */
 export type DiscoverySource = () => readonly DiscoveredGroup[];
 
 export interface Document {
@@ -80,7 +84,7 @@ export class DiscoveryDocuments {
   }
 
   groups(): readonly DiscoveredGroup[] {
-    this.#groups ??= mergeGroups([groupsOf(this.#kinds.all()), ...this.#sources.map((source) => source())]);
+    this.#groups ??= mergeGroups([...this.#sources.map((source) => source()), groupsOf(this.#kinds.all())]);
     return this.#groups;
   }
 }
@@ -108,15 +112,25 @@ function groupsOf(definitions: readonly KindDefinition[]): DiscoveredGroup[] {
 }
 
 function mergeGroups(sources: readonly (readonly DiscoveredGroup[])[]): DiscoveredGroup[] {
-  const merged = new Map<string, DiscoveredVersion[]>();
-  for (const { group, versions } of sources.flat()) {
-    const known = merged.get(group) ?? [];
-    known.push(...versions.filter(({ version }) => !known.some((other) => other.version === version)));
-    merged.set(group, known);
+  const merged = new Map<string, { versions: DiscoveredVersion[]; priority?: number }>();
+  for (const { group, versions, priority } of sources.flat()) {
+    const known = merged.get(group);
+    if (!known) merged.set(group, { versions: [...versions], ...(priority === undefined ? {} : { priority }) });
+    else {
+      known.versions.push(
+        ...versions.filter(({ version }) => !known.versions.some((other) => other.version === version)),
+      );
+      known.priority = Math.max(known.priority ?? 0, priority ?? groupPriority(group));
+    }
   }
+  const rank = ({ priority = CUSTOM_VERSION_PRIORITY }: DiscoveredVersion) => priority;
   return [...merged]
-    .map(([group, versions]) => ({ group, versions: versions.sort((a, b) => compareVersions(a.version, b.version)) }))
-    .sort((a, b) => compareGroups(a.group, b.group));
+    .map(([group, { versions, ...more }]) => ({
+      group,
+      versions: versions.sort((a, b) => rank(b) - rank(a) || compareVersions(a.version, b.version)),
+      ...more,
+    }))
+    .sort(compareGroups);
 }
 
 function discovered(definition: KindDefinition): DiscoveredResource {

@@ -4,135 +4,67 @@ import type { JsonObject } from './schema-document.ts';
  * The OpenAPI 2.0 document as the protobuf messages of gnostic's `openapi.v2` package, which older clients read. A message is
  * described by its fields: JSON name to field number and how the value is encoded.
  */
-type Encode = (writer: ProtoWriter, field: number, value: unknown) => void;
-type Message = Readonly<Record<string, readonly [field: number, encode: Encode]>>;
+type Encode = (writer: BackwardWriter, field: number, value: unknown) => void;
+type Message = Readonly<Record<string, readonly [field: number, encode: Encode]>> & { readonly [VENDOR_EXTENSION]?: number };
 
-class ProtoWriter {
-  readonly #parts: Buffer[] = [];
-  #length = 0;
+const VENDOR_EXTENSION = Symbol('vendor extension');
+const BYTES = 2;
+const VARINT = 0;
+const DOUBLE = 1;
 
-  get length(): number {
-    return this.#length;
-  }
-
-  bytes(field: number, value: Buffer): void {
-    this.#push(varint((field << 3) | 2));
-    this.#push(varint(value.length));
-    this.#push(value);
-  }
-
-  number(field: number, value: number): void {
-    this.#push(varint(field << 3));
-    this.#push(varint(value));
-  }
-
-  double(field: number, value: number): void {
-    this.#push(varint((field << 3) | 1));
-    const bytes = Buffer.alloc(8);
-    bytes.writeDoubleLE(value);
-    this.#push(bytes);
-  }
-
-  take(): Buffer {
-    return Buffer.concat(this.#parts, this.#length);
-  }
-
-  #push(part: Buffer): void {
-    this.#parts.push(part);
-    this.#length += part.length;
-  }
-}
-
-function varint(value: number): Buffer {
-  if (value < 0x80) return Buffer.of(value);
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
-  bytes.push(rest);
-  return Buffer.from(bytes);
-}
-
-const text: Encode = (writer, field, value) => writer.bytes(field, Buffer.from(String(value)));
-const texts: Encode = (writer, field, value) => {
-  for (const item of [value].flat()) text(writer, field, item);
-};
+const text: Encode = (writer, field, value) => writer.text(field, String(value));
 const flag: Encode = (writer, field, value) => {
   if (value) writer.number(field, 1);
 };
 const integer: Encode = (writer, field, value) => writer.number(field, Number(value));
 const double: Encode = (writer, field, value) => writer.double(field, Number(value));
 /** gnostic's Any holds YAML; JSON is YAML. */
-const any: Encode = (writer, field, value) => writer.bytes(field, anyOf(value));
-const anys: Encode = (writer, field, value) => {
-  for (const item of value as readonly unknown[]) any(writer, field, item);
-};
+const any: Encode = (writer, field, value) => writer.message(field, () => writer.text(2, JSON.stringify(value)));
 const message =
   (fields: () => Message): Encode =>
   (writer, field, value) =>
-    writer.bytes(field, encode(fields(), value as JsonObject));
-const messages =
-  (fields: () => Message): Encode =>
+    writer.message(field, () => encode(writer, fields(), value as JsonObject));
+/** A field that occurs once per item. */
+const each =
+  (item: Encode): Encode =>
   (writer, field, value) => {
-    for (const item of [value].flat()) writer.bytes(field, encode(fields(), item as JsonObject));
+    const items = [value].flat();
+    for (let index = items.length - 1; index >= 0; index--) item(writer, field, items[index]);
   };
+/** A message whose only field has the value. */
+const within =
+  (inner: number, item: Encode): Encode =>
+  (writer, field, value) =>
+    writer.message(field, () => item(writer, inner, value));
+/** `Named...` messages: a name in field 1, the value in field 2. */
+const entries =
+  (item: Encode): Encode =>
+  (writer, field, value) => {
+    for (const [name, content] of Object.entries(value as JsonObject).reverse()) named(writer, field, name, item, content);
+  };
+const texts = each(text);
 
-function anyOf(value: unknown): Buffer {
-  const writer = new ProtoWriter();
-  text(writer, 2, JSON.stringify(value));
-  return writer.take();
+function named(writer: BackwardWriter, field: number, name: string, item: Encode, value: unknown): void {
+  writer.message(field, () => {
+    item(writer, 2, value);
+    writer.text(1, name);
+  });
 }
 
-const VENDOR_EXTENSION = Symbol('vendor extension');
-
-function encode(fields: Message & { readonly [VENDOR_EXTENSION]?: number }, object: JsonObject): Buffer {
-  const writer = new ProtoWriter();
+function encode(writer: BackwardWriter, fields: Message, object: JsonObject): void {
   const extension = fields[VENDOR_EXTENSION];
-  for (const [name, value] of Object.entries(object)) {
+  for (const [name, value] of Object.entries(object).reverse()) {
     const known = fields[name];
     if (known) known[1](writer, known[0], value);
-    else if (extension !== undefined && name.startsWith('x-')) writer.bytes(extension, named(name, anyOf(value)));
+    else if (extension !== undefined && name.startsWith('x-')) named(writer, extension, name, any, value);
   }
-  return writer.take();
 }
 
-/** A `Named...` message: name and value. */
-function named(name: string, value: Buffer): Buffer {
-  const writer = new ProtoWriter();
-  text(writer, 1, name);
-  writer.bytes(2, value);
-  return writer.take();
-}
+const additionalProperties: Encode = (writer, field, value) =>
+  writer.message(field, () => (typeof value === 'boolean' ? writer.number(2, value ? 1 : 0) : schema(writer, 1, value)));
 
-function wrapped(field: number, value: Buffer): Buffer {
-  const writer = new ProtoWriter();
-  writer.bytes(field, value);
-  return writer.take();
-}
-
-/** A map, in a message of its own whose repeated field 1 are the named values. */
-const properties: Encode = (writer, field, value) => {
-  const inner = new ProtoWriter();
-  for (const [name, schema] of Object.entries(value as JsonObject))
-    inner.bytes(1, named(name, encode(SCHEMA, schema as JsonObject)));
-  writer.bytes(field, inner.take());
-};
-
-const additionalProperties: Encode = (writer, field, value) => {
-  if (typeof value === 'boolean') {
-    const inner = new ProtoWriter();
-    inner.number(2, value ? 1 : 0);
-    writer.bytes(field, inner.take());
-  } else writer.bytes(field, wrapped(1, encode(SCHEMA, value as JsonObject)));
-};
-
-/** A string or a list in JSON; here a list in a message of its own. */
-const type: Encode = (writer, field, value) => {
-  const inner = new ProtoWriter();
-  texts(inner, 1, value);
-  writer.bytes(field, inner.take());
-};
-
-const SCHEMA: Message & { readonly [VENDOR_EXTENSION]: number } = {
+const schema: Encode = message(() => SCHEMA);
+const SCHEMA: Message = {
   $ref: [1, text],
   format: [2, text],
   title: [3, text],
@@ -152,77 +84,42 @@ const SCHEMA: Message & { readonly [VENDOR_EXTENSION]: number } = {
   maxProperties: [17, integer],
   minProperties: [18, integer],
   required: [19, texts],
-  enum: [20, anys],
+  enum: [20, each(any)],
   additionalProperties: [21, additionalProperties],
-  type: [22, type],
-  items: [23, (writer, field, value) => writer.bytes(field, wrapped(1, encode(SCHEMA, value as JsonObject)))],
-  allOf: [24, messages(() => SCHEMA)],
-  properties: [25, properties],
+  // A string or a list in JSON; here a list in a message of its own.
+  type: [22, within(1, texts)],
+  items: [23, within(1, schema)],
+  allOf: [24, each(schema)],
+  properties: [25, within(1, entries(schema))],
   example: [30, any],
   [VENDOR_EXTENSION]: 31,
 };
-const QUERY_PARAMETER: Message = {
-  required: [1, flag],
-  in: [2, text],
-  description: [3, text],
-  name: [4, text],
-  type: [6, text],
-  format: [7, text],
-  uniqueItems: [20, flag],
-};
-const PATH_PARAMETER: Message = {
-  required: [1, flag],
-  in: [2, text],
-  description: [3, text],
-  name: [4, text],
-  type: [5, text],
-  format: [6, text],
-};
-const BODY_PARAMETER: Message = {
-  description: [1, text],
-  name: [2, text],
-  in: [3, text],
-  required: [4, flag],
-  schema: [5, message(() => SCHEMA)],
-};
 
-/** ParametersItem > Parameter > body or (NonBodyParameter > query or path). */
-const parameters: Encode = (writer, field, value) => {
-  for (const parameter of value as readonly JsonObject[]) {
-    const inner =
-      parameter.in === 'body'
-        ? wrapped(1, encode(BODY_PARAMETER, parameter))
-        : wrapped(
-            2,
-            parameter.in === 'query'
-              ? wrapped(3, encode(QUERY_PARAMETER, parameter))
-              : wrapped(4, encode(PATH_PARAMETER, parameter)),
-          );
-    writer.bytes(field, wrapped(1, inner));
-  }
+const QUERY_PARAMETER: Message = { required: [1, flag], in: [2, text], description: [3, text], name: [4, text], type: [6, text], format: [7, text] };
+const PATH_PARAMETER: Message = { required: [1, flag], in: [2, text], description: [3, text], name: [4, text], type: [5, text], format: [6, text] };
+const BODY_PARAMETER: Message = { description: [1, text], name: [2, text], in: [3, text], required: [4, flag], schema: [5, schema] };
+
+/** Parameter: body, or NonBodyParameter: query or path. */
+const parameter: Encode = (writer, field, value) => {
+  const place = (value as JsonObject).in;
+  const kind = place === 'body' ? BODY_PARAMETER : place === 'query' ? QUERY_PARAMETER : PATH_PARAMETER;
+  const own = message(() => kind);
+  writer.message(field, () => (place === 'body' ? own(writer, 1, value) : within(place === 'query' ? 3 : 4, own)(writer, 2, value)));
 };
 
 /** Response > SchemaItem > Schema. */
-const RESPONSE: Message = {
-  description: [1, text],
-  schema: [2, (writer, field, value) => writer.bytes(field, wrapped(1, encode(SCHEMA, value as JsonObject)))],
-};
+const RESPONSE: Message = { description: [1, text], schema: [2, within(1, schema)] };
 
-const responses: Encode = (writer, field, value) => {
-  const inner = new ProtoWriter();
-  for (const [code, response] of Object.entries(value as JsonObject))
-    inner.bytes(1, named(code, wrapped(1, encode(RESPONSE, response as JsonObject))));
-  writer.bytes(field, inner.take());
-};
-
-const OPERATION: Message & { readonly [VENDOR_EXTENSION]: number } = {
+const OPERATION: Message = {
   tags: [1, texts],
   description: [3, text],
   operationId: [5, text],
   produces: [6, texts],
   consumes: [7, texts],
-  parameters: [8, parameters],
-  responses: [9, responses],
+  // ParametersItem > Parameter
+  parameters: [8, each(within(1, parameter))],
+  // Responses > NamedResponseValue > ResponseValue > Response
+  responses: [9, within(1, entries(within(1, message(() => RESPONSE))))],
   schemes: [10, texts],
   [VENDOR_EXTENSION]: 13,
 };
@@ -234,33 +131,97 @@ const PATH_ITEM: Message = {
   post: [4, operation],
   delete: [5, operation],
   patch: [8, operation],
-  parameters: [9, parameters],
+  parameters: [9, each(within(1, parameter))],
 };
 
-/** NamedPathItem. */
+/** A NamedPathItem of Paths. */
 export function encodeGnosticPath(path: string, item: JsonObject): Buffer {
-  return named(path, encode(PATH_ITEM, item));
+  return written((writer) => named(writer, 2, path, message(() => PATH_ITEM), item));
 }
 
-/** NamedSchema. */
+/** A NamedSchema of Definitions. */
 export function encodeGnosticDefinition(name: string, definition: JsonObject): Buffer {
-  return named(name, encode(SCHEMA, definition));
+  return written((writer) => named(writer, 1, name, schema, definition));
 }
 
 /** Document, of the paths and definitions that the functions above encoded. */
-export function encodeGnosticDocument(
-  info: { readonly title: string; readonly version: string },
-  paths: readonly Buffer[],
-  definitions: readonly Buffer[],
-): Buffer {
-  const writer = new ProtoWriter();
-  text(writer, 1, '2.0');
-  writer.bytes(2, encode({ title: [1, text], version: [2, text] }, info));
-  const pathList = new ProtoWriter();
-  for (const path of paths) pathList.bytes(2, path);
-  writer.bytes(8, pathList.take());
-  const definitionList = new ProtoWriter();
-  for (const definition of definitions) definitionList.bytes(1, definition);
-  writer.bytes(9, definitionList.take());
+export function encodeGnosticDocument(info: { readonly title: string; readonly version: string }, paths: readonly Buffer[], definitions: readonly Buffer[]): Buffer {
+  const head = written((writer) => {
+    writer.message(2, () => encode(writer, { title: [1, text], version: [2, text] }, info));
+    writer.text(1, '2.0');
+  });
+  return Buffer.concat([head, lengthPrefix(8, paths), ...paths, lengthPrefix(9, definitions), ...definitions]);
+}
+
+function lengthPrefix(field: number, parts: readonly Buffer[]): Buffer {
+  return written((writer) => writer.prefix(field, parts.reduce((sum, part) => sum + part.length, 0)));
+}
+
+function written(write: (writer: BackwardWriter) => void): Buffer {
+  const writer = new BackwardWriter();
+  write(writer);
   return writer.take();
+}
+
+/** Writes a protobuf message from its end: so the length of what is nested is known when it is to be written. */
+class BackwardWriter {
+  #buffer = Buffer.allocUnsafe(16 * 1024);
+  #start = this.#buffer.length;
+
+  text(field: number, value: string): void {
+    const length = Buffer.byteLength(value);
+    this.#room(length);
+    this.#buffer.write(value, this.#start, 'utf8');
+    this.prefix(field, length);
+  }
+
+  number(field: number, value: number): void {
+    this.#varint(value);
+    this.#varint(field * 8 + VARINT);
+  }
+
+  double(field: number, value: number): void {
+    this.#room(8);
+    this.#buffer.writeDoubleLE(value, this.#start);
+    this.#varint(field * 8 + DOUBLE);
+  }
+
+  message(field: number, content: () => void): void {
+    const end = this.#buffer.length - this.#start;
+    content();
+    this.prefix(field, this.#buffer.length - this.#start - end);
+  }
+
+  /** Tag and length of what was just written. */
+  prefix(field: number, length: number): void {
+    this.#varint(length);
+    this.#varint(field * 8 + BYTES);
+  }
+
+  take(): Buffer {
+    return Buffer.from(this.#buffer.subarray(this.#start));
+  }
+
+  #varint(value: number): void {
+    let size = 1;
+    for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size++;
+    this.#room(size);
+    let rest = value;
+    for (let index = 0; index < size; index++) {
+      this.#buffer[this.#start + index] = (rest % 0x80) | (index < size - 1 ? 0x80 : 0);
+      rest = Math.floor(rest / 0x80);
+    }
+  }
+
+  /** Moves the start so that `bytes` fit. */
+  #room(bytes: number): void {
+    if (bytes > this.#start) {
+      const used = this.#buffer.length - this.#start;
+      const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, used + bytes));
+      this.#buffer.copy(larger, larger.length - used, this.#start);
+      this.#buffer = larger;
+      this.#start = larger.length - used;
+    }
+    this.#start -= bytes;
+  }
 }

@@ -8,7 +8,12 @@ export interface Backend {
   readonly scheme: 'http' | 'https';
   readonly host: string;
   readonly port: number;
-  readonly tls?: Pick<RequestOptions, 'cert' | 'key' | 'ca' | 'rejectUnauthorized'>;
+  /** `servername` in place of the host's; an `agent` keeps connections. */
+  readonly tls?: Pick<RequestOptions, 'cert' | 'key' | 'ca' | 'rejectUnauthorized' | 'servername' | 'agent'>;
+  /** In place of the client's of the same names. */
+  readonly headers?: OutgoingHttpHeaders;
+  /** Ends what is under way. */
+  readonly signal?: AbortSignal;
 }
 
 export interface BackendRequest {
@@ -26,14 +31,15 @@ export interface UpgradedConnection {
 
 const CONNECT_TIMEOUT_MS = 30_000;
 
-/** Begins a request; the caller ends it. Connections are not kept: they carry the certificate of the moment. */
-export function beginRequest({ scheme, host, port, tls }: Backend, { method, path, headers }: BackendRequest): ClientRequest {
+/** Begins a request; the caller ends it. Without an agent connections are not kept: they carry the certificate of the moment. */
+export function beginRequest({ scheme, host, port, tls, headers: own, signal }: Backend, { method, path, headers }: BackendRequest): ClientRequest {
   const options: RequestOptions = {
     host,
     port,
     method,
     path,
-    headers,
+    headers: own ? { ...headers, ...own } : headers,
+    ...(signal ? { signal } : {}),
     agent: false,
     // Certificates are checked against the address; an IP address is no server name (RFC 6066).
     ...(scheme === 'https' ? { servername: isIP(host) ? '' : host, ...tls } : {}),
@@ -43,7 +49,8 @@ export function beginRequest({ scheme, host, port, tls }: Backend, { method, pat
   const connected = () => clearTimeout(timer);
   request.once('socket', (socket) => {
     socket.setNoDelay(true);
-    socket.once(scheme === 'https' ? 'secureConnect' : 'connect', connected);
+    if (request.reusedSocket) connected();
+    else socket.once(scheme === 'https' ? 'secureConnect' : 'connect', connected);
   });
   request.once('close', connected);
   request.once('error', connected);

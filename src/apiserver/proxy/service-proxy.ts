@@ -31,14 +31,24 @@ async function portNameOf(reader: ObjectReader, namespace: string, name: string,
   return found.name ?? '';
 }
 
-function endpointOf(reader: ObjectReader, namespace: string, name: string, portName: string): { readonly host: string; readonly port: number } {
+function endpointOf(reader: ObjectReader, namespace: string, name: string, portName: string): Endpoint {
+  const candidates = endpointsOf(reader, namespace, name, portName);
+  const chosen = candidates[candidates.length > 1 ? randomInt(candidates.length) : 0];
+  if (!chosen) throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(name)}`);
+  return chosen;
+}
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The ready endpoints of a Service for the port with this name. */
+export function endpointsOf(reader: ObjectReader, namespace: string, name: string, portName: string): Endpoint[] {
   const slices = reader.list<EndpointSlice>('endpointslices.discovery.k8s.io', namespace).filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name);
-  const candidates = slices.flatMap(({ endpoints, ports }) => {
+  return slices.flatMap(({ endpoints, ports }) => {
     const port = ports?.find((candidate) => (candidate.name ?? '') === portName && (candidate.protocol ?? 'TCP') === 'TCP')?.port;
     if (port === undefined) return [];
     return (endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).flatMap(({ addresses }) => addresses.slice(0, 1).map((host) => ({ host, port })));
   });
-  const chosen = candidates[candidates.length > 1 ? randomInt(candidates.length) : 0];
-  if (!chosen) throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(name)}`);
-  return chosen;
 }

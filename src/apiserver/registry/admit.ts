@@ -1,7 +1,7 @@
 import type { KindDefinition } from '../../api/kind.ts';
 import type { Draft } from '../../apimachinery/json.ts';
 import type { GroupVersionKind, UnstructuredObject } from '../../apimachinery/meta.ts';
-import type { AdmissionAttributes, AdmissionOperation } from '../../sdk/admission.ts';
+import type { AdmissionAttributes, AdmissionOperation, AdmissionStep } from '../../sdk/admission.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import type { RegistryServices } from './registry-services.ts';
 
@@ -44,8 +44,15 @@ export class Admission {
 
   /** Returns whether any step may have changed the object. */
   async mutate(object: Draft<UnstructuredObject>): Promise<boolean> {
+    const steps = this.#services.admission();
+    const touched = await this.#mutate(steps, object);
+    if (touched && steps.some((step) => step.reinvoke?.(this.#attributes))) await this.#mutate(steps, object);
+    return touched;
+  }
+
+  async #mutate(steps: readonly AdmissionStep[], object: Draft<UnstructuredObject>): Promise<boolean> {
     let touched = false;
-    for (const step of this.#services.admission()) {
+    for (const step of steps) {
       if (!step.mutate || !step.handles(this.#attributes)) continue;
       touched = true;
       const pending = step.mutate(this.#attributes, object);

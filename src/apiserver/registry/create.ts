@@ -108,7 +108,11 @@ function prepare(services: RegistryServices, definition: KindDefinition, object:
 }
 
 function validate(definition: KindDefinition, object: UnstructuredObject): void {
-  const errors = [...validateMetadata(object, definition), ...(definition.validate?.(object) ?? [])];
+  const errors = [
+    ...validateMetadata(object, definition),
+    ...(definition.validate?.(object) ?? []),
+    ...(definition.validateCreate?.(object) ?? []),
+  ];
   if (errors.length) throw invalid(definition, object.metadata.name ?? object.metadata.generateName ?? '', errors);
 }
 

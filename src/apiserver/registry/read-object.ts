@@ -6,8 +6,8 @@ import type { Schema } from '../../apimachinery/schema.ts';
 import { badRequest, unsupportedMediaType } from '../../apimachinery/status-error.ts';
 import {
   applyDefaults,
+  canonicalize,
   checkTypes,
-  dropAbsent,
   dropUnknownFields,
   findUnknownFields,
 } from '../../apimachinery/typecheck.ts';
@@ -90,7 +90,7 @@ function decodeTyped(object: Draft<UnstructuredObject>, target: DecodeTarget): s
   const unknown = findUnknownFields(object, schema);
   if (unknown.length) dropUnknownFields(object, schema);
   // What an applier lists as empty it owns, though an object is stored without it.
-  dropAbsent(object, schema, { keepEmpty: target.partial === true });
+  canonicalize(object, schema, { keepEmpty: target.partial === true });
   return unknown;
 }
 

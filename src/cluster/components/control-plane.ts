@@ -4,6 +4,7 @@ import { CodedError } from '../../apimachinery/coded-error.ts';
 import { createEventRecorder } from '../../client/event-recorder.ts';
 import type { Component } from '../graph/component.ts';
 import { CONTROLLER_MANAGER, SCHEDULER } from '../identities.ts';
+import { nodeVolumeAdmission } from '../join/node-volume-admission.ts';
 import { hostAddress, hostNodeName } from '../machine.ts';
 import type { ClusterConfig } from '../options.ts';
 import type { ClusterParts, Connection } from '../parts.ts';
@@ -105,6 +106,11 @@ export function apiServerComponent(parts: ClusterParts): Component {
         tokenKeys: new TokenKeys({ signingKey: pki.serviceAccountKey }),
         clientCAs: () => [pki.ca.cert],
         frontProxy: { cas: () => [pki.frontProxyCa.cert], allowedNames: ['front-proxy-client'] },
+        extensions: [
+          nodeVolumeAdmission({
+            claim: (namespace, name) => parts.api.reader.get('persistentvolumeclaims', name, namespace),
+          }),
+        ],
       });
       const tls = async () => {
         const { cert, key } = await pki.certificate('apiserver', servingRequest(config));

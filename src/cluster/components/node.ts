@@ -5,6 +5,7 @@ import { nodeUser } from '../identities.ts';
 import { hostAddress, hostNodeName } from '../machine.ts';
 import type { NodeParts, NodeSite } from '../node-site.ts';
 import type { ClusterParts } from '../parts.ts';
+import { endPods } from './end-pods.ts';
 import { startKubeletServer } from './kubelet-server.ts';
 import { podNetworkComponent } from './pod-network.ts';
 
@@ -90,12 +91,13 @@ function kubeletComponent(site: NodeSite, node: NodeParts, name: string, runtime
       started.serve(node.kubelet);
       await node.kubelet.start();
     },
-    /** The cluster stops: its pods end too. What a crash leaves running is adopted by the next start instead. */
     async stop() {
-      await node.kubelet?.stop();
-      await node.kubelet?.removePods();
-      await server?.stop();
-      await connection?.close();
+      try {
+        await endPods(node);
+      } finally {
+        await server?.stop();
+        await connection?.close();
+      }
     },
   };
 }
@@ -107,5 +109,6 @@ function nodeReadyComponent(node: NodeParts, name: string, requires: readonly st
     phase: 2,
     requires,
     start: ({ signal }) => node.kubelet!.whenReady(signal),
+    stop: () => endPods(node),
   };
 }

@@ -6,6 +6,7 @@ import { caPinOf } from '../join/join-token.ts';
 import { hostAddress } from '../machine.ts';
 import { instanceId, type NodeParts, type NodeSite } from '../node-site.ts';
 import type { ClusterParts } from '../parts.ts';
+import { endPods } from './end-pods.ts';
 
 type Stop = () => Promise<void>;
 
@@ -66,6 +67,7 @@ export function podNetworkComponent(site: NodeSite, node: NodeParts, name: strin
       await Promise.all(parts.map((part) => part.start()));
     },
     async stop() {
+      await endPods(node);
       for (const stop of stops.reverse()) await stop();
       stops = [];
     },

@@ -6,8 +6,6 @@ import type { ResourceType } from '../../client/client.ts';
 import { Pods } from '../../client/resource-types.gen.ts';
 import { type ControllerContext, controllerReference, type OwnWrites } from '../runtime/index.ts';
 
-const SLOW_START = 1;
-
 /** Creates and deletes the pods of workloads, with the events users know. */
 export class PodControl {
   readonly #context: ControllerContext;
@@ -82,16 +80,4 @@ export function podFromTemplate(template: PodTemplateSpec, prefix: string) {
     },
     spec: draft(template.spec!),
   };
-}
-
-/**
- * Works in batches of 1, 2, 4, ... and stops after the first batch with a failure, so that an owner whose pods can't be
- * made does not flood the API server. Throws the first failure.
- */
-export async function slowStart<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
-  for (let done = 0, size = SLOW_START; done < items.length; done += size, size *= 2) {
-    const results = await Promise.allSettled(items.slice(done, done + size).map(work));
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
-  }
 }

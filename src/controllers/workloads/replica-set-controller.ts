@@ -16,9 +16,10 @@ import {
   noteGone,
   watch,
 } from '../runtime/index.ts';
+import { inParallel, slowStart } from './batches.ts';
 import { adopters, BY_CONTROLLER, claim } from './ownership.ts';
 import { nextAvailability } from './pod-availability.ts';
-import { PodControl, podFromTemplate, slowStart } from './pod-control.ts';
+import { PodControl, podFromTemplate } from './pod-control.ts';
 import { rankForDeletion } from './pod-ranking.ts';
 import { canonical } from './template-hash.ts';
 
@@ -130,9 +131,7 @@ async function manageReplicas(
       0,
       Math.min(-missing, BURST),
     );
-    const results = await Promise.allSettled(victims.map((pod) => control.delete(key, owner, pod)));
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
+    await inParallel(victims, (pod) => control.delete(key, owner, pod));
   }
 }
 

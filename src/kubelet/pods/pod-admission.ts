@@ -11,7 +11,12 @@ export interface Rejection {
  * Whether the node takes a pod that was bound to it; the scheduler may have known less. `others` are the pods that run here;
  * `totalsOf` may remember what they ask for.
  */
-export function admitPod(pod: Pod, others: readonly Pod[], node: Node, totalsOf = podRequestsAndLimits): Rejection | undefined {
+export function admitPod(
+  pod: Pod,
+  others: readonly Pod[],
+  node: Node,
+  totalsOf = podRequestsAndLimits,
+): Rejection | undefined {
   const allocatable = node.status?.allocatable ?? {};
   const limit = Number(allocatable.pods ?? '110');
   if (others.length + 1 > limit) return rejection('pods', 1, others.length, limit);

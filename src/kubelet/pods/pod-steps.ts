@@ -84,7 +84,9 @@ export function createPodSteps(options: PodStepsOptions): PodSteps {
     const node = options.node();
     // A pod that runs already was admitted before a restart.
     const verdict =
-      runtime.containers.length > 0 || !node ? undefined : admitPod(worker.pod, options.otherPods(worker.uid), node, totalsOf);
+      runtime.containers.length > 0 || !node
+        ? undefined
+        : admitPod(worker.pod, options.otherPods(worker.uid), node, totalsOf);
     worker.admitted = true;
     if (!verdict) return;
     worker.verdict = verdict;

@@ -2,6 +2,7 @@ import type { Pod } from '../../api/types/core.v1.gen.ts';
 import type { Logger } from '../../apimachinery/logger.ts';
 import type { CgroupManager } from '../cgroups/cgroup-manager.ts';
 import { messageOf } from '../containers/container-error.ts';
+import { gracePeriodOf } from '../containers/container-labels.ts';
 import type { ContainerKiller } from './container-killer.ts';
 import type { PodCleanup } from './pod-cleanup.ts';
 import { OWNED_CONDITIONS } from './pod-conditions.ts';
@@ -157,7 +158,9 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
       const endless = new AbortController().signal;
       await Promise.all(
         [...uids].map(async (uid) => {
-          await killer.killPod(undefined, await cache.refresh(uid), silent, REMOVE_GRACE_SECONDS, endless);
+          const pod = await cache.refresh(uid);
+          const grace = Math.min(REMOVE_GRACE_SECONDS, ...pod.containers.map(gracePeriodOf));
+          await killer.killPod(undefined, pod, silent, grace, endless);
           await cleanup.removeTraces(await cache.refresh(uid));
         }),
       );

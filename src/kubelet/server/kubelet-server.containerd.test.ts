@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { noContainers, startTestNode, type TestNode } from '../testing/containerd-node.ts';
 import { newPod } from '../testing/kubelet-on-fake-api.ts';
 import { type ApiWithNode, startApiWithNode } from './testing/api-with-node.ts';
@@ -41,8 +43,47 @@ describe.skipIf(skip)(`kubelet server on containerd${skip ? ` (skipped: ${skip})
     expect(through.code).toBe(0);
     const counted = await cluster.kubectl(version, ['exec', '-i', name, '--', 'wc', '-c'], big);
     expect(counted.stdout.trim()).toBe(String(big.length));
-    const terminal = await cluster.kubectl(version, ['exec', '-t', name, '--', 'sh', '-c', 'test -t 1 && echo terminal']);
-    expect(terminal.stdout).toBe('terminal\r\n');
+  });
+
+  it('gives a terminal that is resized, over WebSocket', async () => {
+    await cluster.run(newPod('terminal', 'sleep 300'));
+    const query = ['sh', '-c', 'read go; busybox stty size; test -t 0 && echo terminal; exit 4'].map((part) => `command=${encodeURIComponent(part)}`).join('&');
+    const socket = new WebSocket(`${cluster.api.url.replace('https', 'wss')}/api/v1/namespaces/default/pods/terminal/exec?stdin=true&stdout=true&tty=true&${query}`, ['v5.channel.k8s.io'], {
+      ca: cluster.pki.ca.cert,
+      headers: { authorization: 'Bearer any' },
+    });
+    let output = '';
+    let status = '';
+    socket.on('message', (data: Buffer) => {
+      if (data[0] === 3) status += data.toString('utf8', 1);
+      else output += data.toString('utf8', 1);
+    });
+    await once(socket, 'open');
+    socket.send('\x04{"Width":123,"Height":45}');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    socket.send('\x00go\n');
+    const [code] = await once(socket, 'close');
+    expect(code).toBe(1000);
+    expect(output.replaceAll('\r', '')).toBe('go\n45 123\nterminal\n');
+    expect(JSON.parse(status)).toMatchObject({ status: 'Failure', reason: 'NonZeroExitCode', details: { causes: [{ reason: 'ExitCode', message: '4' }] } });
+  });
+
+  it('forwards a port over a pair of WebSocket channels', async () => {
+    await cluster.run(newPod('channels', 'mkdir /tmp/w; echo page > /tmp/w/index.html; httpd -f -p 8080 -h /tmp/w'));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const socket = new WebSocket(`${cluster.api.url.replace('https', 'wss')}/api/v1/namespaces/default/pods/channels/portforward?ports=8080`, ['v4.channel.k8s.io'], {
+      ca: cluster.pki.ca.cert,
+      headers: { authorization: 'Bearer any' },
+    });
+    const channels = [Buffer.alloc(0), Buffer.alloc(0)];
+    socket.on('message', (data: Buffer) => {
+      channels[data[0]!] = Buffer.concat([channels[data[0]!]!, data.subarray(1)]);
+    });
+    await once(socket, 'open');
+    socket.send('\x00GET /index.html HTTP/1.0\r\n\r\n');
+    await expect.poll(() => channels[0]?.toString('latin1', 2), { timeout: 5000 }).toMatch(/^HTTP\/1\.\d 200 [^]*page\n$/);
+    expect([...channels[0]!.subarray(0, 2), ...channels[1]!]).toEqual([0x90, 0x1f, 0x90, 0x1f]);
+    socket.terminate();
   });
 
   it.each(VERSIONS)('forwards ports for kubectl %s', async (version) => {

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { get as httpGet } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
-import { BUSYBOX, WEB_V1, WEB_V2 } from '../../support/images.ts';
+import { BUSYBOX, NODE_IMAGE, WEB_V1, WEB_V2 } from '../../support/images.ts';
 import { type Kubectl, runCommand } from '../../support/kubectl.ts';
 import { freshNamespace, scenario } from '../../support/scenario.ts';
 
@@ -20,7 +20,7 @@ const application = (host: string) => [
       template: {
         metadata: { labels: { app: 'web' } },
         spec: {
-          terminationGracePeriodSeconds: 2,
+          terminationGracePeriodSeconds: 5,
           containers: [
             {
               name: 'web',
@@ -30,6 +30,8 @@ const application = (host: string) => [
                 { name: 'GREETING', valueFrom: { configMapKeyRef: { name: 'settings', key: 'greeting' } } },
                 { name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'key', key: 'password' } } },
               ],
+              // Services forget the pod before it ends: what every rollout without a gap needs.
+              lifecycle: { preStop: { sleep: { seconds: 1 } } },
               readinessProbe: { httpGet: { path: '/', port: 'http' }, periodSeconds: 1 },
               volumeMounts: [{ name: 'settings', mountPath: '/settings' }],
             },
@@ -86,12 +88,12 @@ scenario('run an application', ({ cluster }) => {
   const host = 'shop.example.com';
   const pods = async () => (await kubectl.get<PodList>('pods -l app=web')).items;
   /** A pod that asks from inside of the cluster. */
-  const ask = (url: string) => kubectl(['exec', 'client', '--', 'busybox', 'wget', '-q', '-O-', '-T', '5', url]);
+  const ask = (...args: string[]) => kubectl(['exec', 'client', '--', 'ask', ...args]);
 
   beforeAll(async () => {
     ({ kubectl, namespace, remove } = await freshNamespace(cluster, 'shop'));
     await kubectl.apply(application(host));
-    await kubectl(['run', 'client', `--image=${BUSYBOX}`, '--restart=Never', '--', 'sleep', '100000']);
+    await kubectl(['run', 'client', `--image=${NODE_IMAGE}`, '--restart=Never', '--', 'sleep', '100000']);
     await kubectl('rollout status deployment/web --timeout=60s');
     await kubectl('wait --for=condition=Ready pod/client --timeout=60s');
   });
@@ -118,27 +120,13 @@ scenario('run an application', ({ cluster }) => {
   });
 
   it('spreads requests over all replicas, also of a pod that asks itself', async () => {
-    const seen = new Set<string>();
-    for (let i = 0; i < 40 && seen.size < 3; i++) seen.add(await ask('http://web/hostname'));
-    expect(seen.size).toBe(3);
-    const [pod] = await pods();
-    const fromItself = new Set<string>();
-    for (let i = 0; i < 60 && !fromItself.has(`${pod!.metadata.name}\n`); i++)
-      fromItself.add(
-        await kubectl([
-          'exec',
-          pod!.metadata.name,
-          '--',
-          'busybox',
-          'wget',
-          '-q',
-          '-O-',
-          '-T',
-          '5',
-          'http://web/hostname',
-        ]),
-      );
-    expect(fromItself).toContain(`${pod!.metadata.name}\n`);
+    const names = (await pods()).map((pod) => `${pod.metadata.name}\n`);
+    const answers = (await ask('-n', '40', 'http://web/hostname')).split(/(?<=\n)/);
+    expect(new Set(answers)).toEqual(new Set(names));
+    const { spec } = await kubectl.get<{ spec: { clusterIP: string } }>('service web');
+    const askItself = `for i in $(seq 40); do printf 'GET /hostname HTTP/1.0\\r\\n\\r\\n' | nc ${spec.clusterIP} 80 | tail -n 1; done`;
+    const fromWithin = await kubectl(['exec', names[0]!.trim(), '--', 'sh', '-c', askItself], { timeoutMs: 60_000 });
+    expect(new Set(fromWithin.split(/(?<=\n)/))).toEqual(new Set(names));
   });
 
   it('is reachable through the ingress by host name, and other hosts are not', async () => {
@@ -181,15 +169,10 @@ scenario('run an application', ({ cluster }) => {
     await kubectl('rollout status deployment/web --timeout=60s');
     expect(await pods()).toHaveLength(5);
     await kubectl(`set image deployment/web web=${WEB_V2}`);
-    const rollout = kubectl('rollout status deployment/web --timeout=90s');
-    const answers: string[] = [];
-    let done = false;
-    void rollout.finally(() => {
-      done = true;
-    });
-    while (!done) answers.push((await ask('http://web/version').catch((error: Error) => error.message)).trim());
-    await rollout;
-    expect(answers.filter((answer) => answer !== 'v1' && answer !== 'v2')).toEqual([]);
+    const asking = ask('-u', '/tmp/done', 'http://web/version');
+    await kubectl('rollout status deployment/web --timeout=90s');
+    await kubectl(['exec', 'client', '--', 'touch', '/tmp/done']);
+    expect([...new Set((await asking).trim().split('\n'))].sort()).toEqual(['v1', 'v2']);
     await eventually(async () => expect(await ask('http://web/version')).toBe('v2\n'));
     expect(await kubectl('rollout history deployment/web')).toMatch(/REVISION\s+CHANGE-CAUSE\n1\s.*\n2\s/);
     await kubectl('rollout undo deployment/web');

@@ -4,7 +4,7 @@ import type { Draft } from '../../../apimachinery/json.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import type { Schema } from '../../../apimachinery/schema.ts';
 import { type Dictionary, isDictionary, isScalar } from '../../../apimachinery/schema-walk.ts';
-import { checkTypes, dropAbsent, dropUnknownFields, findUnknownFields } from '../../../apimachinery/typecheck.ts';
+import { canonicalize, checkTypes, dropUnknownFields, findUnknownFields } from '../../../apimachinery/typecheck.ts';
 
 /** Decoding by a structural schema: pruning, nulls, and metadata (of embedded resources too) in its own form. */
 export function structuralDecoding(schema: Schema): ObjectDecoding {
@@ -26,7 +26,7 @@ function checkMetadata(metadata: unknown, schema: Schema): void {
     throw new Error(`json: cannot unmarshal ${Array.isArray(metadata) ? 'array' : typeof metadata} into Go struct field ObjectMeta.metadata of type v1.ObjectMeta`);
   const [mismatch] = checkTypes(metadata, schema);
   if (mismatch) throw new Error(mismatch.message);
-  dropAbsent(metadata, schema);
+  canonicalize(metadata, schema);
 }
 
 /** Removes nulls of fields that are not nullable and have no default, which would take their place. */

@@ -92,7 +92,7 @@ export class ValueValidator {
 
   #visitFields(object: Readonly<Record<string, unknown>>, at: Place, errors: FieldError[], old: unknown): void {
     for (const name of this.#props.required ?? [])
-      if (!Object.hasOwn(object, name)) errors.push(required(fieldOf(child(at, name))));
+      if (!Object.hasOwn(object, name) || object[name] === undefined) errors.push(required(fieldOf(child(at, name))));
     const before = isDictionary(old) ? old : undefined;
     for (const name of Object.keys(object)) {
       const validator = this.#fields.get(name) ?? this.#values;

@@ -12,10 +12,11 @@ import {
   noteGone,
   watch,
 } from '../../runtime/index.ts';
+import { inParallel, slowStart } from '../batches.ts';
 import { syncHistory, truncateHistory } from '../controller-history.ts';
 import { adopters, BY_CONTROLLER, claim } from '../ownership.ts';
 import { nextAvailability } from '../pod-availability.ts';
-import { PodControl, slowStart } from '../pod-control.ts';
+import { PodControl } from '../pod-control.ts';
 import { canonical } from '../template-hash.ts';
 import { byAge, daemonPod, isUpdated, nodeVerdicts, REVISION_HASH, targetNode } from './daemon-pods.ts';
 import { createFailedPodBackoff } from './failed-pod-backoff.ts';
@@ -135,9 +136,8 @@ async function applyChanges(control: PodControl, state: DaemonState, changes: Po
   const created = slowStart(changes.create.slice(0, BURST), (node) =>
     control.create(key, daemonSet, DaemonSets, daemonPod(daemonSet, node, hash)),
   );
-  const deleted = changes.delete.slice(0, BURST).map((pod) => control.delete(key, daemonSet, pod));
-  const results = await Promise.allSettled([created, ...deleted]);
-  const failed = results.find((result) => result.status === 'rejected');
+  const deleted = inParallel(changes.delete.slice(0, BURST), (pod) => control.delete(key, daemonSet, pod));
+  const failed = (await Promise.allSettled([created, deleted])).find((result) => result.status === 'rejected');
   if (failed) throw failed.reason;
   return changes.create.length + changes.delete.length > 0;
 }

@@ -3,7 +3,8 @@ import { isStatusError } from '../../../apimachinery/status-error.ts';
 import { Jobs, Pods } from '../../../client/resource-types.gen.ts';
 import { isPodReady, isPodTerminal } from '../../pod-state.ts';
 import type { ControllerContext } from '../../runtime/index.ts';
-import { type PodControl, podFromTemplate, slowStart } from '../pod-control.ts';
+import { inParallel, slowStart } from '../batches.ts';
+import { type PodControl, podFromTemplate } from '../pod-control.ts';
 import { rankForDeletion } from '../pod-ranking.ts';
 import type { JobSync } from './job-sync.ts';
 import { failureAnnotations, indexBackoffLeft } from './per-index-backoff.ts';
@@ -72,12 +73,10 @@ export class JobPods {
 
   /** Of a Job that has ended: they count as they are, so their finalizers stay for the tracking. */
   async deleteActive(sync: JobSync): Promise<void> {
-    await settle(
-      sync.activePods.map(async (pod) => {
-        await this.#control.delete(sync.key, sync.job, pod);
-        countRemoved(sync, pod);
-      }),
-    );
+    await inParallel(sync.activePods, async (pod) => {
+      await this.#control.delete(sync.key, sync.job, pod);
+      countRemoved(sync, pod);
+    });
   }
 
   /** Lets a pod go. False when that failed. */
@@ -95,13 +94,11 @@ export class JobPods {
 
   /** Pods that were not needed: they must not be counted as failed. */
   async #remove(sync: JobSync, pods: readonly Pod[]): Promise<void> {
-    await settle(
-      pods.map(async (pod) => {
-        if (isTracked(pod)) await this.release(sync.key, pod);
-        await this.#control.delete(sync.key, sync.job, pod);
-        countRemoved(sync, pod);
-      }),
-    );
+    await inParallel(pods, async (pod) => {
+      if (isTracked(pod)) await this.release(sync.key, pod);
+      await this.#control.delete(sync.key, sync.job, pod);
+      countRemoved(sync, pod);
+    });
   }
 
   async #create(sync: JobSync, indexes: readonly (number | undefined)[]): Promise<void> {
@@ -178,9 +175,4 @@ function jobPod({ job, failedIndexes, lastFailed }: JobSync, index: number | und
 function indexedPrefix(name: string, index: number): string {
   const suffix = `-${index}`;
   return `${name.slice(0, 57 - suffix.length)}${suffix}`;
-}
-
-async function settle(work: readonly Promise<unknown>[]): Promise<void> {
-  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
 }

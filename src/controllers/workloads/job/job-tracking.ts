@@ -3,6 +3,7 @@ import type { Pod } from '../../../api/types/core.v1.gen.ts';
 import { Jobs } from '../../../client/resource-types.gen.ts';
 import { withCondition } from '../../conditions.ts';
 import type { ControllerContext, OwnWrites } from '../../runtime/index.ts';
+import { inParallel } from '../batches.ts';
 import { canonical } from '../template-hash.ts';
 import type { JobPods } from './job-pods.ts';
 import { type JobSync, jobCondition } from './job-sync.ts';
@@ -53,15 +54,17 @@ export async function track(context: ControllerContext, sync: JobSync, options: 
   if (counted.release.length > 0) {
     await write(status);
     recorded(sync.backoff);
-    const results = await Promise.allSettled(counted.release.map((pod) => pods.release(key, pod)));
-    results.forEach((result, index) => {
-      if (result.status === 'fulfilled') tracked.delete(counted.release[index]!.metadata.uid!);
+    let failure: unknown;
+    await inParallel(counted.release, async (pod) => {
+      await pods.release(key, pod);
+      tracked.delete(pod.metadata.uid!);
+    }).catch((error: unknown) => {
+      failure = error;
     });
     status = settleUncounted(status, tracked);
-    const failure = results.find((result) => result.status === 'rejected');
     if (failure) {
       await write(status);
-      throw failure.reason;
+      throw failure;
     }
   }
   const last = finish(status);

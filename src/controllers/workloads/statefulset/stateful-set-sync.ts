@@ -1,6 +1,7 @@
 import type { ControllerRevision, StatefulSet, StatefulSetStatus } from '../../../api/types/apps.v1.gen.ts';
 import type { Pod } from '../../../api/types/core.v1.gen.ts';
 import type { ControllerContext } from '../../runtime/index.ts';
+import { inParallel } from '../batches.ts';
 import { scaledValue } from '../scaled-value.ts';
 import type { StatefulPodControl } from './stateful-pod-control.ts';
 import {
@@ -64,10 +65,11 @@ async function forAll<T>(set: StatefulSet, items: readonly T[], step: (item: T) 
     for (const item of items) if (!(await step(item))) return false;
     return true;
   }
-  const results = await Promise.allSettled(items.map(step));
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
-  return results.every((result) => result.status === 'fulfilled' && result.value);
+  let waits = false;
+  await inParallel(items, async (item) => {
+    if (!(await step(item))) waits = true;
+  });
+  return !waits;
 }
 
 /** True when the replica is as it should be, or nobody has to wait for it. */

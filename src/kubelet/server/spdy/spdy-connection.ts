@@ -31,8 +31,9 @@ const MAX_STREAMS = 1000;
 
 /**
  * A SPDY/3.1 connection. Kubernetes' own peers keep no flow-control windows and send no WINDOW_UPDATE, so windows bind the
- * sending side only once the peer has shown that it keeps them; ours are always acknowledged. A reader that is slow stops
- * the whole connection, which is what bounds memory.
+ * sending side only once the peer has shown that it keeps them. A client sends no WINDOW_UPDATE before that either: a
+ * runtime that ends the connection with some of them unread resets it, and what it had not sent yet is lost. A reader that
+ * is slow stops the whole connection, which is what bounds memory.
  */
 export class SpdyConnection implements StreamCarrier {
   readonly #options: SpdyConnectionOptions;
@@ -105,7 +106,7 @@ export class SpdyConnection implements StreamCarrier {
   }
 
   sendWindowUpdate(id: number, bytes: number): void {
-    this.#write(controlFrame(FrameType.windowUpdate, 0, uint32(id, bytes)));
+    if (this.#options.role === 'server' || this.windowsKept) this.#write(controlFrame(FrameType.windowUpdate, 0, uint32(id, bytes)));
   }
 
   sendReset(id: number): void {

@@ -67,6 +67,8 @@ async function runAtRuntime(url: string, client: RemoteCommandClient, request: R
     ]);
     error.end();
     const status = readStatus(error);
+    // It is awaited after the output.
+    status.catch(() => undefined);
     if (client.stdin && stdin) {
       client.stdin.on('error', () => undefined);
       client.stdin.pipe(stdin);

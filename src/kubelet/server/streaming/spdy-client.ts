@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { type ExitStatus, SUCCESS } from './exit-status.ts';
+import type { ExitStatus } from './exit-status.ts';
 import { SpdyConnection } from '../spdy/spdy-connection.ts';
 import type { SpdyStream } from '../spdy/spdy-stream.ts';
 import { type RemoteCommandClient, type RemoteCommandRequest, TerminalSizes } from './remote-command.ts';
@@ -97,13 +97,13 @@ function sizesOf(stream: SpdyStream): TerminalSizes {
   return sizes;
 }
 
-/** The status on the error stream of a runtime's streaming server: JSON since protocol version 4. */
+/** The status on the error stream of a runtime's streaming server: JSON since protocol version 4. Rejects when there is none. */
 export async function readStatus(error: SpdyStream): Promise<ExitStatus> {
   const chunks: Buffer[] = [];
   error.on('data', (chunk: Buffer) => chunks.push(chunk));
   if (!error.readableEnded && !error.destroyed) await Promise.race([once(error, 'end'), once(error, 'close')]).catch(() => undefined);
   const text = Buffer.concat(chunks).toString('utf8');
-  if (text === '') return SUCCESS;
+  if (text === '') throw new Error('the container runtime ended the connection without a word of how the command ended');
   try {
     return JSON.parse(text) as ExitStatus;
   } catch {

@@ -1,0 +1,101 @@
+import type { KindDefinition } from '../../../api/kind.ts';
+import { deepEqual } from '../../../apimachinery/deep-equal.ts';
+import { type Draft, draft } from '../../../apimachinery/json.ts';
+import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
+import { applyJsonPatch } from '../../../apimachinery/patch/json-patch.ts';
+import { internalError, isStatusError } from '../../../apimachinery/status-error.ts';
+import type { AdmissionAttributes, AdmissionStep } from '../../../sdk/admission.ts';
+import { decodeObject } from '../../registry/read-object.ts';
+import { convertTo } from '../matching/equivalents.ts';
+import type { RequestMatch } from '../matching/request-match.ts';
+import { isAdmissionConfiguration } from '../matching/rules.ts';
+import type { WebhookCaller, WebhookServices } from './webhook-caller.ts';
+
+/** What one request has been through: the second round is for those whose turn was before another's change. */
+interface Rounds {
+  round: number;
+  /** As each webhook last saw the object. */
+  readonly seen: Map<WebhookCaller, string>;
+  /** As the webhooks left the object. */
+  left: string;
+  changed: boolean;
+}
+
+/** Calls mutating webhooks one after the other, in order of their configurations' names. */
+export function mutatingWebhooks(services: WebhookServices, webhooks: () => readonly WebhookCaller[]): AdmissionStep {
+  const requests = new WeakMap<AdmissionAttributes, Rounds>();
+  return {
+    name: 'MutatingAdmissionWebhook',
+    handles: (attributes) => webhooks().length > 0 && !isAdmissionConfiguration(attributes),
+    async mutate(attributes, object) {
+      const rounds = requests.get(attributes) ?? { round: -1, seen: new Map(), left: '', changed: false };
+      requests.set(attributes, rounds);
+      rounds.round++;
+      let index = -1;
+      for (const caller of webhooks()) {
+        const match = caller.concerns(attributes);
+        if (!match) continue;
+        index++;
+        if (rounds.round > 0 && !isDueAgain(caller, rounds, object)) continue;
+        if (!(await caller.selects(attributes, match, object as UnstructuredObject))) continue;
+        const response = await caller.call(attributes, match, object as UnstructuredObject);
+        let changed = false;
+        if (response?.patch?.length) changed = await patchObject(services, caller, attributes, match, object, response.patch);
+        if (changed) rounds.changed = true;
+        rounds.seen.set(caller, JSON.stringify(object));
+        attributes.annotateAudit(
+          `mutation.webhook.admission.k8s.io/round_${rounds.round}_index_${index}`,
+          JSON.stringify({ configuration: caller.configuration, webhook: caller.webhook.name, mutated: changed }),
+        );
+      }
+    },
+    reinvoke(attributes) {
+      const rounds = requests.get(attributes);
+      return rounds !== undefined && rounds.round === 0 && rounds.changed;
+    },
+    /** Deletions and connections have no object to change, but may be refused. */
+    async validate(attributes) {
+      if (attributes.operation !== 'DELETE' && attributes.operation !== 'CONNECT') return;
+      for (const caller of webhooks()) {
+        const match = caller.concerns(attributes);
+        if (match && (await caller.selects(attributes, match, undefined))) await caller.call(attributes, match, undefined);
+      }
+    },
+  };
+}
+
+function isDueAgain(caller: WebhookCaller, { seen }: Rounds, object: Draft<UnstructuredObject>): boolean {
+  const before = seen.get(caller);
+  return caller.webhook.reinvocationPolicy === 'IfNeeded' && before !== undefined && before !== JSON.stringify(object);
+}
+
+async function patchObject(
+  services: WebhookServices,
+  caller: WebhookCaller,
+  attributes: AdmissionAttributes,
+  match: RequestMatch,
+  object: Draft<UnstructuredObject>,
+  patch: readonly unknown[],
+): Promise<boolean> {
+  const { group, version, resource } = attributes.resource;
+  const own = services.kinds.byResource(group, version, resource);
+  const seen = match.definition ?? own;
+  try {
+    const before = match.definition && own ? await convertTo(object as UnstructuredObject, own, match.definition) : object;
+    const patched = draft(applyJsonPatch(before, patch)) as Draft<UnstructuredObject>;
+    const decoded = seen && isOf(seen, patched) ? decodeObject(patched, seen, 'Ignore', [], []) : patched;
+    const result = match.definition && own ? await convertTo(decoded as UnstructuredObject, match.definition, own) : decoded;
+    if (deepEqual(result, object)) return false;
+    for (const key of Object.keys(object)) delete (object as Record<string, unknown>)[key];
+    Object.assign(object, result);
+    return true;
+  } catch (error) {
+    if (isStatusError(error) && error.code < 500) throw error;
+    throw internalError(`${(error as Error).message} (of the patch of webhook ${JSON.stringify(caller.webhook.name)})`);
+  }
+}
+
+/** What a subresource takes (an Eviction, a Scale) is not of the resource's kind. */
+function isOf(definition: KindDefinition, object: Draft<UnstructuredObject>): boolean {
+  return object.kind === definition.kind;
+}
