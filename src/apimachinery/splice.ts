@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 
-/** How long one side may take to end after the other has, all its data delivered. */
+/** How long one side may take to end after the other has, counted from when all data has been handed over. */
 const LINGER_MS = 5_000;
 
 /**
@@ -29,8 +29,12 @@ export function splice(a: Duplex, b: Duplex): Promise<void> {
 
 function linger(stream: Duplex): void {
   if (stream.destroyed) return;
-  const timer = setTimeout(() => stream.destroy(), LINGER_MS);
-  stream.once('close', () => clearTimeout(timer));
+  const wait = () => {
+    const timer = setTimeout(() => stream.destroy(), LINGER_MS);
+    stream.once('close', () => clearTimeout(timer));
+  };
   stream.resume();
   if (!stream.writableEnded) stream.end();
+  if (stream.writableFinished) wait();
+  else stream.once('finish', wait);
 }

@@ -94,6 +94,15 @@ export const methodNotSupported = (gr: GroupResource, verb: string) =>
     details: details(gr, undefined),
   });
 
+/** 405 of a method that a path has not. */
+export const methodNotAllowed = () =>
+  new StatusError({
+    code: 405,
+    reason: 'MethodNotAllowed',
+    message: 'the server does not allow this method on the requested resource',
+    details: { causes: [{ reason: 'UnexpectedServerResponse', message: '405: Method Not Allowed' }] },
+  });
+
 export const notAcceptable = (accepted: readonly string[]) =>
   new StatusError({
     code: 406,

@@ -31,6 +31,8 @@ export class InProcessExchange implements HttpExchange {
   readonly clientCertificate = undefined;
   readonly upgrade = undefined;
   readonly signal: AbortSignal;
+  readonly #given: AbortSignal;
+  readonly #leave = new AbortController();
   readonly #body: Buffer | undefined;
   readonly #onText: ((text: string) => void) | undefined;
   readonly #decoder = new StringDecoder('utf8');
@@ -46,7 +48,8 @@ export class InProcessExchange implements HttpExchange {
     this.method = options.method;
     this.path = options.path;
     this.rawQuery = options.rawQuery;
-    this.signal = options.signal;
+    this.#given = options.signal;
+    this.signal = AbortSignal.any([options.signal, this.#leave.signal]);
     this.#onText = options.onText;
     this.#body = options.body === undefined ? undefined : Buffer.from(JSON.stringify(options.body));
     this.headers = {
@@ -71,7 +74,7 @@ export class InProcessExchange implements HttpExchange {
   /** The gathered answer. Throws StatusError for a status of 400 and above, what `onText` threw, and when it was broken off. */
   result(): { readonly status: number; readonly body: unknown } {
     if (this.#failure) throw this.#failure;
-    if (this.signal.aborted) throw this.signal.reason;
+    if (this.#given.aborted) throw this.#given.reason;
     if (this.#brokenOff || !this.#ended) throw new Error('the answer was broken off');
     const body = this.contentType.includes('json') ? parsed(this.#text) : this.#text;
     if (this.status >= 400) throw failure(this.status, body, this.#text);
@@ -125,6 +128,7 @@ export class InProcessExchange implements HttpExchange {
 
   destroy(): void {
     this.#brokenOff = true;
+    this.#leave.abort();
   }
 }
 

@@ -15,7 +15,7 @@ export const ADDONS = user('system:k8ts:addons');
 export const PLUGIN_HOST = user('system:k8ts:plugin-host', SYSTEM_MASTERS);
 export const nodeUser = (nodeName: string): UserInfo => user(`system:node:${nodeName}`, 'system:nodes');
 
-/** What the add-ons of this process may do: publish DNS, serve ingresses and provision local volumes. */
+/** What the add-ons of this process may do: publish DNS and metrics, serve ingresses and provision local volumes. */
 const ADDONS_ROLE: ClusterRole = {
   apiVersion: 'rbac.authorization.k8s.io/v1',
   kind: 'ClusterRole',
@@ -40,8 +40,25 @@ const ADDONS_ROLE: ClusterRole = {
       verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'],
     },
     { apiGroups: [''], resources: ['nodes/stats', 'nodes/metrics', 'nodes/proxy'], verbs: ['get'] },
+    { apiGroups: [''], resources: ['services'], resourceNames: ['metrics-server'], verbs: ['delete'] },
     { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'update', 'patch'] },
   ],
+};
+
+/** Whoever may see pods may see what they use. */
+const METRICS_READER_ROLE: ClusterRole = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRole',
+  metadata: {
+    name: 'system:aggregated-metrics-reader',
+    labels: {
+      'k8s-app': 'metrics-server',
+      'rbac.authorization.k8s.io/aggregate-to-admin': 'true',
+      'rbac.authorization.k8s.io/aggregate-to-edit': 'true',
+      'rbac.authorization.k8s.io/aggregate-to-view': 'true',
+    },
+  },
+  rules: [{ apiGroups: ['metrics.k8s.io'], resources: ['pods', 'nodes'], verbs: ['get', 'list', 'watch'] }],
 };
 
 const ADDONS_BINDING: ClusterRoleBinding = {
@@ -81,7 +98,7 @@ export const clusterRoles: BootstrapStep = {
   name: 'k8ts/cluster-roles',
   async run(transport) {
     const path = '/apis/rbac.authorization.k8s.io/v1';
-    await ensure(transport, `${path}/clusterroles`, ADDONS_ROLE);
+    for (const role of [ADDONS_ROLE, METRICS_READER_ROLE]) await ensure(transport, `${path}/clusterroles`, role);
     await Promise.all(
       [ADDONS_BINDING, CONTROLLER_MANAGER_BINDING, ...NODE_BINDINGS].map((binding) =>
         ensure(transport, `${path}/clusterrolebindings`, binding),

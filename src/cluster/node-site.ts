@@ -3,6 +3,7 @@ import type { Logger } from '../apimachinery/logger.ts';
 import type { Kubelet } from '../kubelet/kubelet.ts';
 import type { ContainerRuntime } from '../kubelet/runtime/container-runtime.ts';
 import type { Containerd } from '../kubelet/runtime/containerd/containerd.ts';
+import type { PodAddresses } from '../kubelet/runtime/simulated/pod-addresses.ts';
 import type { UserInfo } from '../sdk/user.ts';
 import type { Connection } from './connection.ts';
 import type { ClusterConfig } from './options.ts';
@@ -14,6 +15,8 @@ export interface NodeParts {
   readonly ip: string;
   /** Of this node alone; undefined with the simulated runtime and no data directory. */
   readonly dataDir: string | undefined;
+  /** Of simulated pods; the nodes of one cluster share them. */
+  readonly podAddresses?: PodAddresses;
   containerd?: Containerd;
   runtime?: ContainerRuntime;
   kubelet?: Kubelet;

@@ -1,6 +1,7 @@
 import type { Logger } from '../apimachinery/logger.ts';
 import type { Security } from '../apiserver/security.ts';
 import type { ApiServer } from '../apiserver/server.ts';
+import type { PodAddresses } from '../kubelet/runtime/simulated/pod-addresses.ts';
 import type { UserInfo } from '../sdk/user.ts';
 import type { Store } from '../store/store.ts';
 import { type Connection, connect } from './connection.ts';
@@ -21,6 +22,8 @@ export class ClusterParts implements NodeSite {
   readonly #parts = new Map<string, unknown>();
   /** Of each node, in the order of their numbers. */
   readonly nodes: NodeParts[] = [];
+  /** Of simulated pods, of all nodes. */
+  podAddresses: PodAddresses | undefined;
   readonly requires = { api: 'apiserver', controllers: 'controller-manager' };
   /** Shown to users: name to URL. */
   readonly addresses: Record<string, string> = {};

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EmbeddedCluster, startEmbedded } from '../support/embedded-cluster.ts';
@@ -233,11 +233,14 @@ describe('kubectl commands', () => {
       });
       expect((await kubectl.get<{ data: object }>('cm edited')).data).toEqual({ key: 'edited' });
       expect((await edit('true', 'configmap/edited')).stderr).toContain('Edit cancelled, no changes made.');
+      // What is invalid comes back into the editor, with the reason; leaving it as it is gives up.
+      const seen = join(embedded.folder, 'seen.yaml');
       const wrong = await edit(
-        'grep -q "^# " "$1" && grep -q "is invalid\\|is not valid" "$1" && exit 1; sed -i "s/key: edited/not valid: x/" "$1"',
+        `grep -q 'was not valid' "$1" && cp "$1" ${seen}; sed -i 's/key: edited/not valid: x/' "$1"`,
         'configmap/edited',
       );
-      expect(wrong.stderr).toContain('data[not valid]');
+      expect(wrong.stderr).toContain('configmaps "edited" is invalid');
+      expect(readFileSync(seen, 'utf8')).toContain('# configmaps "edited" was not valid:\n# * data[not valid]: Invalid value');
     });
 
     it('scales, sets, rolls out and back', async () => {

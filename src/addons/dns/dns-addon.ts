@@ -46,7 +46,8 @@ export function createDnsAddon(options: DnsAddonOptions): { start(): Promise<voi
       server = new DnsServer({
         records: new ClusterRecords({ services, slices, domain: options.clusterDomain }),
         upstreams,
-        address: '0.0.0.0',
+        // Not all addresses: a UDP answer must leave from the one that was asked, or the Service's rules don't undo it.
+        address: nodeIP,
         port: 0,
         isAllowed: (address) => nodes.byIndex('address', address).length > 0,
         allowedRanges: ['127.0.0.0/8', options.clusterCIDR, options.serviceCIDR, `${nodeIP}/32`],

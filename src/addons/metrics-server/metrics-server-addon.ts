@@ -4,12 +4,9 @@ import type { InformerFactory } from '../../client/informer.ts';
 import { Nodes, Pods } from '../../client/resource-types.gen.ts';
 import { createCollector } from './collector.ts';
 import { createMetricsApi, type MetricsApi } from './metrics-api.ts';
-import { publish, SERVICE_NAME, SERVICE_NAMESPACE } from './publish.ts';
+import { publish } from './publish.ts';
 import { MetricsHttpsServer } from './server.ts';
 import { createUsageStore } from './usage.ts';
-
-/** DNS names that the serving certificate must have: the API server checks the first, the last is for loopback. */
-export const METRICS_SERVER_NAMES: readonly string[] = [`${SERVICE_NAME}.${SERVICE_NAMESPACE}.svc`, 'localhost'];
 
 export interface MetricsServerAddonOptions {
   readonly client: Client;
@@ -19,7 +16,7 @@ export interface MetricsServerAddonOptions {
   readonly address: string;
   /** 0 takes a free one. */
   readonly port?: number;
-  /** For METRICS_SERVER_NAMES. */
+  /** For METRICS_SERVER_NAMES (names.ts). */
   readonly certificate: { readonly cert: string; readonly key: string };
   /** PEM, of the authority that signed `certificate`. */
   readonly caBundle: string;
@@ -58,8 +55,11 @@ export function createMetricsServerAddon(options: MetricsServerAddonOptions): Me
     api,
     async start() {
       informers.start();
-      await Promise.all([informers.whenSynced(), server.start()]);
-      await publish({ client, address, port: server.port, caBundle });
+      const published = async () => {
+        await server.start();
+        await publish({ client, address, port: server.port, caBundle });
+      };
+      await Promise.all([informers.whenSynced(), published()]);
       collector.start();
     },
     async stop() {

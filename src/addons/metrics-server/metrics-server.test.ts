@@ -10,7 +10,8 @@ import { createFakeTransport, type FakeTransport } from '../../client/testing/fa
 import { openPki } from '../../cluster/pki/pki.ts';
 import { createCollector } from './collector.ts';
 import { createMetricsApi, type MetricsApi } from './metrics-api.ts';
-import { createMetricsServerAddon, METRICS_SERVER_NAMES } from './metrics-server-addon.ts';
+import { createMetricsServerAddon } from './metrics-server-addon.ts';
+import { METRICS_SERVER_NAMES } from './names.ts';
 import type { NodeSummary } from './node-summary.ts';
 import { createUsageStore } from './usage.ts';
 

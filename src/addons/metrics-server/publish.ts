@@ -3,9 +3,8 @@ import { isStatusError } from '../../apimachinery/status-error.ts';
 import type { Client } from '../../client/client.ts';
 import { APIServices, EndpointSlices, Services } from '../../client/resource-types.gen.ts';
 import { GROUP, VERSION } from './metrics-objects.ts';
+import { SERVICE_NAME, SERVICE_NAMESPACE } from './names.ts';
 
-export const SERVICE_NAME = 'metrics-server';
-export const SERVICE_NAMESPACE = 'kube-system';
 const FIELD_MANAGER = 'k8ts-metrics-server';
 const labels = { 'k8s-app': 'metrics-server', 'kubernetes.io/cluster-service': 'true' };
 

@@ -24,7 +24,7 @@ interface Operation {
  */
 export function applyJsonPatch(document: unknown, operations: unknown): JSONValue {
   if (!Array.isArray(operations))
-    throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch');
+    throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type []interface {}');
   if (operations.length > MAX_JSON_PATCH_OPERATIONS) {
     throw new StatusError({
       code: 413,

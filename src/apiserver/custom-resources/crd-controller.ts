@@ -8,9 +8,10 @@ import type { RequestRouter } from '../request/request-router.ts';
 import { removeObjects } from './clean-up.ts';
 import { cleaningUp, isTrue, statusOf, withCondition } from './conditions.ts';
 import { CLEANUP_FINALIZER } from './crd-hooks.ts';
-import { type Converter, customKinds } from './definition.ts';
+import { type Converter, customKinds, hasRules } from './definition.ts';
 import { decideNames } from './names.ts';
 import { customResourceHandler } from './resource-handler.ts';
+import type { MakeRules } from './validation/custom-resource-validator.ts';
 
 export interface CrdControllerOptions {
   readonly kinds: KindRegistry;
@@ -39,12 +40,19 @@ export class CrdController {
   readonly #cleaning = new Set<string>();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #abort = new AbortController();
+  #makeRules: MakeRules | undefined;
+  #loadingRules: Promise<void> | undefined;
 
   constructor(options: CrdControllerOptions) {
     this.#options = options;
   }
 
-  /** What it defines is served when this returns; its status follows. */
+  /** Resolves when all that were told are served, those with rules too. */
+  async ready(): Promise<void> {
+    await this.#loadingRules;
+  }
+
+  /** What it defines is served when this returns (with the first rules: when their engine is loaded); its status follows. */
   upsert(crd: CustomResourceDefinition): void {
     const { name } = crd.metadata;
     this.#crds.set(name, crd);
@@ -69,6 +77,10 @@ export class CrdController {
   }
 
   #reconcile(crd: CustomResourceDefinition): void {
+    if (!this.#makeRules && crd.spec.versions.some(hasRules)) {
+      this.#loadingRules ??= this.#loadRules();
+      return;
+    }
     const { name } = crd.metadata;
     const others = [...this.#crds.values()].filter(
       (other) => other.metadata.name !== name && other.spec.group === crd.spec.group,
@@ -92,7 +104,7 @@ export class CrdController {
     const key = JSON.stringify([crd.metadata.uid, crd.spec, names, crd.metadata.deletionTimestamp !== undefined]);
     const before = this.#served.get(name);
     if (before?.key === key) return;
-    const kinds = customKinds(crd, names, this.#options.converter(crd));
+    const kinds = customKinds(crd, names, this.#options.converter(crd), this.#makeRules);
     this.#served.set(name, { key, kinds });
     const { kinds: registry, router, services } = this.#options;
     for (const { group, version, resource } of before?.kinds ?? [])
@@ -101,6 +113,12 @@ export class CrdController {
     for (const kind of kinds) registry.add(kind);
     // Whoever watches goes by the old definition: the watch ends, and is taken up again under the new one.
     if (before) this.#endWatches(before);
+  }
+
+  async #loadRules(): Promise<void> {
+    const { SchemaRules } = await import('../cel/schema-rules.ts');
+    this.#makeRules = (props) => new SchemaRules(props);
+    for (const crd of [...this.#crds.values()]) if (crd.spec.versions.some(hasRules)) this.upsert(crd);
   }
 
   #withdraw(name: string): void {

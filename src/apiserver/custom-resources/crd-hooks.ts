@@ -1,6 +1,9 @@
 import type { CustomResourceDefinition } from '../../api/types/apiextensions.v1.gen.ts';
+import { FieldPath } from '../../apimachinery/field.ts';
+import { deepEqual } from '../../apimachinery/deep-equal.ts';
 import type { Draft } from '../../apimachinery/json.ts';
 import type { UnstructuredObject } from '../../apimachinery/meta.ts';
+import { invalid } from '../../apimachinery/status-error.ts';
 import { timestamp } from '../registry/registry-services.ts';
 import type { ResourceHooks } from '../registry/resource-hooks.ts';
 import { markedForDeletion, withCondition } from './conditions.ts';
@@ -9,6 +12,14 @@ import { markedForDeletion, withCondition } from './conditions.ts';
 export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
 
 export const customResourceDefinitionHooks: ResourceHooks = {
+  async beginCreate(object) {
+    await checkRules(object as unknown as CustomResourceDefinition, undefined);
+    return undefined;
+  },
+  async beginUpdate(object, old) {
+    await checkRules(object as unknown as CustomResourceDefinition, old as unknown as CustomResourceDefinition);
+    return undefined;
+  },
   markForDeletion(object: Draft<UnstructuredObject>, now: number) {
     const crd = object as unknown as Draft<CustomResourceDefinition>;
     const { metadata } = crd;
@@ -17,9 +28,28 @@ export const customResourceDefinitionHooks: ResourceHooks = {
     metadata.finalizers ??= [];
     if (!metadata.finalizers.includes(CLEANUP_FINALIZER)) metadata.finalizers.push(CLEANUP_FINALIZER);
     crd.status ??= {};
-    crd.status.conditions = withCondition(crd.status.conditions ?? [], markedForDeletion, timestamp(now)) as Draft<
-      NonNullable<CustomResourceDefinition['status']>['conditions']
-    > as never;
+    crd.status.conditions = [...withCondition(crd.status.conditions ?? [], markedForDeletion, timestamp(now))];
     return true;
   },
 };
+
+/** Validation rules are compiled where an engine for them is at hand. What is otherwise invalid is not looked at here. */
+async function checkRules(crd: CustomResourceDefinition, old: CustomResourceDefinition | undefined): Promise<void> {
+  const versions = crd.spec?.versions;
+  if (!Array.isArray(versions) || deepEqual(crd.spec, old?.spec)) return;
+  const schemas = versions.map((version) => version?.schema?.openAPIV3Schema);
+  if (!schemas.some((schema) => schema && JSON.stringify(schema).includes('"x-kubernetes-validations"'))) return;
+  const { checkSchemaRules } = await import('../cel/check-schema-rules.ts');
+  const shared = schemas.every((schema) => deepEqual(schema, schemas[0]));
+  const errors = schemas.flatMap((schema, index) => {
+    if (!schema || (shared && index > 0)) return [];
+    const path = shared ? FieldPath.of('spec', 'validation') : FieldPath.of('spec', 'versions').index(index).child('schema');
+    if (old?.spec.versions.some((version) => deepEqual(version.schema?.openAPIV3Schema, schema))) return [];
+    try {
+      return checkSchemaRules(path.child('openAPIV3Schema'), schema);
+    } catch {
+      return [];
+    }
+  });
+  if (errors.length) throw invalid({ group: 'apiextensions.k8s.io', kind: 'CustomResourceDefinition' }, crd.metadata.name, errors);
+}

@@ -40,6 +40,7 @@ export class CustomResources {
       },
     );
     await this.#loading;
+    await this.#controller?.ready();
   }
 
   stop(): void {

@@ -14,7 +14,7 @@ import { fieldAt, setFieldAt, stepsOf } from './object-fields.ts';
 import { printerColumns } from './printer-columns.ts';
 import { conforms, structuralDecoding } from './schema/decode-object.ts';
 import { structuralSchema } from './schema/structural-schema.ts';
-import { customResourceValidator } from './validation/custom-resource-validator.ts';
+import { customResourceValidator, type MakeRules } from './validation/custom-resource-validator.ts';
 
 /** Converts objects to another version of their kind: a conversion webhook. */
 export type Converter = (objects: readonly UnstructuredObject[], apiVersion: string) => Promise<readonly UnstructuredObject[]>;
@@ -26,11 +26,12 @@ export function customKinds(
   crd: CustomResourceDefinition,
   names: CustomResourceDefinitionNames,
   convert: Converter | undefined,
+  makeRules: MakeRules | undefined,
 ): readonly KindDefinition<UnstructuredObject>[] {
   const storageVersion = crd.spec.versions.find(({ storage }) => storage)!.name;
   return crd.spec.versions
     .filter(({ served }) => served)
-    .map((version) => customKind(crd, names, version, storageVersion, convert));
+    .map((version) => customKind(crd, names, version, storageVersion, convert, makeRules));
 }
 
 function customKind(
@@ -39,6 +40,7 @@ function customKind(
   version: CustomResourceDefinitionVersion,
   storageVersion: string,
   convert: Converter | undefined,
+  makeRules: MakeRules | undefined,
 ): KindDefinition<UnstructuredObject> {
   const { group, scope } = crd.spec;
   const { kind, plural } = names;
@@ -48,7 +50,7 @@ function customKind(
   const apiVersion = `${group}/${version.name}`;
   const storedVersion = `${group}/${storageVersion}`;
   const status = version.subresources?.status !== undefined;
-  const validator = customResourceValidator(props, schema);
+  const validator = customResourceValidator(props, schema, hasRules(version) ? makeRules : undefined);
   const terminating = crd.metadata.deletionTimestamp !== undefined;
 
   const replica = (path: string) => stepsOf(path);
@@ -146,6 +148,11 @@ function customKind(
       }),
     ),
   };
+}
+
+/** Whether rules in CEL are part of the schema. */
+export function hasRules({ schema }: CustomResourceDefinitionVersion): boolean {
+  return schema !== undefined && JSON.stringify(schema).includes('"x-kubernetes-validations"');
 }
 
 function numberAt(object: UnstructuredObject, steps: readonly string[]): number | undefined {

@@ -1,62 +1,89 @@
 import type { KindDefinition } from '../../api/kind.ts';
 import type { StatusError } from '../../apimachinery/status-error.ts';
 import type { Notice } from '../watch-cache/cache-event.ts';
+import type { Entry } from '../watch-cache/entry.ts';
 import { ByteWriter } from './byte-writer.ts';
 import type { Negotiated } from './negotiation.ts';
 import { type IncludeObject, tableHead, writePartial, writeRow } from './table.ts';
 
-/** Turns notices into the frames of one representation; frames are shared by all watches of that representation. */
-export type FrameEncoder = (notice: Notice) => Buffer;
+/** Notices as the frames of one representation, one after another. */
+export type FrameEncoder = (notices: readonly Notice[]) => Buffer;
 
+interface FrameForm {
+  /** Under which shared frames are kept with their notice. */
+  readonly id: string;
+  /** About how long a frame becomes. */
+  size(entry: Entry): number;
+  write(writer: ByteWriter, notice: Notice): void;
+}
+
+const OBJECT: FrameForm = { id: 'object', size: (entry) => entry.byteLength + 64, write: writeObjectFrame };
+
+/** Frames of notices that others are told too are made once and shared by all watches of the representation. */
 export function frameEncoder(
   definition: KindDefinition,
   as: Negotiated,
   include: IncludeObject,
   now: () => number,
 ): FrameEncoder {
-  if (as.shape === 'object') return (notice) => notice.frame('object', objectFrame);
-  if (as.shape === 'partial') {
-    const { metaVersion } = as;
-    const encode = (notice: Notice) => partialFrame(notice, metaVersion);
-    return (notice) => notice.frame(`partial/${metaVersion}`, encode);
-  }
+  if (as.shape === 'object') return encoder(OBJECT);
+  const { metaVersion } = as;
+  if (as.shape === 'partial')
+    return encoder({
+      id: `partial/${metaVersion}`,
+      size: (entry) => entry.metadataLength + 160,
+      write: (writer, notice) => writePartialFrame(writer, notice, metaVersion),
+    });
   // The columns are told once, in the first event.
+  const table = (columns: boolean) =>
+    encoder({
+      id: `table/${metaVersion}/${include}${columns ? '/columns' : ''}`,
+      size: (entry) => entry.metadataLength + 1024,
+      write: (writer, notice) => writeTableFrame(writer, notice, definition, as, include, now(), columns),
+    });
+  const [head, rest] = [table(true), table(false)];
   let first = true;
-  const encode = (columns: boolean) => (notice: Notice) => tableFrame(notice, definition, as, include, now(), columns);
-  const [head, rest] = [encode(true), encode(false)];
-  const id = `table/${as.metaVersion}/${include}`;
-  return (notice) => {
-    if (!first) return notice.frame(id, rest);
+  return (notices) => {
+    if (!first) return rest(notices);
     first = false;
-    return notice.frame(`${id}/columns`, head);
+    return notices.length === 1 ? head(notices) : Buffer.concat([head(notices.slice(0, 1)), rest(notices.slice(1))]);
   };
 }
 
-function objectFrame({ type, entry }: Notice): Buffer {
-  const head = `{"type":"${type}","object":`;
-  const frame = Buffer.allocUnsafe(head.length + entry.byteLength + 2);
-  const end = entry.writeTo(frame, frame.latin1Write(head, 0));
-  frame.latin1Write('}\n', end);
-  return frame;
+function encoder({ id, size, write }: FrameForm): FrameEncoder {
+  const frameOf = (notice: Notice) => notice.frame(id, (fresh) => joined([fresh]));
+  const joined = (notices: readonly Notice[]) => {
+    const writer = new ByteWriter(notices.reduce((sum, { entry }) => sum + size(entry), 0));
+    for (const notice of notices) write(writer, notice);
+    return writer.view();
+  };
+  return (notices) => {
+    if (!notices[0]?.shared) return joined(notices);
+    return notices.length === 1 ? frameOf(notices[0]) : Buffer.concat(notices.map(frameOf));
+  };
 }
 
-function partialFrame({ type, entry }: Notice, metaVersion: string): Buffer {
-  const writer = new ByteWriter(entry.metadataLength + 128);
+function writeObjectFrame(writer: ByteWriter, { type, entry }: Notice): void {
+  writer.text(`{"type":"${type}","object":`);
+  writer.entry(entry);
+  writer.text('}\n');
+}
+
+function writePartialFrame(writer: ByteWriter, { type, entry }: Notice, metaVersion: string): void {
   writer.text(`{"type":"${type}","object":`);
   writePartial(writer, entry, metaVersion);
   writer.text('}\n');
-  return writer.view();
 }
 
-function tableFrame(
+function writeTableFrame(
+  writer: ByteWriter,
   { type, entry }: Notice,
   definition: KindDefinition,
   as: Negotiated,
   include: IncludeObject,
   now: number,
   columns: boolean,
-): Buffer {
-  const writer = new ByteWriter(entry.metadataLength + 1024);
+): void {
   writer.text(`{"type":"${type}","object":`);
   writer.text(tableHead(definition, as.metaVersion, { resourceVersion: String(entry.revision) }, columns));
   // A bookmark has no cells to show, but its annotations count.
@@ -66,7 +93,6 @@ function tableFrame(
     writer.text('}');
   } else writeRow(writer, definition, entry, as, include, now);
   writer.text(']}}\n');
-  return writer.view();
 }
 
 export function errorFrame(error: StatusError): string {

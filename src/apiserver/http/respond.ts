@@ -240,7 +240,7 @@ function respondWatch(
 ): Promise<void> {
   const binary = as.format === 'protobuf' ? protobuf : undefined;
   const encode = binary
-    ? (notice: Notice) => binary.frame(notice)
+    ? (notices: readonly Notice[]) => Buffer.concat(notices.map((notice) => binary.frame(notice)))
     : frameEncoder(result.definition, as, includeObjectOf(options.query), options.now);
   exchange.writeHead(200, {
     ...baseHeaders(options),
@@ -250,9 +250,7 @@ function respondWatch(
     const { signal } = exchange;
     const running = result.open({
       deliver(notices) {
-        const frames = notices.map(encode);
-        const taken = exchange.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
-        return taken ? undefined : exchange.drained();
+        return exchange.write(encode(notices)) ? undefined : exchange.drained();
       },
       close(error?: StatusError) {
         signal.removeEventListener('abort', stop);

@@ -8,15 +8,15 @@ import { applyJsonPatch } from '../../apimachinery/patch/json-patch.ts';
 import { applyMergePatch } from '../../apimachinery/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../../apimachinery/patch/strategic-merge.ts';
 import type { Schema } from '../../apimachinery/schema.ts';
-import { badRequest, invalid, unsupportedMediaType } from '../../apimachinery/status-error.ts';
+import { badRequest, invalid, isStatusError, unsupportedMediaType } from '../../apimachinery/status-error.ts';
 import { accessDenied } from '../authorization/access-denied.ts';
-import type { RequestContext } from '../request/request-context.ts';
+import type { RequestBody, RequestContext } from '../request/request-context.ts';
 import { isTrue } from '../request/request-info.ts';
 import { parseWriteOptions, type WriteOptions } from '../request/write-options.ts';
 import type { Entry } from '../watch-cache/entry.ts';
 import { createObject } from './create.ts';
 import { placeInNamespace } from './object-metadata.ts';
-import { type DecodeTarget, decodeObject, mediaTypeOf } from './read-object.ts';
+import { type DecodedValue, type DecodeTarget, decodeObject, mediaTypeOf } from './read-object.ts';
 import { type RegistryServices, timestamp } from './registry-services.ts';
 import { type SubresourceStrategy, updateObject } from './update.ts';
 
@@ -92,13 +92,20 @@ export async function readPatch(context: RequestContext, custom: boolean): Promi
   } else if (force !== null)
     throw invalidOptions(forbiddenField(FieldPath.of('force'), 'may not be specified for non-apply patch'));
   const duplicates = options.fieldValidation !== 'Ignore';
-  const decoded =
-    'object' in raw
-      ? { value: draft(raw.object), duplicateFields: [] }
-      : mediaType === APPLY_PATCH
-        ? decodeYaml(raw.bytes, { duplicates })
-        : decodeJson(raw.bytes, { duplicates });
+  const decoded = decodePatch(raw, mediaType, duplicates);
   return { mediaType, body: decoded.value, duplicateFields: decoded.duplicateFields, options, force: isTrue(force) };
+}
+
+function decodePatch(raw: RequestBody, mediaType: string, duplicates: boolean): DecodedValue {
+  if ('object' in raw) return { value: draft(raw.object), duplicateFields: [] };
+  if (mediaType === APPLY_PATCH) return decodeYaml(raw.bytes, { duplicates });
+  try {
+    return decodeJson(raw.bytes, { duplicates });
+  } catch (error) {
+    if (!isStatusError(error, 'BadRequest')) throw error;
+    const why = error.message.replace("couldn't get version/kind; json parse error: ", '');
+    throw badRequest(mediaType === STRATEGIC_PATCH ? why : `error decoding patch: ${why}`);
+  }
 }
 
 function invalidOptions(error: ReturnType<typeof required>) {

@@ -3,7 +3,7 @@ import { decodeJson, decodeYaml } from '../../apimachinery/decode.ts';
 import { type Draft, draft } from '../../apimachinery/json.ts';
 import { apiVersionOf, type UnstructuredObject } from '../../apimachinery/meta.ts';
 import type { Schema } from '../../apimachinery/schema.ts';
-import { badRequest, unsupportedMediaType } from '../../apimachinery/status-error.ts';
+import { badRequest, isStatusError, unsupportedMediaType } from '../../apimachinery/status-error.ts';
 import {
   applyDefaults,
   canonicalize,
@@ -48,6 +48,27 @@ export function decodeBody(body: RequestBody, duplicates: boolean): DecodedValue
   throw unsupportedMediaType(BODY_MEDIA_TYPES);
 }
 
+/** As `decodeBody`; a body that can't be read is told of with what it has to be and how it begins. */
+function decodeUnrecognized(body: RequestBody, kind: string, duplicates: boolean): DecodedValue {
+  try {
+    return decodeBody(body, duplicates);
+  } catch (error) {
+    if (!isStatusError(error, 'BadRequest') || 'object' in body) throw error;
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${kind}): ${error.message} (${summary(body.bytes)})`,
+    );
+  }
+}
+
+const SUMMARY_BYTES = 30;
+
+/** The beginning of a body: as text if it looks like JSON, in hexadecimal otherwise. */
+function summary(bytes: Uint8Array): string {
+  if (bytes.length === 0) return '<empty>';
+  const head = Buffer.from(bytes.subarray(0, SUMMARY_BYTES));
+  return `${head.toString(head[0] === 0x7b ? 'utf8' : 'hex')}${bytes.length > SUMMARY_BYTES ? ' ...' : ''}`;
+}
+
 export function mediaTypeOf(contentType: string): string {
   const end = contentType.indexOf(';');
   return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
@@ -59,7 +80,11 @@ export async function readObject(
   definition: DecodeTarget,
   fieldValidation: FieldValidation,
 ): Promise<Draft<UnstructuredObject>> {
-  const { value, duplicateFields } = decodeBody(await context.readBody(), fieldValidation !== 'Ignore');
+  const { value, duplicateFields } = decodeUnrecognized(
+    await context.readBody(),
+    definition.kind,
+    fieldValidation !== 'Ignore',
+  );
   return decodeObject(value, definition, fieldValidation, duplicateFields, context.warnings);
 }
 
@@ -126,7 +151,7 @@ function ofKind(value: unknown, target: DecodeTarget): Draft<UnstructuredObject>
   const givenKind = object.kind ?? kind;
   if (givenKind !== kind)
     throw badRequest(
-      `${givenKind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: no kind ${JSON.stringify(givenKind)} is expected here`,
+      `${givenKind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: converting (${version}.${givenKind}) to (${internalPackage(group)}.${kind}): unknown conversion`,
     );
   if (apiVersion !== expected)
     throw badRequest(
@@ -136,6 +161,11 @@ function ofKind(value: unknown, target: DecodeTarget): Draft<UnstructuredObject>
   object.kind = kind;
   object.metadata ??= {};
   return object as unknown as Draft<UnstructuredObject>;
+}
+
+/** Where Kubernetes keeps the version that all others of a group convert to. */
+function internalPackage(group: string): string {
+  return group === '' ? 'core' : group.slice(0, group.includes('.') ? group.indexOf('.') : undefined);
 }
 
 function goType(value: unknown): string {

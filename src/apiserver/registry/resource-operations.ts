@@ -1,5 +1,5 @@
 import type { KindDefinition } from '../../api/kind.ts';
-import { methodNotSupported, notFound } from '../../apimachinery/status-error.ts';
+import { badRequest, methodNotAllowed, notFound } from '../../apimachinery/status-error.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import { isTrue } from '../request/request-info.ts';
 import type { Result } from '../request/result.ts';
@@ -14,6 +14,8 @@ import type { RegistryServices } from './registry-services.ts';
 import { type SubresourceStrategy, statusStrategy, updateFromRequest } from './update.ts';
 
 const MIN_WATCH_TIMEOUT_MS = 1_800_000;
+/** Verbs whose path names an object. */
+const ON_NAME: ReadonlySet<string> = new Set(['get', 'update', 'patch', 'delete']);
 
 /** The verbs on a stored resource itself. */
 export async function serveResource(
@@ -21,8 +23,9 @@ export async function serveResource(
   context: RequestContext,
   definition: KindDefinition,
 ): Promise<Result> {
-  const { verb } = context.info;
-  if (!(definition.verbs as readonly string[]).includes(verb)) throw methodNotSupported(definition, verb);
+  const { verb, name } = context.info;
+  if (!(definition.verbs as readonly string[]).includes(verb)) throw methodNotAllowed();
+  if (ON_NAME.has(verb) ? !name : verb === 'create' && name) throw methodNotAllowed();
   switch (verb) {
     case 'get':
       return getObject(services, context, definition);
@@ -41,7 +44,7 @@ export async function serveResource(
     case 'deletecollection':
       return deleteCollection(services, context, definition);
     default:
-      throw methodNotSupported(definition, verb);
+      throw methodNotAllowed();
   }
 }
 
@@ -60,7 +63,7 @@ export async function serveSubresource(
     case 'patch':
       return written(definition, await patchFromRequest(services, context, definition, strategy));
     default:
-      throw methodNotSupported(definition, context.info.verb);
+      throw methodNotAllowed();
   }
 }
 
@@ -120,7 +123,7 @@ function watchObjects(services: RegistryServices, context: RequestContext, defin
   const { cache, storage } = services;
   const selection = selectionOf(context, definition);
   const sendInitialEvents = query.get('sendInitialEvents');
-  const timeout = Number(query.get('timeoutSeconds') ?? 0);
+  const timeout = wholeNumber(query, 'timeoutSeconds');
   const options = {
     ...readOptions(query),
     allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
@@ -150,11 +153,22 @@ function readOptions(query: URLSearchParams): ReadOptions {
   const resourceVersion = query.get('resourceVersion');
   const resourceVersionMatch = query.get('resourceVersionMatch');
   const token = query.get('continue');
-  const limit = Number(query.get('limit') ?? 0);
+  const limit = wholeNumber(query, 'limit');
   return {
-    limit: Number.isSafeInteger(limit) && limit > 0 ? limit : 0,
+    limit: Math.max(limit, 0),
     ...(resourceVersion ? { resourceVersion } : {}),
     ...(resourceVersionMatch ? { resourceVersionMatch } : {}),
     ...(token ? { continue: token } : {}),
   };
+}
+
+/** 0 when absent. Throws StatusError 400 in the words of Go's strconv. */
+function wholeNumber(query: URLSearchParams, parameter: string): number {
+  const text = query.get(parameter) ?? '';
+  if (text === '') return 0;
+  const failure = (why: string) => badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: ${why}`);
+  if (!/^[+-]?\d+$/.test(text)) throw failure('invalid syntax');
+  const number = Number(text);
+  if (!Number.isSafeInteger(number)) throw failure('value out of range');
+  return number;
 }

@@ -1,5 +1,5 @@
 import type { KindDefinition, KindRegistry } from '../../api/kind.ts';
-import { methodNotSupported, StatusError } from '../../apimachinery/status-error.ts';
+import { methodNotAllowed, StatusError } from '../../apimachinery/status-error.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Result } from './result.ts';
 
@@ -76,7 +76,8 @@ export class RequestRouter {
 
   async route(context: RequestContext): Promise<Result> {
     for (const handler of this.#first) {
-      const result = await handler(context);
+      const given = handler(context);
+      const result = given instanceof Promise ? await given : given;
       if (result) return result;
     }
     const { info } = context;
@@ -97,7 +98,7 @@ export class RequestRouter {
   }
 
   #storedHandler(definition: KindDefinition): ResourceHandler {
-    if (definition.virtual) throw methodNotSupported(definition, 'the request');
+    if (definition.virtual) throw methodNotAllowed();
     return this.#stored;
   }
 

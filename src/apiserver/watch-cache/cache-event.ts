@@ -5,16 +5,19 @@ import { Entry } from './entry.ts';
 
 export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
-/** What one watcher is told; shared by all watchers that are told the same, so that it is encoded once. */
+/** What a watcher is told. */
 export class Notice {
   readonly type: WatchEventType;
   /** In the version that is served. */
   readonly entry: Entry;
+  /** All watchers that are told the same are given the same notice, so that it is encoded once. */
+  readonly shared: boolean;
   #frames: Map<string, Buffer> | undefined;
 
-  constructor(type: WatchEventType, entry: Entry) {
+  constructor(type: WatchEventType, entry: Entry, shared = false) {
     this.type = type;
     this.entry = entry;
+    this.shared = shared;
   }
 
   /** The encoded event, made by `encode` the first time that `representation` is asked for. */
@@ -57,7 +60,7 @@ export class CacheEvent {
     if (!notice) {
       const leaves = type === 'DELETED' && this.type !== 'DELETED';
       const entry = leaves ? this.previous!.at(this.revision) : this.entry;
-      notice = new Notice(type, entry.as(definition));
+      notice = new Notice(type, entry.as(definition), true);
       byDefinition.set(definition, notice);
     }
     return notice;

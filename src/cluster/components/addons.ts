@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { METRICS_SERVER_NAMES } from '../../addons/metrics-server/names.ts';
 import { CodedError } from '../../apimachinery/coded-error.ts';
 import type { Component } from '../graph/component.ts';
 import { ADDONS } from '../identities.ts';
@@ -114,11 +115,32 @@ export function addonComponents(parts: ClusterParts): Component[] {
     parts.addresses.dashboard = `https://127.0.0.1:${created.port}`;
     return created;
   };
+  const metricsServer = async () => {
+    const [{ createMetricsServerAddon }, certificate] = await Promise.all([
+      import('../../addons/metrics-server/metrics-server-addon.ts'),
+      parts.pki.certificate('metrics-server', {
+        commonName: 'k8ts-metrics-server',
+        usages: ['server'],
+        dnsNames: METRICS_SERVER_NAMES,
+      }),
+    ]);
+    return started(
+      createMetricsServerAddon({
+        ...parts.addons,
+        logger,
+        address: config.bindAddress === '127.0.0.1' ? '127.0.0.1' : hostAddress(),
+        certificate,
+        caBundle: parts.pki.ca.cert,
+        clientCA: parts.pki.frontProxyCa.cert,
+      }),
+    );
+  };
   return [
     addonConnectionComponent(parts),
     addon(parts, 'dns', [], dns, 'simulated pods have no network'),
     addon(parts, 'ingress', [], ingress, 'simulated pods answer no requests'),
     addon(parts, 'local-path', [], localPath),
+    addon(parts, 'metrics-server', [], metricsServer),
     addon(parts, 'dashboard', [], dashboard),
   ];
 }

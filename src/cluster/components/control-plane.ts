@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { CodedError } from '../../apimachinery/coded-error.ts';
+import type { Aggregation } from '../../apiserver/aggregation/aggregation.ts';
 import { createEventRecorder } from '../../client/event-recorder.ts';
 import type { Component } from '../graph/component.ts';
 import { CONTROLLER_MANAGER, SCHEDULER } from '../identities.ts';
@@ -11,6 +12,9 @@ import type { ClusterParts, Connection } from '../parts.ts';
 import type { CertificateRequest } from '../pki/pki.ts';
 
 const DAY_MS = 86_400_000;
+
+/** Who the API server is to extension API servers, which it speaks for its users to. */
+const FRONT_PROXY_CLIENT: CertificateRequest = { commonName: 'front-proxy-client', usages: ['client'] };
 
 /** Who the API server is to kubelets. */
 const KUBELET_CLIENT: CertificateRequest = {
@@ -76,19 +80,22 @@ export function servingRequest(config: ClusterConfig): CertificateRequest {
 export function apiServerComponent(parts: ClusterParts): Component {
   const { config, logger } = parts;
   let renewal: NodeJS.Timeout | undefined;
+  let aggregation: Aggregation | undefined;
   return {
     name: 'apiserver',
     phase: 1,
     requires: ['pki', 'datastore'],
     async start() {
       const [
-        { createApiServer },
+        { API_SERVER_USER, createApiServer },
         { createSecurity },
         { TokenKeys },
         { builtinKinds },
         { createKindRegistry },
         { clusterRoles },
         { addProxyRoutes },
+        { addAggregation },
+        { extensionAuthentication },
       ] = await Promise.all([
         import('../../apiserver/server.ts'),
         import('../../apiserver/security.ts'),
@@ -97,15 +104,20 @@ export function apiServerComponent(parts: ClusterParts): Component {
         import('../../api/registry.ts'),
         import('../identities.ts'),
         import('../../apiserver/proxy/proxy-routes.ts'),
+        import('../../apiserver/aggregation/aggregation.ts'),
+        import('../../apiserver/aggregation/authentication-config-map.ts'),
       ]);
       const { pki } = parts;
       const kinds = createKindRegistry(builtinKinds());
+      const clientCAs = () => [pki.ca.cert];
+      const frontProxy = { cas: () => [pki.frontProxyCa.cert], allowedNames: [FRONT_PROXY_CLIENT.commonName] };
+      const extensionTrust = extensionAuthentication({ clientCAs, frontProxy });
       const security = createSecurity({
         kinds,
         logger,
         tokenKeys: new TokenKeys({ signingKey: pki.serviceAccountKey }),
-        clientCAs: () => [pki.ca.cert],
-        frontProxy: { cas: () => [pki.frontProxyCa.cert], allowedNames: ['front-proxy-client'] },
+        clientCAs,
+        frontProxy,
         extensions: [
           nodeVolumeAdmission({
             claim: (namespace, name) => parts.api.reader.get('persistentvolumeclaims', name, namespace),
@@ -125,18 +137,23 @@ export function apiServerComponent(parts: ClusterParts): Component {
         listen: { host: config.bindAddress, port: config.apiPort, tls: await tls() },
         advertise: { address: config.bindAddress === '127.0.0.1' ? '127.0.0.1' : hostAddress() },
         serviceCIDRs: [config.serviceCIDR],
-        bootstrap: [...security.serverOptions.bootstrap, clusterRoles],
+        bootstrap: [...security.serverOptions.bootstrap, clusterRoles, extensionTrust],
       });
       parts.security = security;
       const kubeletClient = () => pki.certificate('apiserver-kubelet-client', KUBELET_CLIENT);
-      let kubelet = { ...(await kubeletClient()), ca: pki.ca.cert };
+      const frontProxyClient = () => pki.frontProxyCertificate('front-proxy-client', FRONT_PROXY_CLIENT);
+      const [kubeletCertificate, firstFrontProxy] = await Promise.all([kubeletClient(), frontProxyClient()]);
+      let kubelet = { ...kubeletCertificate, ca: pki.ca.cert };
       addProxyRoutes(api, { kubelet: () => kubelet });
+      let frontProxyCertificate = firstFrontProxy;
+      aggregation = addAggregation(api, { frontProxyCertificate: () => frontProxyCertificate });
       parts.api = api;
       try {
         await api.start();
       } catch (error) {
         throw listenFailure(error, config.apiPort);
       }
+      aggregation.start();
       // Certificates that the pki finds due are renewed and put to use without a restart.
       renewal = setInterval(() => {
         kubeletClient().then(
@@ -151,7 +168,13 @@ export function apiServerComponent(parts: ClusterParts): Component {
           .then(
             (renewed) => api.renewCertificate(renewed),
             (error) => logger.error({ err: error }, 'the serving certificate was not renewed'),
-          );
+          )
+          .then(frontProxyClient)
+          .then((renewed) => {
+            frontProxyCertificate = renewed;
+            return extensionTrust.run(api.transport(API_SERVER_USER, 'kube-apiserver'));
+          })
+          .catch((error) => logger.error({ err: error }, 'the certificate for extension API servers was not renewed'));
       }, DAY_MS / 2);
       renewal.unref();
       const port = api.address!.port;
@@ -160,6 +183,7 @@ export function apiServerComponent(parts: ClusterParts): Component {
     },
     async stop() {
       clearInterval(renewal);
+      await aggregation?.stop();
       await parts.api.stop();
     },
   };

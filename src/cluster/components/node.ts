@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { createPodAddresses } from '../../kubelet/runtime/simulated/pod-addresses.ts';
 import type { Connection } from '../connection.ts';
 import type { Component } from '../graph/component.ts';
 import { nodeUser } from '../identities.ts';
@@ -16,7 +17,9 @@ export function nodeParts(parts: ClusterParts, number: number): NodeParts {
   const name = config.runtime === 'simulated' ? `node-${number + 1}` : `${hostNodeName()}${suffix}`;
   const dataDir = config.dataDir && (number === 0 ? config.dataDir : join(config.dataDir, 'nodes', name));
   const ip = config.runtime === 'simulated' && config.bindAddress === '127.0.0.1' ? '127.0.0.1' : hostAddress();
-  return { name, ip, dataDir };
+  if (config.runtime !== 'simulated') return { name, ip, dataDir };
+  parts.podAddresses ??= createPodAddresses(config.clusterCIDR);
+  return { name, ip, dataDir, podAddresses: parts.podAddresses };
 }
 
 /** The components of one node, which becomes the next of its site. */
@@ -41,7 +44,7 @@ function runtimeComponent(site: NodeSite, node: NodeParts, name: string): Compon
       const { runtime, logger } = site;
       if (runtime === 'simulated') {
         const { createSimulatedRuntime } = await import('../../kubelet/runtime/simulated/simulated-runtime.ts');
-        node.runtime = createSimulatedRuntime({});
+        node.runtime = createSimulatedRuntime(node.podAddresses ? { addresses: node.podAddresses } : {});
         return;
       }
       const { createContainerdRuntime } = await import('../../kubelet/runtime/containerd/containerd-runtime.ts');

@@ -1,14 +1,11 @@
-import type { KindDefinition } from '../../../api/kind.ts';
-import { deepEqual } from '../../../apimachinery/deep-equal.ts';
 import { type Draft, draft } from '../../../apimachinery/json.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import { applyJsonPatch } from '../../../apimachinery/patch/json-patch.ts';
 import { internalError, isStatusError } from '../../../apimachinery/status-error.ts';
 import type { AdmissionAttributes, AdmissionStep } from '../../../sdk/admission.ts';
-import { decodeObject } from '../../registry/read-object.ts';
-import { convertTo } from '../matching/equivalents.ts';
 import type { RequestMatch } from '../matching/request-match.ts';
 import { isAdmissionConfiguration } from '../matching/rules.ts';
+import { replaceObject } from '../replace-object.ts';
 import type { WebhookCaller, WebhookServices } from './webhook-caller.ts';
 
 /** What one request has been through: the second round is for those whose turn was before another's change. */
@@ -70,32 +67,17 @@ function isDueAgain(caller: WebhookCaller, { seen }: Rounds, object: Draft<Unstr
 }
 
 async function patchObject(
-  services: WebhookServices,
+  { kinds }: WebhookServices,
   caller: WebhookCaller,
   attributes: AdmissionAttributes,
   match: RequestMatch,
   object: Draft<UnstructuredObject>,
   patch: readonly unknown[],
 ): Promise<boolean> {
-  const { group, version, resource } = attributes.resource;
-  const own = services.kinds.byResource(group, version, resource);
-  const seen = match.definition ?? own;
   try {
-    const before = match.definition && own ? await convertTo(object as UnstructuredObject, own, match.definition) : object;
-    const patched = draft(applyJsonPatch(before, patch)) as Draft<UnstructuredObject>;
-    const decoded = seen && isOf(seen, patched) ? decodeObject(patched, seen, 'Ignore', [], []) : patched;
-    const result = match.definition && own ? await convertTo(decoded as UnstructuredObject, match.definition, own) : decoded;
-    if (deepEqual(result, object)) return false;
-    for (const key of Object.keys(object)) delete (object as Record<string, unknown>)[key];
-    Object.assign(object, result);
-    return true;
+    return await replaceObject(kinds, attributes, match, object, (before) => draft(applyJsonPatch(before, patch)) as Draft<UnstructuredObject>);
   } catch (error) {
     if (isStatusError(error) && error.code < 500) throw error;
     throw internalError(`${(error as Error).message} (of the patch of webhook ${JSON.stringify(caller.webhook.name)})`);
   }
-}
-
-/** What a subresource takes (an Eviction, a Scale) is not of the resource's kind. */
-function isOf(definition: KindDefinition, object: Draft<UnstructuredObject>): boolean {
-  return object.kind === definition.kind;
 }

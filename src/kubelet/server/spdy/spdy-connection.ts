@@ -21,7 +21,7 @@ export interface SpdyConnectionOptions {
   readonly role: 'client' | 'server';
   /** Bytes that were read with the upgrade. */
   readonly head?: Buffer;
-  /** A stream that the peer opened; `false` refuses it. */
+  /** A stream that the peer opened; `false` resets it. */
   readonly onStream?: (stream: SpdyStream) => boolean;
   /** Once, however the connection ends; the streams have ended then. */
   readonly onClose?: () => void;
@@ -43,6 +43,8 @@ export class SpdyConnection implements StreamCarrier {
   readonly #frames = new FrameReader();
   readonly #headerReader = new HeaderBlockReader();
   readonly #headerWriter = new HeaderBlockWriter();
+  /** Who waits for room in the transport. */
+  #waiting: ((error?: Error | null) => void)[] = [];
   #nextId: number;
   #received = 0;
   #initialSendWindow = INITIAL_WINDOW_BYTES;
@@ -55,6 +57,7 @@ export class SpdyConnection implements StreamCarrier {
     this.#nextId = options.role === 'client' ? 1 : 2;
     const { transport, head } = options;
     transport.on('data', (chunk: Buffer) => this.#receive(chunk));
+    transport.on('drain', () => this.#drained());
     transport.on('error', (error: Error) => this.#end(error));
     transport.on('end', () => this.#end());
     transport.on('close', () => this.#end());
@@ -96,13 +99,12 @@ export class SpdyConnection implements StreamCarrier {
 
   sendData(id: number, bytes: Buffer, fin: boolean, taken: (error?: Error | null) => void): void {
     if (this.#closed || this.#transport.destroyed) return taken(new Error('the connection is closed'));
-    const head = dataFrameHead(id, bytes.length, fin);
-    if (bytes.length === 0) {
-      this.#transport.write(head, taken);
-      return;
-    }
-    this.#transport.write(head);
-    this.#transport.write(bytes, taken);
+    this.#transport.cork();
+    this.#transport.write(dataFrameHead(id, bytes.length, fin));
+    const room = bytes.length > 0 ? this.#transport.write(bytes) : !this.#transport.writableNeedDrain;
+    this.#transport.uncork();
+    if (room) taken();
+    else this.#waiting.push(taken);
   }
 
   sendWindowUpdate(id: number, bytes: number): void {
@@ -125,6 +127,10 @@ export class SpdyConnection implements StreamCarrier {
 
   #write(frame: Buffer): void {
     if (!this.#closed && !this.#transport.destroyed && this.#transport.writable) this.#transport.write(frame);
+  }
+
+  #drained(error?: Error): void {
+    for (const taken of this.#waiting.splice(0)) taken(error);
   }
 
   #receive(chunk: Buffer): void {
@@ -183,12 +189,17 @@ export class SpdyConnection implements StreamCarrier {
     const headers = this.#headerReader.read(payload.subarray(10));
     const stream = new SpdyStream(this, id, headers, this.#initialSendWindow);
     stream.on('error', () => undefined);
-    if (this.#streams.size >= MAX_STREAMS || !this.#options.onStream?.(stream)) {
+    if (this.#streams.size >= MAX_STREAMS) {
       this.#write(controlFrame(FrameType.rstStream, 0, uint32(id, RST_REFUSED)));
       return;
     }
     this.#streams.set(id, stream);
+    // The reply goes first: whoever gets the stream may write at once.
     this.#write(controlFrame(FrameType.synReply, 0, uint32(id), this.#headerWriter.write({})));
+    if (!this.#options.onStream?.(stream)) {
+      stream.destroy();
+      return;
+    }
     if (fin) stream.receive(Buffer.alloc(0), true);
   }
 
@@ -214,6 +225,7 @@ export class SpdyConnection implements StreamCarrier {
     this.#closed = true;
     for (const { reject } of this.#replies.values()) reject(error ?? new Error('the connection was closed'));
     this.#replies.clear();
+    this.#drained(error ?? new Error('the connection was closed'));
     for (const stream of [...this.#streams.values()]) stream.abort();
     this.#streams.clear();
     if (!this.#transport.destroyed && this.#transport.writableEnded) this.#transport.resume();

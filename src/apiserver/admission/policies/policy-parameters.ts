@@ -1,0 +1,49 @@
+import type { ParamKind, ParamRef } from '../../../api/types/admissionregistration.v1.gen.ts';
+import type { KindRegistry } from '../../../api/kind.ts';
+import { labelSelectorMatcher } from '../../../apimachinery/labels.ts';
+import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
+import { isStatusError } from '../../../apimachinery/status-error.ts';
+import type { Transport } from '../../../apimachinery/transport.ts';
+
+/**
+ * The parameters that a binding refers to: one evaluation for each. `[undefined]` for a policy without. Throws an Error when
+ * there must be some and are none.
+ */
+export async function parametersOf(
+  kinds: KindRegistry,
+  transport: Transport,
+  paramKind: ParamKind | undefined,
+  paramRef: ParamRef | undefined,
+  requestNamespace: string,
+): Promise<readonly (UnstructuredObject | undefined)[]> {
+  if (!paramKind) return [undefined];
+  if (!paramRef) throw new Error('paramRef is required for a policy with a paramKind');
+  const { apiVersion = '', kind = '' } = paramKind;
+  const slash = apiVersion.indexOf('/');
+  const [group, version] = slash < 0 ? ['', apiVersion] : [apiVersion.slice(0, slash), apiVersion.slice(slash + 1)];
+  const definition = kinds.byKind(group, version, kind);
+  if (!definition) throw new Error(`failed to find resource referenced by paramKind: '${apiVersion}, Kind=${kind}'`);
+  const namespace = definition.namespaced ? paramRef.namespace || requestNamespace : '';
+  if (definition.namespaced && !namespace) throw new Error('cannot use namespaced paramRef in policy binding that matches cluster-scoped resources');
+  const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+  const path = `${root}${namespace ? `/namespaces/${encodeURIComponent(namespace)}` : ''}/${definition.resource}`;
+  const found = paramRef.name ? await one(transport, `${path}/${encodeURIComponent(paramRef.name)}`) : await selected(transport, path, paramRef);
+  if (found.length === 0 && paramRef.parameterNotFoundAction !== 'Allow')
+    throw new Error('no params found for policy binding with `Deny` parameterNotFoundAction');
+  return found;
+}
+
+async function one(transport: Transport, path: string): Promise<readonly UnstructuredObject[]> {
+  try {
+    return [(await transport.request<UnstructuredObject>({ method: 'GET', path })).body];
+  } catch (error) {
+    if (isStatusError(error, 'NotFound')) return [];
+    throw error;
+  }
+}
+
+async function selected(transport: Transport, path: string, { selector }: ParamRef): Promise<readonly UnstructuredObject[]> {
+  const labelSelector = selector ? labelSelectorMatcher(selector).toString() : '';
+  const { body } = await transport.request<{ items: readonly UnstructuredObject[] }>({ method: 'GET', path, query: labelSelector ? { labelSelector } : {} });
+  return body.items;
+}

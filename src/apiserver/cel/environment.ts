@@ -1,0 +1,70 @@
+import { Environment } from '@marcbachmann/cel-js';
+import { registerAuthorizer } from './library/authorizer.ts';
+import { registerCollections } from './library/collections.ts';
+import { registerMacros } from './library/macros.ts';
+import { registerNamedFormats } from './library/named-formats.ts';
+import { registerNetworkAddresses } from './library/network-addresses.ts';
+import { registerQuantities } from './library/quantities.ts';
+import { registerSemanticVersions } from './library/semantic-versions.ts';
+import { registerStrings } from './library/strings.ts';
+import { registerUrls } from './library/urls.ts';
+
+/** Where the count of an environment's steps is kept. */
+export interface StepCount {
+  left: number;
+}
+
+/** The message of upstream for an expression that takes too long. */
+export const COST_EXCEEDED = 'operation cancelled: actual cost limit exceeded';
+
+interface Evaluator {
+  run(node: { evaluate(...args: unknown[]): unknown }, scope: unknown): unknown;
+}
+
+const PROBE = '@evaluator';
+const LIMITS = { maxAstNodes: 20_000, maxDepth: 200, maxListElements: 1000, maxMapEntries: 1000, maxCallArguments: 32 };
+
+// Pure cache: the environment with Kubernetes' libraries never changes once it has been cloned.
+let libraries: { readonly environment: Environment; evaluator: Evaluator | undefined } | undefined;
+
+function base() {
+  if (libraries) return libraries;
+  const environment = new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false, limits: LIMITS });
+  registerStrings(environment);
+  registerCollections(environment);
+  registerQuantities(environment);
+  registerNetworkAddresses(environment);
+  registerUrls(environment);
+  registerSemanticVersions(environment);
+  registerNamedFormats(environment);
+  registerAuthorizer(environment);
+  registerMacros(environment);
+  const made = { environment, evaluator: undefined as Evaluator | undefined };
+  // The evaluator is the library's own affair, but macros see it: that is where steps are counted.
+  environment.registerFunction('k8tsEvaluator(ast): bool', (() => ({
+    typeCheck: (checker: { getType(name: string): unknown }) => checker.getType('bool'),
+    evaluate(evaluator: Evaluator) {
+      made.evaluator = evaluator;
+      return true;
+    },
+  })) as never);
+  libraries = made;
+  return made;
+}
+
+/** An environment in which expressions see `variables`, of any type, and take as many steps as `count` has left. */
+export function createEnvironment(variables: readonly string[], count: StepCount): Environment {
+  const shared = base();
+  const environment = shared.environment.clone();
+  for (const name of variables) environment.registerVariable(name, 'dyn');
+  environment.evaluate(`k8tsEvaluator(${JSON.stringify(PROBE)})`);
+  const evaluator = shared.evaluator!;
+  shared.evaluator = undefined;
+  // One error for all: those who are told a thousand times need no thousand stack traces.
+  const exceeded = new Error(COST_EXCEEDED);
+  evaluator.run = (node, scope) => {
+    if (--count.left < 0) throw exceeded;
+    return node.evaluate(evaluator, node, scope);
+  };
+  return environment;
+}
