@@ -121,6 +121,11 @@ export class InProcessExchange implements HttpExchange {
     return Promise.resolve();
   }
 
+  async flush(chunk: Uint8Array): Promise<boolean> {
+    this.write(chunk);
+    return !this.finished;
+  }
+
   end(chunk?: Uint8Array | string): void {
     if (chunk !== undefined) this.write(chunk);
     this.#ended = true;

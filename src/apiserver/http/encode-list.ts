@@ -4,10 +4,14 @@ import type { ByteWriter } from './byte-writer.ts';
 import type { Negotiated } from './negotiation.ts';
 import { type IncludeObject, tableHead, writePartial, writeRow } from './table.ts';
 
+const TAIL = ']}\n';
+
 /** A list's JSON in three parts: a head, one part per entry, a tail. */
 export interface ListEncoding {
   readonly head: string;
   readonly tail: string;
+  /** In bytes, where it is known beforehand: of head, items, the commas between them and tail. */
+  readonly length?: number;
   writeItem(writer: ByteWriter, index: number): void;
 }
 
@@ -18,20 +22,20 @@ export function encodeList(result: ListResult, as: Negotiated, include: IncludeO
     case 'table':
       return {
         head: tableHead(definition, as.metaVersion, metadata, true),
-        tail: ']}\n',
+        tail: TAIL,
         writeItem: (writer, index) => writeRow(writer, definition, served(index), as, include, now),
       };
     case 'partial':
       return {
         head: `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/${as.metaVersion}","metadata":${JSON.stringify(metadata)},"items":[`,
-        tail: ']}\n',
+        tail: TAIL,
         writeItem: (writer, index) => writePartial(writer, served(index), as.metaVersion),
       };
-    default:
-      return {
-        head: `{"kind":${JSON.stringify(definition.listKind)},"apiVersion":${JSON.stringify(apiVersionOf(definition.group, definition.version))},"metadata":${JSON.stringify(metadata)},"items":[`,
-        tail: ']}\n',
-        writeItem: (writer, index) => writer.entry(served(index)),
-      };
+    default: {
+      const head = `{"kind":${JSON.stringify(definition.listKind)},"apiVersion":${JSON.stringify(apiVersionOf(definition.group, definition.version))},"metadata":${JSON.stringify(metadata)},"items":[`;
+      let length = Buffer.byteLength(head) + Math.max(0, entries.length - 1) + TAIL.length;
+      for (let index = 0; index < entries.length; index++) length += served(index).byteLength;
+      return { head, tail: TAIL, length, writeItem: (writer, index) => writer.entry(served(index)) };
+    }
   }
 }

@@ -6,8 +6,8 @@ import { ByteWriter } from './byte-writer.ts';
 import type { Negotiated } from './negotiation.ts';
 import { type IncludeObject, tableHead, writePartial, writeRow } from './table.ts';
 
-/** Notices as the frames of one representation, one after another. */
-export type FrameEncoder = (notices: readonly Notice[]) => Buffer;
+/** Notices as the frames of one representation, one after another. Frames that are not shared go into `writer`, if given. */
+export type FrameEncoder = (notices: readonly Notice[], writer?: ByteWriter) => Buffer;
 
 interface FrameForm {
   /** Under which shared frames are kept with their notice. */
@@ -43,8 +43,8 @@ export function frameEncoder(
     });
   const [head, rest] = [table(true), table(false)];
   let first = true;
-  return (notices) => {
-    if (!first) return rest(notices);
+  return (notices, writer) => {
+    if (!first) return rest(notices, writer);
     first = false;
     return notices.length === 1 ? head(notices) : Buffer.concat([head(notices.slice(0, 1)), rest(notices.slice(1))]);
   };
@@ -52,13 +52,13 @@ export function frameEncoder(
 
 function encoder({ id, size, write }: FrameForm): FrameEncoder {
   const frameOf = (notice: Notice) => notice.frame(id, (fresh) => joined([fresh]));
-  const joined = (notices: readonly Notice[]) => {
-    const writer = new ByteWriter(notices.reduce((sum, { entry }) => sum + size(entry), 0));
+  const joined = (notices: readonly Notice[], lent?: ByteWriter) => {
+    const writer = lent ?? new ByteWriter(notices.reduce((sum, { entry }) => sum + size(entry), 0));
     for (const notice of notices) write(writer, notice);
     return writer.view();
   };
-  return (notices) => {
-    if (!notices[0]?.shared) return joined(notices);
+  return (notices, writer) => {
+    if (!notices[0]?.shared) return joined(notices, writer);
     return notices.length === 1 ? frameOf(notices[0]) : Buffer.concat(notices.map(frameOf));
   };
 }

@@ -34,6 +34,8 @@ export interface HttpExchange {
   write(chunk: Uint8Array | string): boolean;
   /** Also resolves when the client goes away. */
   drained(): Promise<void>;
+  /** Writes a chunk; resolves when the connection needs its memory no more, or with false when the client goes away. */
+  flush(chunk: Uint8Array): Promise<boolean>;
   end(chunk?: Uint8Array | string): void;
   destroy(): void;
 }

@@ -4,6 +4,7 @@ import { isStatusError, timedOut } from '../../apimachinery/status-error.ts';
 import type { IncomingRequest } from '../request/request-chain.ts';
 import { headerOf } from '../request/request-context.ts';
 import type { Result } from '../request/result.ts';
+import { ChunkMemory } from './byte-writer.ts';
 import type { HttpExchange } from './http-exchange.ts';
 import { PROTOBUF, ProtobufEncoding } from './protobuf.ts';
 import { type ResponseOptions, respond, respondError } from './respond.ts';
@@ -25,8 +26,9 @@ export function createHttpHandler(options: HttpHandlerOptions): (exchange: HttpE
     loading ??= ProtobufEncoding.load();
     return loading;
   };
+  const chunks = new ChunkMemory();
   return (exchange) => {
-    serve(exchange, options, protobuf).catch((error: unknown) => {
+    serve(exchange, options, protobuf, chunks).catch((error: unknown) => {
       options.logger.error({ err: error, path: exchange.path }, 'a request could not be answered');
       exchange.destroy();
     });
@@ -37,11 +39,12 @@ async function serve(
   exchange: HttpExchange,
   options: HttpHandlerOptions,
   protobuf: () => Promise<ProtobufEncoding>,
+  chunks: ChunkMemory,
 ): Promise<void> {
   const warnings: string[] = [];
   // `noQuery` is shared: nothing changes the query of a request.
   const query = exchange.rawQuery === '' ? noQuery : new URLSearchParams(exchange.rawQuery);
-  const response: ResponseOptions = { query, warnings, auditId: randomUUID(), now: options.now, protobuf };
+  const response: ResponseOptions = { query, warnings, auditId: randomUUID(), now: options.now, chunks, protobuf };
   const deadline = setTimeout(() => expire(exchange, response), options.requestTimeoutMs);
   try {
     const result = await options.handle(incoming(exchange, query, warnings, options.bodyLimit, protobuf));

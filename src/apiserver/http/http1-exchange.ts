@@ -104,6 +104,18 @@ export class Http1Exchange implements HttpExchange {
     });
   }
 
+  flush(chunk: Uint8Array): Promise<boolean> {
+    if (this.finished) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const onClose = () => resolve(false);
+      this.#response.once('close', onClose);
+      this.#response.write(chunk, (error) => {
+        this.#response.off('close', onClose);
+        resolve(!error);
+      });
+    });
+  }
+
   end(chunk?: Uint8Array | string): void {
     if (!this.finished) this.#response.end(chunk);
   }

@@ -92,6 +92,18 @@ export class Http2Exchange implements HttpExchange {
     });
   }
 
+  flush(chunk: Uint8Array): Promise<boolean> {
+    if (this.finished) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const onClose = () => resolve(false);
+      this.#stream.once('close', onClose);
+      this.#stream.write(chunk, (error) => {
+        this.#stream.off('close', onClose);
+        resolve(!error);
+      });
+    });
+  }
+
   end(chunk?: Uint8Array | string): void {
     if (!this.finished) this.#stream.end(chunk);
   }

@@ -6,16 +6,17 @@ import { headerOf } from '../request/request-context.ts';
 import { isTrue } from '../request/request-info.ts';
 import type { ListResult, Result, WatchResult } from '../request/result.ts';
 import type { Notice } from '../watch-cache/cache-event.ts';
-import { ByteWriter } from './byte-writer.ts';
+import { ByteWriter, CHUNK_BYTES, type ChunkMemory } from './byte-writer.ts';
 import { encodeList } from './encode-list.ts';
-import { errorFrame, frameEncoder } from './encode-watch.ts';
+import { errorFrame, type FrameEncoder, frameEncoder } from './encode-watch.ts';
 import type { HttpExchange, ResponseHeaders } from './http-exchange.ts';
 import { acceptsGzip, type Negotiated, negotiate } from './negotiation.ts';
 import { PROTOBUF, type ProtobufEncoding } from './protobuf.ts';
 import { includeObjectOf, tableHead, writePartial, writeRow } from './table.ts';
 
 const GZIP_FROM_BYTES = 128 * 1024;
-const CHUNK_BYTES = 256 * 1024;
+/** Up to here an answer is sent in one piece. */
+const SMALL_BYTES = 64 * 1024;
 const MAX_WARNINGS_BYTES = 4096;
 
 const gzipAsync = promisify(gzip);
@@ -25,6 +26,7 @@ export interface ResponseOptions {
   readonly warnings: readonly string[];
   readonly auditId: string;
   readonly now: () => number;
+  readonly chunks: ChunkMemory;
   protobuf(): Promise<ProtobufEncoding>;
 }
 
@@ -168,7 +170,7 @@ async function respondList(
   const encoding = encodeList(result, as, includeObjectOf(options.query), options.now());
   const count = result.entries.length;
   const whole = as.format === 'yaml' || wantsPretty(exchange, options.query);
-  const writer = new ByteWriter(whole || count > 64 ? CHUNK_BYTES + 8192 : 16 * 1024);
+  const writer = whole ? new ByteWriter(CHUNK_BYTES) : options.chunks.take();
   writer.text(encoding.head);
   let next = 0;
   const fill = () => {
@@ -179,23 +181,32 @@ async function respondList(
     if (next === count) writer.text(encoding.tail);
     return next === count;
   };
-  if (fill()) return sendJson(exchange, 200, as, options, writer.view());
+  let done = fill();
+  if (whole) return sendJson(exchange, 200, as, options, writer.view());
+  if (done && writer.length <= SMALL_BYTES) {
+    const body = Buffer.from(writer.view());
+    options.chunks.giveBack(writer);
+    return sendJson(exchange, 200, as, options, body);
+  }
+  const length = done ? writer.length : encoding.length;
   const headers: ResponseHeaders = { ...baseHeaders(options), 'content-type': 'application/json' };
-  const compress = acceptsGzip(headerOf(exchange.headers, 'accept-encoding'));
+  const compress =
+    (length ?? CHUNK_BYTES) > GZIP_FROM_BYTES && acceptsGzip(headerOf(exchange.headers, 'accept-encoding'));
   if (compress) Object.assign(headers, { 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
+  else if (length !== undefined) headers['content-length'] = length;
   exchange.writeHead(200, headers);
   const send = compress ? gzipSink(exchange) : plainSink(exchange);
-  for (let done = false; ; done = fill()) {
-    // Sent chunks leave their memory for the next one, unless the connection still holds on to them.
-    if (await send.write(writer.view())) writer.reuse();
-    else writer.renew(CHUNK_BYTES + 8192);
-    if (done || exchange.finished) break;
+  while ((await send.write(writer.view())) && !done) {
+    writer.reuse();
+    done = fill();
   }
+  // Of a client that went away nobody knows whether its connection still reads the memory.
+  if (!exchange.finished) options.chunks.giveBack(writer);
   await send.end();
 }
 
 interface ByteSink {
-  /** Resolves with whether the chunk has been taken in whole. */
+  /** Resolves when the chunk's memory is free for the next; with false when there is no use in going on. */
   write(chunk: Buffer): Promise<boolean>;
   end(): Promise<void> | void;
 }
@@ -203,13 +214,10 @@ interface ByteSink {
 function plainSink(exchange: HttpExchange): ByteSink {
   return {
     async write(chunk) {
-      if (!exchange.write(chunk)) {
-        await exchange.drained();
-        return true;
-      }
+      const taken = await exchange.flush(chunk);
       // A turn of the event loop between chunks, whether or not the connection needs it: others want to be served.
       await new Promise(setImmediate);
-      return false;
+      return taken;
     },
     end: () => exchange.end(),
   };
@@ -222,7 +230,9 @@ function gzipSink(exchange: HttpExchange): ByteSink {
   })();
   return {
     write: (chunk) =>
-      new Promise((resolve, reject) => stream.write(chunk, (error) => (error ? reject(error) : resolve(true)))),
+      new Promise((resolve, reject) =>
+        stream.write(chunk, (error) => (error ? reject(error) : resolve(!exchange.finished))),
+      ),
     async end() {
       stream.end();
       await copied;
@@ -239,7 +249,7 @@ function respondWatch(
   protobuf: ProtobufEncoding | undefined,
 ): Promise<void> {
   const binary = as.format === 'protobuf' ? protobuf : undefined;
-  const encode = binary
+  const encode: FrameEncoder = binary
     ? (notices: readonly Notice[]) => Buffer.concat(notices.map((notice) => binary.frame(notice)))
     : frameEncoder(result.definition, as, includeObjectOf(options.query), options.now);
   exchange.writeHead(200, {
@@ -250,7 +260,9 @@ function respondWatch(
     const { signal } = exchange;
     const running = result.open({
       deliver(notices) {
-        return exchange.write(encode(notices)) ? undefined : exchange.drained();
+        if (binary || notices[0]?.shared || notices.length === 1)
+          return exchange.write(encode(notices)) ? undefined : exchange.drained();
+        return sendOnce(exchange, options.chunks, (writer) => encode(notices, writer));
       },
       close(error?: StatusError) {
         signal.removeEventListener('abort', stop);
@@ -262,4 +274,14 @@ function respondWatch(
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
   });
+}
+
+/** Sends what no other client is sent, in lent memory. */
+async function sendOnce(
+  exchange: HttpExchange,
+  chunks: ChunkMemory,
+  encode: (writer: ByteWriter) => Buffer,
+): Promise<void> {
+  const writer = chunks.take();
+  if (await exchange.flush(encode(writer))) chunks.giveBack(writer);
 }

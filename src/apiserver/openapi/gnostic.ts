@@ -5,7 +5,9 @@ import type { JsonObject } from './schema-document.ts';
  * described by its fields: JSON name to field number and how the value is encoded.
  */
 type Encode = (writer: BackwardWriter, field: number, value: unknown) => void;
-type Message = Readonly<Record<string, readonly [field: number, encode: Encode]>> & { readonly [VENDOR_EXTENSION]?: number };
+type Message = Readonly<Record<string, readonly [field: number, encode: Encode]>> & {
+  readonly [VENDOR_EXTENSION]?: number;
+};
 
 const VENDOR_EXTENSION = Symbol('vendor extension');
 const BYTES = 2;
@@ -40,7 +42,8 @@ const within =
 const entries =
   (item: Encode): Encode =>
   (writer, field, value) => {
-    for (const [name, content] of Object.entries(value as JsonObject).reverse()) named(writer, field, name, item, content);
+    for (const [name, content] of Object.entries(value as JsonObject).reverse())
+      named(writer, field, name, item, content);
   };
 const texts = each(text);
 
@@ -61,7 +64,9 @@ function encode(writer: BackwardWriter, fields: Message, object: JsonObject): vo
 }
 
 const additionalProperties: Encode = (writer, field, value) =>
-  writer.message(field, () => (typeof value === 'boolean' ? writer.number(2, value ? 1 : 0) : schema(writer, 1, value)));
+  writer.message(field, () =>
+    typeof value === 'boolean' ? writer.number(2, value ? 1 : 0) : schema(writer, 1, value),
+  );
 
 const schema: Encode = message(() => SCHEMA);
 const SCHEMA: Message = {
@@ -95,16 +100,38 @@ const SCHEMA: Message = {
   [VENDOR_EXTENSION]: 31,
 };
 
-const QUERY_PARAMETER: Message = { required: [1, flag], in: [2, text], description: [3, text], name: [4, text], type: [6, text], format: [7, text] };
-const PATH_PARAMETER: Message = { required: [1, flag], in: [2, text], description: [3, text], name: [4, text], type: [5, text], format: [6, text] };
-const BODY_PARAMETER: Message = { description: [1, text], name: [2, text], in: [3, text], required: [4, flag], schema: [5, schema] };
+const QUERY_PARAMETER: Message = {
+  required: [1, flag],
+  in: [2, text],
+  description: [3, text],
+  name: [4, text],
+  type: [6, text],
+  format: [7, text],
+};
+const PATH_PARAMETER: Message = {
+  required: [1, flag],
+  in: [2, text],
+  description: [3, text],
+  name: [4, text],
+  type: [5, text],
+  format: [6, text],
+};
+const BODY_PARAMETER: Message = {
+  description: [1, text],
+  name: [2, text],
+  in: [3, text],
+  required: [4, flag],
+  schema: [5, schema],
+};
 
 /** Parameter: body, or NonBodyParameter: query or path. */
 const parameter: Encode = (writer, field, value) => {
   const place = (value as JsonObject).in;
   const kind = place === 'body' ? BODY_PARAMETER : place === 'query' ? QUERY_PARAMETER : PATH_PARAMETER;
   const own = message(() => kind);
-  writer.message(field, () => (place === 'body' ? own(writer, 1, value) : within(place === 'query' ? 3 : 4, own)(writer, 2, value)));
+  writer.message(field, () =>
+    place === 'body' ? own(writer, 1, value) : within(place === 'query' ? 3 : 4, own)(writer, 2, value),
+  );
 };
 
 /** Response > SchemaItem > Schema. */
@@ -119,7 +146,18 @@ const OPERATION: Message = {
   // ParametersItem > Parameter
   parameters: [8, each(within(1, parameter))],
   // Responses > NamedResponseValue > ResponseValue > Response
-  responses: [9, within(1, entries(within(1, message(() => RESPONSE))))],
+  responses: [
+    9,
+    within(
+      1,
+      entries(
+        within(
+          1,
+          message(() => RESPONSE),
+        ),
+      ),
+    ),
+  ],
   schemes: [10, texts],
   [VENDOR_EXTENSION]: 13,
 };
@@ -136,7 +174,15 @@ const PATH_ITEM: Message = {
 
 /** A NamedPathItem of Paths. */
 export function encodeGnosticPath(path: string, item: JsonObject): Buffer {
-  return written((writer) => named(writer, 2, path, message(() => PATH_ITEM), item));
+  return written((writer) =>
+    named(
+      writer,
+      2,
+      path,
+      message(() => PATH_ITEM),
+      item,
+    ),
+  );
 }
 
 /** A NamedSchema of Definitions. */
@@ -145,7 +191,11 @@ export function encodeGnosticDefinition(name: string, definition: JsonObject): B
 }
 
 /** Document, of the paths and definitions that the functions above encoded. */
-export function encodeGnosticDocument(info: { readonly title: string; readonly version: string }, paths: readonly Buffer[], definitions: readonly Buffer[]): Buffer {
+export function encodeGnosticDocument(
+  info: { readonly title: string; readonly version: string },
+  paths: readonly Buffer[],
+  definitions: readonly Buffer[],
+): Buffer {
   const head = written((writer) => {
     writer.message(2, () => encode(writer, { title: [1, text], version: [2, text] }, info));
     writer.text(1, '2.0');
@@ -154,7 +204,12 @@ export function encodeGnosticDocument(info: { readonly title: string; readonly v
 }
 
 function lengthPrefix(field: number, parts: readonly Buffer[]): Buffer {
-  return written((writer) => writer.prefix(field, parts.reduce((sum, part) => sum + part.length, 0)));
+  return written((writer) =>
+    writer.prefix(
+      field,
+      parts.reduce((sum, part) => sum + part.length, 0),
+    ),
+  );
 }
 
 function written(write: (writer: BackwardWriter) => void): Buffer {

@@ -122,7 +122,11 @@ export class OpenApiDocuments {
 }
 
 /** Paths of one group and version; the schemas they need are then waiting in `document`. */
-function* pathItems(kinds: readonly KindDefinition[], document: SchemaDocument, dialect: Dialect): Generator<readonly [path: string, item: JsonObject]> {
+function* pathItems(
+  kinds: readonly KindDefinition[],
+  document: SchemaDocument,
+  dialect: Dialect,
+): Generator<readonly [path: string, item: JsonObject]> {
   const { group, version } = kinds[0]!;
   yield resourcesPath(group, version, document, dialect, schemaOf('meta.v1.APIResourceList'));
   for (const definition of kinds) {

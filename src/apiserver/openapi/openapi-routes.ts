@@ -40,15 +40,25 @@ export function addOpenApiRoutes({ router, services }: Pick<ApiServer, 'router' 
     if (!document) throw resourceNotFound();
     const hash = context.query.get('hash');
     // The client's index is older than the document.
-    if (hash && hash !== document.etag) return { type: 'content', status: 301, contentType: 'text/plain', body: '', headers: { location: `${context.info.path}?hash=${document.etag}` } };
+    if (hash && hash !== document.etag)
+      return {
+        type: 'content',
+        status: 301,
+        contentType: 'text/plain',
+        body: '',
+        headers: { location: `${context.info.path}?hash=${document.etag}` },
+      };
     // What is asked for by its hash never changes.
-    const caching: Record<string, string> = hash ? { 'cache-control': 'public, immutable', expires: new Date(Date.now() + YEAR_MS).toUTCString() } : { 'cache-control': 'no-cache, private' };
+    const caching: Record<string, string> = hash
+      ? { 'cache-control': 'public, immutable', expires: new Date(Date.now() + YEAR_MS).toUTCString() }
+      : { 'cache-control': 'no-cache, private' };
     return reply(context, document, 'application/json', caching);
   });
 }
 
 function readOnly({ method }: RequestContext): void {
-  if (method !== 'GET' && method !== 'HEAD') throw methodNotSupported({ group: '', resource: '' }, method.toLowerCase());
+  if (method !== 'GET' && method !== 'HEAD')
+    throw methodNotSupported({ group: '', resource: '' }, method.toLowerCase());
 }
 
 /** JSON unless the client prefers the protobuf form. Throws StatusError 406. */
@@ -56,17 +66,25 @@ function v2MediaType(accept: string | undefined): string {
   if (!accept) return 'application/json';
   for (const { mediaType } of parseAccept(accept)) {
     if (mediaType === V2_PROTOBUF || mediaType === V2_PROTOBUF_ASKED) return V2_PROTOBUF;
-    if (mediaType === 'application/json' || mediaType === 'application/*' || mediaType === '*/*') return 'application/json';
+    if (mediaType === 'application/json' || mediaType === 'application/*' || mediaType === '*/*')
+      return 'application/json';
   }
   throw notAcceptable(['application/json', V2_PROTOBUF_ASKED]);
 }
 
-function reply({ headers }: RequestContext, document: OpenApiDocument | undefined, contentType: string, caching: Readonly<Record<string, string>>): ContentResult {
+function reply(
+  { headers }: RequestContext,
+  document: OpenApiDocument | undefined,
+  contentType: string,
+  caching: Readonly<Record<string, string>>,
+): ContentResult {
   if (!document) throw resourceNotFound();
   const etag = `"${document.etag}"`;
   const unchanged = headerOf(headers, 'if-none-match')
     ?.split(',')
     .some((tag) => tag.trim() === etag);
   const common = { ...caching, etag, vary: 'Accept' };
-  return unchanged ? { type: 'content', status: 304, contentType, body: '', headers: common } : { type: 'content', status: 200, contentType, body: document.body, headers: common };
+  return unchanged
+    ? { type: 'content', status: 304, contentType, body: '', headers: common }
+    : { type: 'content', status: 200, contentType, body: document.body, headers: common };
 }

@@ -9,7 +9,6 @@ import { defineKind } from '../../api/define.ts';
 import type { Schema } from '../../apimachinery/schema.ts';
 import { openPki } from '../../cluster/pki/pki.ts';
 import { startTestApiServer, type TestApiServer } from '../testing.ts';
-import { addOpenApiRoutes } from './openapi-routes.ts';
 
 const VERSIONS = ['1.35', '1.31'] as const;
 
@@ -21,8 +20,9 @@ describe('OpenAPI', () => {
   beforeAll(async () => {
     const pki = await openPki();
     ca = pki.ca.cert;
-    api = await startTestApiServer({ listen: { host: '127.0.0.1', tls: await pki.issue({ commonName: 'x', usages: ['server'], ips: ['127.0.0.1'] }) } });
-    addOpenApiRoutes(api.server);
+    api = await startTestApiServer({
+      listen: { host: '127.0.0.1', tls: await pki.issue({ commonName: 'x', usages: ['server'], ips: ['127.0.0.1'] }) },
+    });
     directory = mkdtempSync(join(tmpdir(), 'k8ts-openapi-'));
     writeFileSync(
       join(directory, 'config'),
@@ -31,7 +31,12 @@ describe('OpenAPI', () => {
         kind: 'Config',
         'current-context': 'test',
         contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
-        clusters: [{ name: 'test', cluster: { server: api.url, 'certificate-authority-data': Buffer.from(ca).toString('base64') } }],
+        clusters: [
+          {
+            name: 'test',
+            cluster: { server: api.url, 'certificate-authority-data': Buffer.from(ca).toString('base64') },
+          },
+        ],
         users: [{ name: 'test', user: { token: 'any' } }],
       }),
     );
@@ -42,7 +47,13 @@ describe('OpenAPI', () => {
   });
 
   async function kubectl(version: KubectlVersion, ...args: string[]): Promise<string> {
-    const child = spawn(await kubectlPath(version), ['--kubeconfig', join(directory, 'config'), '--cache-dir', join(directory, version), ...args]);
+    const child = spawn(await kubectlPath(version), [
+      '--kubeconfig',
+      join(directory, 'config'),
+      '--cache-dir',
+      join(directory, version),
+      ...args,
+    ]);
     let text = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk));
     await new Promise((resolve) => child.once('close', resolve));
@@ -65,7 +76,9 @@ describe('OpenAPI', () => {
     const explained = await kubectl(version, 'explain', 'deployment.spec.template.spec.containers.livenessProbe');
     expect(explained).toMatch(/GROUP: +apps\nKIND: +Deployment\nVERSION: +v1\n\nFIELD: livenessProbe <Probe>/);
     expect(explained).toContain('failureThreshold\t<integer>\n    How many failures in a row');
-    expect(await kubectl(version, 'explain', 'pod.spec.volumes', '--recursive')).toMatch(/secret\t<SecretVolumeSource>\n {4}defaultMode\t<integer>\n {4}items\t<\[\]KeyToPath>\n {6}key\t<string> -required-/);
+    expect(await kubectl(version, 'explain', 'pod.spec.volumes', '--recursive')).toMatch(
+      /secret\t<SecretVolumeSource>\n {4}defaultMode\t<integer>\n {4}items\t<\[\]KeyToPath>\n {6}key\t<string> -required-/,
+    );
     const old = await kubectl(version, 'explain', 'service.spec.ports', '--output', 'plaintext-openapiv2');
     expect(old).toMatch(/RESOURCE: ports <\[\]Object>[^]*nodePort\t<integer>[^]*port\t<integer> -required-/);
   });
@@ -82,13 +95,18 @@ describe('OpenAPI', () => {
       'x-kubernetes-patch-merge-key': 'name',
     });
     expect(required).toEqual(['containers']);
-    expect(components.schemas['io.k8s.api.core.v1.Pod']['x-kubernetes-group-version-kind']).toEqual([{ group: '', version: 'v1', kind: 'Pod' }]);
+    expect(components.schemas['io.k8s.api.core.v1.Pod']['x-kubernetes-group-version-kind']).toEqual([
+      { group: '', version: 'v1', kind: 'Pod' },
+    ]);
     expect(components.schemas['io.k8s.apimachinery.pkg.api.resource.Quantity'].oneOf).toHaveLength(2);
     const patch = paths['/api/v1/namespaces/{namespace}/pods/{name}'].patch;
     expect(patch['x-kubernetes-group-version-kind']).toEqual({ group: '', version: 'v1', kind: 'Pod' });
-    expect(patch.parameters.map(({ name }: { name: string }) => name)).toEqual(expect.arrayContaining(['fieldValidation', 'dryRun', 'fieldManager', 'force']));
+    expect(patch.parameters.map(({ name }: { name: string }) => name)).toEqual(
+      expect.arrayContaining(['fieldValidation', 'dryRun', 'fieldManager', 'force']),
+    );
     expect(paths['/api/v1/namespaces/{namespace}/pods/{name}/exec'].post).toBeDefined();
-    for (const text of JSON.stringify(paths).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)) expect(components.schemas).toHaveProperty([text[1]!]);
+    for (const text of JSON.stringify(paths).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g))
+      expect(components.schemas).toHaveProperty([text[1]!]);
   });
 
   it('resolves every reference of version 2, and answers in the protobuf form on request', async () => {
@@ -96,7 +114,8 @@ describe('OpenAPI', () => {
     const text = body.toString();
     const { definitions, swagger } = JSON.parse(text);
     expect(swagger).toBe('2.0');
-    for (const name of new Set([...text.matchAll(/"\$ref":"#\/definitions\/([^"]+)"/g)].map((match) => match[1]!))) expect(definitions).toHaveProperty([name]);
+    for (const name of new Set([...text.matchAll(/"\$ref":"#\/definitions\/([^"]+)"/g)].map((match) => match[1]!)))
+      expect(definitions).toHaveProperty([name]);
     const asked = await get('/openapi/v2', { accept: 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf' });
     expect(asked.headers['content-type']).toBe('application/com.github.proto-openapi.spec.v2.v1.0+protobuf');
     expect(asked.body.toString('latin1', 0, 5)).toBe('\n\x032.0');
@@ -117,12 +136,26 @@ describe('OpenAPI', () => {
     const text: Schema = { type: 'string', constraints: { description: 'When to run.', pattern: '^.+$' } };
     const spec: Schema = { type: 'object', fields: () => new Map([['cron', { schema: text, required: true }]]) };
     const schema: Schema = { type: 'object', fields: () => new Map([['spec', { schema: spec }]]) };
-    api.server.services.kinds.add(defineKind({ group: 'stable.example.com', version: 'v1', kind: 'CronTab', resource: 'crontabs', schema, verbs: ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'] }));
+    api.server.services.kinds.add(
+      defineKind({
+        group: 'stable.example.com',
+        version: 'v1',
+        kind: 'CronTab',
+        resource: 'crontabs',
+        schema,
+        verbs: ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'],
+      }),
+    );
     const after = await json('/openapi/v3');
     expect(after.paths['apis/apps/v1']).toEqual(before.paths['apis/apps/v1']);
-    console.log(after.paths['apis/stable.example.com/v1'], await get(after.paths['apis/stable.example.com/v1'].serverRelativeURL));
-    const crontab = (await json(after.paths['apis/stable.example.com/v1'].serverRelativeURL)).components.schemas['com.example.stable.v1.CronTab'];
-    expect(crontab.properties.spec).toEqual({ type: 'object', properties: { cron: { type: 'string', description: 'When to run.', pattern: '^.+$' } }, required: ['cron'] });
+    const crontab = (await json(after.paths['apis/stable.example.com/v1'].serverRelativeURL)).components.schemas[
+      'com.example.stable.v1.CronTab'
+    ];
+    expect(crontab.properties.spec).toEqual({
+      type: 'object',
+      properties: { cron: { type: 'string', description: 'When to run.', pattern: '^.+$' } },
+      required: ['cron'],
+    });
     expect(await kubectl('1.35', 'explain', 'crontab.spec')).toContain('cron\t<string> -required-\n    When to run.');
   });
 });

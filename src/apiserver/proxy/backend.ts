@@ -1,4 +1,4 @@
-import { type ClientRequest, type IncomingMessage, request as httpRequest, type OutgoingHttpHeaders } from 'node:http';
+import { type ClientRequest, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -32,7 +32,10 @@ export interface UpgradedConnection {
 const CONNECT_TIMEOUT_MS = 30_000;
 
 /** Begins a request; the caller ends it. Without an agent connections are not kept: they carry the certificate of the moment. */
-export function beginRequest({ scheme, host, port, tls, headers: own, signal }: Backend, { method, path, headers }: BackendRequest): ClientRequest {
+export function beginRequest(
+  { scheme, host, port, tls, headers: own, signal }: Backend,
+  { method, path, headers }: BackendRequest,
+): ClientRequest {
   const options: RequestOptions = {
     host,
     port,
@@ -45,7 +48,10 @@ export function beginRequest({ scheme, host, port, tls, headers: own, signal }: 
     ...(scheme === 'https' ? { servername: isIP(host) ? '' : host, ...tls } : {}),
   };
   const request = scheme === 'https' ? httpsRequest(options) : httpRequest(options);
-  const timer = setTimeout(() => request.destroy(Object.assign(new Error('i/o timeout'), { code: 'ETIMEDOUT' })), CONNECT_TIMEOUT_MS);
+  const timer = setTimeout(
+    () => request.destroy(Object.assign(new Error('i/o timeout'), { code: 'ETIMEDOUT' })),
+    CONNECT_TIMEOUT_MS,
+  );
   const connected = () => clearTimeout(timer);
   request.once('socket', (socket) => {
     socket.setNoDelay(true);

@@ -8,7 +8,13 @@ import type { RegistryServices } from '../registry/registry-services.ts';
 import type { RequestContext } from '../request/request-context.ts';
 
 /** The admission of a connection: `options` is what the client asked for, an object of `kind` of the core group. */
-export async function admitConnection(services: RegistryServices, context: RequestContext, definition: KindDefinition, kind: string, options: object): Promise<void> {
+export async function admitConnection(
+  services: RegistryServices,
+  context: RequestContext,
+  definition: KindDefinition,
+  kind: string,
+  options: object,
+): Promise<void> {
   const { name, namespace, subresource } = context.info;
   const admission = new Admission(services, context, {
     operation: 'CONNECT',
@@ -29,9 +35,23 @@ export async function admitConnection(services: RegistryServices, context: Reque
  * WebSocket has to come as GET, and reading is not running: whoever may only `get` the subresource is refused. Throws
  * StatusError 403.
  */
-export async function requireCreate({ authorization }: RegistryServices, { info, user }: RequestContext): Promise<void> {
+export async function requireCreate(
+  { authorization }: RegistryServices,
+  { info, user }: RequestContext,
+): Promise<void> {
   const { resourceRequest, group, version, resource, subresource, namespace, name, path } = info;
-  const attributes: AuthorizationAttributes = { user, verb: 'create', resourceRequest, group, version, resource, subresource, namespace, name, path };
+  const attributes: AuthorizationAttributes = {
+    user,
+    verb: 'create',
+    resourceRequest,
+    group,
+    version,
+    resource,
+    subresource,
+    namespace,
+    name,
+    path,
+  };
   const { decision, reason } = await authorization.authorize(attributes);
   if (decision !== 'allow') throw accessDenied(attributes, reason);
 }

@@ -20,11 +20,14 @@ export function dialErrorText(error: unknown, host: string, port: number | strin
     case 'EAI_AGAIN':
       return `dial tcp: lookup ${host}: no such host`;
     default:
-      return code?.startsWith('ERR_TLS') || code?.includes('CERT') || code?.includes('SIGNATURE') ? `tls: failed to verify certificate: x509: ${message}` : message;
+      return code?.startsWith('ERR_TLS') || code?.includes('CERT') || code?.includes('SIGNATURE')
+        ? `tls: failed to verify certificate: x509: ${message}`
+        : message;
   }
 }
 
-export const hostPort = (host: string, port: number | string): string => (isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`);
+export const hostPort = (host: string, port: number | string): string =>
+  isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 
 /** A failure that has no reason of its own: 500, with the message as it is. */
 export const unknownError = (message: string) => new StatusError({ code: 500, message, reason: '' });

@@ -22,7 +22,10 @@ export async function forwardRequest(
   headers['x-forwarded-host'] = String(headers.host ?? '');
   headers['x-forwarded-proto'] = 'https';
   const { method } = exchange;
-  const hasBody = headers['content-length'] !== undefined || exchange.headers['transfer-encoding'] !== undefined || !['GET', 'HEAD', 'OPTIONS', 'DELETE'].includes(method);
+  const hasBody =
+    headers['content-length'] !== undefined ||
+    exchange.headers['transfer-encoding'] !== undefined ||
+    !['GET', 'HEAD', 'OPTIONS', 'DELETE'].includes(method);
   // Pages are rewritten, so they must not come compressed.
   if (String(headers.accept ?? '').includes('text/html')) headers['accept-encoding'] = 'identity';
   const request = beginRequest(backend, { method, path, headers });
@@ -36,7 +39,8 @@ export async function forwardRequest(
   });
   const answer = responseHeaders(response.headers);
   if (typeof answer.location === 'string') answer.location = rewriteLocation(answer.location, backend, prefix);
-  const page = String(answer['content-type'] ?? '').startsWith('text/html') && !answer['content-encoding'] && method !== 'HEAD';
+  const page =
+    String(answer['content-type'] ?? '').startsWith('text/html') && !answer['content-encoding'] && method !== 'HEAD';
   if (page) delete answer['content-length'];
   exchange.writeHead(response.statusCode ?? 502, answer);
   await copyResponse(page ? response.pipe(new HtmlLinks(prefix)) : response, exchange);

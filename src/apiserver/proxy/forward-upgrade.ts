@@ -10,7 +10,12 @@ import { requestHeaders, responseHeaders } from './forwarded-headers.ts';
  * Passes an upgrade on to the backend and then the bytes of both, as they come, until both are done. What the backend
  * answers instead of an upgrade goes to the client. Throws StatusError when the backend cannot be reached.
  */
-export async function forwardUpgrade(exchange: HttpExchange, backend: Backend, path: string, failure: (text: string) => StatusError): Promise<void> {
+export async function forwardUpgrade(
+  exchange: HttpExchange,
+  backend: Backend,
+  path: string,
+  failure: (text: string) => StatusError,
+): Promise<void> {
   const client = exchange.upgrade;
   if (!client) throw badRequest('Upgrade request required');
   const request = beginRequest(backend, { method: exchange.method, path, headers: requestHeaders(exchange, true) });
@@ -26,7 +31,8 @@ export async function forwardUpgrade(exchange: HttpExchange, backend: Backend, p
   }
   const { response, socket, head } = answer;
   const lines = [`HTTP/1.1 101 ${response.statusMessage || 'Switching Protocols'}`];
-  for (let index = 0; index < response.rawHeaders.length; index += 2) lines.push(`${response.rawHeaders[index]}: ${response.rawHeaders[index + 1]}`);
+  for (let index = 0; index < response.rawHeaders.length; index += 2)
+    lines.push(`${response.rawHeaders[index]}: ${response.rawHeaders[index + 1]}`);
   client.socket.write(`${lines.join('\r\n')}\r\n\r\n`);
   if (head.length) client.socket.write(head);
   if (client.head.length) socket.write(client.head);

@@ -1,6 +1,7 @@
 import { Transform, type TransformCallback } from 'node:stream';
 
-const LINKS = /(<[a-z][^>]*?\s)(action|archive|background|cite|classid|codebase|data|formaction|href|icon|longdesc|manifest|poster|profile|src|usemap)(\s*=\s*)(["']?)(\/(?!\/)[^"'\s>]*)/gi;
+const LINKS =
+  /(<[a-z][^<>]*?\s)(action|archive|background|cite|classid|codebase|data|formaction|href|icon|longdesc|manifest|poster|profile|src|usemap)(\s*=\s*)(["']?)(\/(?!\/)[^"'\s>]*)/gi;
 const MAX_TAG_BYTES = 64 * 1024;
 
 /** Puts a prefix before the absolute paths in the links of an HTML page, as it passes. */
@@ -27,8 +28,10 @@ export class HtmlLinks extends Transform {
   }
 
   #rewrite(text: string): Buffer {
-    const rewritten = text.replace(LINKS, (whole, head: string, name: string, equals: string, quote: string, path: string) =>
-      path.startsWith(`${this.#prefix}/`) ? whole : `${head}${name}${equals}${quote}${this.#prefix}${path}`,
+    const rewritten = text.replace(
+      LINKS,
+      (whole, head: string, name: string, equals: string, quote: string, path: string) =>
+        path.startsWith(`${this.#prefix}/`) ? whole : `${head}${name}${equals}${quote}${this.#prefix}${path}`,
     );
     return Buffer.from(rewritten, 'latin1');
   }

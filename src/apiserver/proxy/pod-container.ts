@@ -10,11 +10,15 @@ export async function podOf(reader: ObjectReader, namespace: string, name: strin
 
 /** The container that is meant; the only one when none is named. Throws StatusError 400. */
 export function containerOf({ metadata, spec }: Pod, named: string): string {
-  const all = [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])].map(({ name }) => name);
+  const all = [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])].map(
+    ({ name }) => name,
+  );
   if (named) {
     if (!all.includes(named)) throw badRequest(`container ${named} is not valid for pod ${metadata.name}`);
     return named;
   }
   if (spec.containers.length === 1) return spec.containers[0]!.name;
-  throw badRequest(`a container name must be specified for pod ${metadata.name}${spec.containers.length ? `, choose one of: [${all.join(' ')}]` : ''}`);
+  throw badRequest(
+    `a container name must be specified for pod ${metadata.name}${spec.containers.length ? `, choose one of: [${all.join(' ')}]` : ''}`,
+  );
 }

@@ -16,7 +16,11 @@ const MAX_ERROR_BYTES = 50_000;
 const MAX_IN_PROCESS_BYTES = 16 * 1024 * 1024;
 
 /** GET `/pods/NAME/log`: the kubelet's answer, as it comes. */
-export async function podLog(proxy: ProxyServices, context: RequestContext, definition: KindDefinition): Promise<Result> {
+export async function podLog(
+  proxy: ProxyServices,
+  context: RequestContext,
+  definition: KindDefinition,
+): Promise<Result> {
   const { info, query, inProcess } = context;
   if (info.verb !== 'get') throw methodNotSupported(definition, info.verb);
   const forwarded = podLogQuery(info.name, query);
@@ -49,7 +53,9 @@ async function open(backend: Backend, path: string, podName: string, signal: Abo
   request.once('close', () => signal.removeEventListener('abort', leave));
   request.end();
   const response = await responseOf(request).catch((error: unknown) => {
-    throw unknownError(`Get "https://${hostPort(backend.host, backend.port)}${path}": ${dialErrorText(error, backend.host, backend.port)}`);
+    throw unknownError(
+      `Get "https://${hostPort(backend.host, backend.port)}${path}": ${dialErrorText(error, backend.host, backend.port)}`,
+    );
   });
   const code = response.statusCode ?? 500;
   if (code >= 200 && code <= 206) return response;
@@ -61,12 +67,20 @@ async function refusal(response: IncomingMessage, code: number, podName: string)
   const text = body.toString();
   if (code === 500) return internalError(text);
   if (code === 400) return badRequest(text);
-  const reason = { 401: 'Unauthorized', 403: 'Forbidden', 404: 'NotFound', 429: 'TooManyRequests', 503: 'ServiceUnavailable' }[code] ?? 'Unknown';
+  const reason =
+    { 401: 'Unauthorized', 403: 'Forbidden', 404: 'NotFound', 429: 'TooManyRequests', 503: 'ServiceUnavailable' }[
+      code
+    ] ?? 'Unknown';
   const message =
     code === 404
       ? `the server could not find the requested resource ( pods/log ${podName})`
       : `the server responded with the status code ${code} but did not return more information ( pods/log ${podName})`;
-  return new StatusError({ code, reason, message, details: { name: podName, kind: 'pods/log', causes: [{ reason: 'UnexpectedServerResponse', message: text }] } });
+  return new StatusError({
+    code,
+    reason,
+    message,
+    details: { name: podName, kind: 'pods/log', causes: [{ reason: 'UnexpectedServerResponse', message: text }] },
+  });
 }
 
 async function contentOf(response: IncomingMessage, limit: number): Promise<ContentResult> {

@@ -12,28 +12,56 @@ import { containerOf, podOf } from './pod-container.ts';
 import type { ProxyServices } from './proxy-services.ts';
 
 /** `/pods/NAME/exec`: a command in a container. */
-export async function podExec(proxy: ProxyServices, context: RequestContext, definition: KindDefinition): Promise<Result> {
+export async function podExec(
+  proxy: ProxyServices,
+  context: RequestContext,
+  definition: KindDefinition,
+): Promise<Result> {
   const { query } = context;
   const command = query.getAll('command');
   const options = { ...streamOptions(query), command };
   const pod = await begin(proxy, context, definition, 'PodExecOptions', options);
   const container = containerOf(pod, options.container);
   if (command.length === 0) throw badRequest('you must specify a command');
-  return connect(proxy, pod, `/exec/${context.info.namespace}/${context.info.name}/${container}`, kubeletQuery(options, command));
+  return connect(
+    proxy,
+    pod,
+    `/exec/${context.info.namespace}/${context.info.name}/${container}`,
+    kubeletQuery(options, command),
+  );
 }
 
 /** `/pods/NAME/attach`: the streams of a container's own process. */
-export async function podAttach(proxy: ProxyServices, context: RequestContext, definition: KindDefinition): Promise<Result> {
+export async function podAttach(
+  proxy: ProxyServices,
+  context: RequestContext,
+  definition: KindDefinition,
+): Promise<Result> {
   const options = streamOptions(context.query);
   const pod = await begin(proxy, context, definition, 'PodAttachOptions', options);
   const container = containerOf(pod, options.container);
-  return connect(proxy, pod, `/attach/${context.info.namespace}/${context.info.name}/${container}`, kubeletQuery(options, []));
+  return connect(
+    proxy,
+    pod,
+    `/attach/${context.info.namespace}/${context.info.name}/${container}`,
+    kubeletQuery(options, []),
+  );
 }
 
 /** `/pods/NAME/portforward`: connections to ports inside the pod. */
-export async function podPortForward(proxy: ProxyServices, context: RequestContext, definition: KindDefinition): Promise<Result> {
+export async function podPortForward(
+  proxy: ProxyServices,
+  context: RequestContext,
+  definition: KindDefinition,
+): Promise<Result> {
   const ports = context.query.getAll('ports').flatMap((list) => list.split(','));
-  const pod = await begin(proxy, context, definition, 'PodPortForwardOptions', ports.length ? { ports: ports.map(Number) } : {});
+  const pod = await begin(
+    proxy,
+    context,
+    definition,
+    'PodPortForwardOptions',
+    ports.length ? { ports: ports.map(Number) } : {},
+  );
   const query = new URLSearchParams(ports.map((port): [string, string] => ['port', port]));
   return connect(proxy, pod, `/portForward/${context.info.namespace}/${context.info.name}`, query);
 }
@@ -72,19 +100,35 @@ function kubeletQuery({ stdin, stdout, stderr, tty }: StreamQuery, command: read
   return query;
 }
 
-async function begin(proxy: ProxyServices, context: RequestContext, definition: KindDefinition, kind: string, options: object) {
+async function begin(
+  proxy: ProxyServices,
+  context: RequestContext,
+  definition: KindDefinition,
+  kind: string,
+  options: object,
+) {
   const { verb, namespace, name } = context.info;
   if (verb !== 'get' && verb !== 'create') throw methodNotSupported(definition, verb);
-  if (verb === 'get' && /websocket/i.test(headerOf(context.headers, 'upgrade') ?? '')) await requireCreate(proxy.services, context);
+  if (verb === 'get' && /websocket/i.test(headerOf(context.headers, 'upgrade') ?? ''))
+    await requireCreate(proxy.services, context);
   const pod = await podOf(proxy.reader, namespace, name);
   await admitConnection(proxy.services, context, definition, kind, options);
   return pod;
 }
 
-async function connect(proxy: ProxyServices, pod: Awaited<ReturnType<typeof podOf>>, path: string, query: URLSearchParams): Promise<Result> {
+async function connect(
+  proxy: ProxyServices,
+  pod: Awaited<ReturnType<typeof podOf>>,
+  path: string,
+  query: URLSearchParams,
+): Promise<Result> {
   if (!pod.spec.nodeName) throw badRequest(`pod ${pod.metadata.name} does not have a host assigned`);
   const backend = await kubeletOf(proxy.reader, pod.spec.nodeName, proxy.kubelet());
   const text = query.toString();
   const target = text ? `${path}?${text}` : path;
-  return { type: 'takeOver', run: (exchange) => forwardUpgrade(exchange, backend, target, (why) => unknownError(`error dialing backend: ${why}`)) };
+  return {
+    type: 'takeOver',
+    run: (exchange) =>
+      forwardUpgrade(exchange, backend, target, (why) => unknownError(`error dialing backend: ${why}`)),
+  };
 }

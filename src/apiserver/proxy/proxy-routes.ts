@@ -13,10 +13,14 @@ export interface ProxyRouteOptions {
 }
 
 /** Serves what the API server only passes on: logs, exec, attach and port-forward of pods, and the proxies. */
-export function addProxyRoutes({ router, reader, services }: Pick<ApiServer, 'router' | 'reader' | 'services'>, { kubelet }: ProxyRouteOptions): void {
+export function addProxyRoutes(
+  { router, reader, services }: Pick<ApiServer, 'router' | 'reader' | 'services'>,
+  { kubelet }: ProxyRouteOptions,
+): void {
   const proxy: ProxyServices = { reader, services, kubelet };
   const handlers = { log: podLog, exec: podExec, attach: podAttach, portforward: podPortForward, proxy: podProxy };
-  for (const [subresource, handler] of Object.entries(handlers)) router.addSubresource('', 'pods', subresource, (context, definition) => handler(proxy, context, definition));
+  for (const [subresource, handler] of Object.entries(handlers))
+    router.addSubresource('', 'pods', subresource, (context, definition) => handler(proxy, context, definition));
   router.addSubresource('', 'services', 'proxy', (context, definition) => serviceProxy(proxy, context, definition));
   router.addSubresource('', 'nodes', 'proxy', (context, definition) => nodeProxy(proxy, context, definition));
 }

@@ -5,14 +5,20 @@ import { badRequest, serviceUnavailable } from '../../apimachinery/status-error.
 import type { HttpExchange } from '../http/http-exchange.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import type { TakeOverResult } from '../request/result.ts';
-import { admitConnection } from './connect-admission.ts';
 import type { Backend } from './backend.ts';
+import { admitConnection } from './connect-admission.ts';
 import { forwardRequest } from './forward-request.ts';
 import { forwardUpgrade } from './forward-upgrade.ts';
 import type { ProxyServices } from './proxy-services.ts';
 
 /** Passes the request on to `backend`, with the path that follows `/proxy`. */
-export async function proxyTo(proxy: ProxyServices, context: RequestContext, definition: KindDefinition, kind: string, backend: Backend): Promise<TakeOverResult> {
+export async function proxyTo(
+  proxy: ProxyServices,
+  context: RequestContext,
+  definition: KindDefinition,
+  kind: string,
+  backend: Backend,
+): Promise<TakeOverResult> {
   await admitConnection(proxy.services, context, definition, kind, { path: `/${context.info.rest.join('/')}` });
   return { type: 'takeOver', run: (exchange) => run(exchange, backend) };
 }

@@ -11,14 +11,23 @@ import { proxyTo, requireProxyable } from './proxy-target.ts';
 import { parseSchemeNamePort } from './scheme-name-port.ts';
 
 /** `/services/NAME/proxy/...`, also as `NAME:PORT` and `SCHEME:NAME:PORT` (by number or name): one of its ready endpoints. */
-export async function serviceProxy(proxy: ProxyServices, context: RequestContext, definition: KindDefinition): Promise<Result> {
+export async function serviceProxy(
+  proxy: ProxyServices,
+  context: RequestContext,
+  definition: KindDefinition,
+): Promise<Result> {
   const { name: id, namespace } = context.info;
   const target = parseSchemeNamePort(id);
   if (!target) throw badRequest(`invalid service request ${JSON.stringify(id)}`);
   const portName = await portNameOf(proxy.reader, namespace, target.name, target.port);
   const { host, port } = endpointOf(proxy.reader, namespace, target.name, portName);
   requireProxyable(host);
-  return proxyTo(proxy, context, definition, 'ServiceProxyOptions', { scheme: target.scheme, host, port, tls: { rejectUnauthorized: false } });
+  return proxyTo(proxy, context, definition, 'ServiceProxyOptions', {
+    scheme: target.scheme,
+    host,
+    port,
+    tls: { rejectUnauthorized: false },
+  });
 }
 
 /** Ports of endpoints go by name: a number is that of the Service's port. */
@@ -45,10 +54,16 @@ export interface Endpoint {
 
 /** The ready endpoints of a Service for the port with this name. */
 export function endpointsOf(reader: ObjectReader, namespace: string, name: string, portName: string): Endpoint[] {
-  const slices = reader.list<EndpointSlice>('endpointslices.discovery.k8s.io', namespace).filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name);
+  const slices = reader
+    .list<EndpointSlice>('endpointslices.discovery.k8s.io', namespace)
+    .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name);
   return slices.flatMap(({ endpoints, ports }) => {
-    const port = ports?.find((candidate) => (candidate.name ?? '') === portName && (candidate.protocol ?? 'TCP') === 'TCP')?.port;
+    const port = ports?.find(
+      (candidate) => (candidate.name ?? '') === portName && (candidate.protocol ?? 'TCP') === 'TCP',
+    )?.port;
     if (port === undefined) return [];
-    return (endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).flatMap(({ addresses }) => addresses.slice(0, 1).map((host) => ({ host, port })));
+    return (endpoints ?? [])
+      .filter(({ conditions }) => conditions?.ready !== false)
+      .flatMap(({ addresses }) => addresses.slice(0, 1).map((host) => ({ host, port })));
   });
 }

@@ -105,7 +105,10 @@ export class Entry {
       this.#views.set(definition, this);
       return this;
     }
-    return this.setView(definition, definition.storage.fromStorage(draft(this.object)) as unknown as UnstructuredObject);
+    return this.setView(
+      definition,
+      definition.storage.fromStorage(draft(this.object)) as unknown as UnstructuredObject,
+    );
   }
 
   /** Whether a webhook must convert it before `as` can answer. */

@@ -14,7 +14,8 @@ export interface WatchSink {
 
 /** How many events a receiver may lag behind before its watch is closed; it resumes from where it was. */
 const MAX_LAG = 10_000;
-const INITIAL_BATCH = 250;
+/** Of the state at the start, as many objects are sent at once. */
+const INITIAL_BATCH = 50;
 
 /** One watch: selects its events from the resource's, and holds those its sink has no room for yet. */
 export class Watcher {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import type { SubjectAccessReview } from '../../api/types/authorization.v1.gen.ts';
 import type { TokenReview } from '../../api/types/authentication.v1.gen.ts';
+import type { SubjectAccessReview } from '../../api/types/authorization.v1.gen.ts';
 import type { Client, ResourceType } from '../../client/client.ts';
 import { callerOfCertificate, type KubeletCaller } from './kubelet-identity.ts';
 
@@ -58,10 +58,22 @@ export function createKubeletAccess({ client, nodeName, apiServerName }: Kubelet
   const decisions = new Remembered<boolean>();
 
   async function callerOfToken(token: string): Promise<KubeletCaller | undefined> {
-    const review = await client.for(TokenReviews).create({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', metadata: {}, spec: { token } } as unknown as TokenReview);
+    const review = await client
+      .for(TokenReviews)
+      .create({
+        apiVersion: 'authentication.k8s.io/v1',
+        kind: 'TokenReview',
+        metadata: {},
+        spec: { token },
+      } as unknown as TokenReview);
     const { authenticated, user } = review.status ?? {};
     if (!authenticated || !user?.username) return undefined;
-    return { name: user.username, groups: user.groups ?? [], ...(user.uid ? { uid: user.uid } : {}), ...(user.extra ? { extra: user.extra } : {}) };
+    return {
+      name: user.username,
+      groups: user.groups ?? [],
+      ...(user.uid ? { uid: user.uid } : {}),
+      ...(user.extra ? { extra: user.extra } : {}),
+    };
   }
 
   async function mayCall(caller: KubeletCaller, verb: string, subresource: string): Promise<boolean> {
@@ -96,9 +108,15 @@ export function createKubeletAccess({ client, nodeName, apiServerName }: Kubelet
           const key = JSON.stringify([known, verb, subresource]);
           if (await decisions.get(key, () => mayCall(known, verb, subresource))) return undefined;
         }
-        return { code: 403, text: `Forbidden (user=${name}, verb=${verb}, resource=nodes, subresource(s)=[${narrow ? `${narrow} proxy` : 'proxy'}])\n` };
+        return {
+          code: 403,
+          text: `Forbidden (user=${name}, verb=${verb}, resource=nodes, subresource(s)=[${narrow ? `${narrow} proxy` : 'proxy'}])\n`,
+        };
       } catch (error) {
-        return { code: 500, text: `the API server could not be asked: ${error instanceof Error ? error.message : String(error)}` };
+        return {
+          code: 500,
+          text: `the API server could not be asked: ${error instanceof Error ? error.message : String(error)}`,
+        };
       }
     },
   };
@@ -132,10 +150,11 @@ class Remembered<T> {
     this.#answers.delete(key);
     this.#answers.set(key, { answer, until: Date.now() + CACHE_MS });
     answer.catch(() => this.#answers.delete(key));
-    if (this.#answers.size > CACHE_SIZE) for (const [oldest] of this.#answers) {
-      this.#answers.delete(oldest);
-      break;
-    }
+    if (this.#answers.size > CACHE_SIZE)
+      for (const [oldest] of this.#answers) {
+        this.#answers.delete(oldest);
+        break;
+      }
     return answer;
   }
 }

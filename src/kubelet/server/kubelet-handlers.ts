@@ -45,15 +45,27 @@ export class KubeletHandlers {
       if (request.method !== 'POST') throw new KubeletError(405, 'Method Not Allowed');
       return this.#run(segments, url.searchParams, response);
     }
-    if (request.method !== 'GET' && request.method !== 'HEAD') throw new KubeletError(['exec', 'attach', 'portForward'].includes(root) ? 400 : 405, ['exec', 'attach', 'portForward'].includes(root) ? 'Upgrade request required' : 'Method Not Allowed');
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      throw new KubeletError(
+        ['exec', 'attach', 'portForward'].includes(root) ? 400 : 405,
+        ['exec', 'attach', 'portForward'].includes(root) ? 'Upgrade request required' : 'Method Not Allowed',
+      );
     switch (path) {
       case '/healthz':
       case '/healthz/ping':
         return send(response, 'text/plain; charset=utf-8', 'ok');
       case '/pods':
-        return send(response, 'application/json', JSON.stringify({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items: pods.list() }));
+        return send(
+          response,
+          'application/json',
+          JSON.stringify({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items: pods.list() }),
+        );
       case '/stats/summary':
-        return send(response, 'application/json', JSON.stringify(statsSummary(nodeName, await this.#figures.read()), undefined, 1));
+        return send(
+          response,
+          'application/json',
+          JSON.stringify(statsSummary(nodeName, await this.#figures.read()), undefined, 1),
+        );
       case '/metrics':
         return send(response, METRICS_TYPE, kubeletMetrics(nodeName, pods));
       case '/metrics/resource':
@@ -62,7 +74,8 @@ export class KubeletHandlers {
         return send(response, METRICS_TYPE, cadvisorMetrics(await this.#figures.read()));
     }
     if (root === 'containerLogs') return this.#logs(segments, url.searchParams, request, response);
-    if (root === 'exec' || root === 'attach' || root === 'portForward') throw new KubeletError(400, 'Upgrade request required');
+    if (root === 'exec' || root === 'attach' || root === 'portForward')
+      throw new KubeletError(400, 'Upgrade request required');
     throw new KubeletError(404, '404 page not found\n');
   }
 
@@ -74,7 +87,9 @@ export class KubeletHandlers {
       const container = pods.container(pod, name);
       if (container?.state !== 'running') throw new KubeletError(500, `container not found ("${name}")`);
       return serveCommand(upgrade, url.searchParams, ({ command, ...streams }) =>
-        root === 'exec' ? runtime.streaming.exec(container.id, command, streams) : runtime.streaming.attach(container.id, { ...streams, ...terminalOf(pod, name, streams.tty) }),
+        root === 'exec'
+          ? runtime.streaming.exec(container.id, command, streams)
+          : runtime.streaming.attach(container.id, { ...streams, ...terminalOf(pod, name, streams.tty) }),
       );
     }
     if (root === 'portForward') {
@@ -86,7 +101,12 @@ export class KubeletHandlers {
     throw new KubeletError(404, '404 page not found\n');
   }
 
-  async #logs(segments: readonly string[], query: URLSearchParams, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #logs(
+    segments: readonly string[],
+    query: URLSearchParams,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
     const { pods, runtime, logger } = this.#target;
     const [namespace = '', podName = '', name = ''] = segments;
     const pod = pods.get(namespace, podName);
@@ -143,14 +163,20 @@ export class KubeletHandlers {
     const { pod, container: name } = podOfPath(pods, segments, true);
     const container = pods.container(pod, name);
     if (container?.state !== 'running') throw new KubeletError(500, `container not found ("${name}")`);
-    const command = query.has('command') ? query.getAll('command') : (query.get('cmd') ?? '').split(' ').filter((part) => part !== '');
+    const command = query.has('command')
+      ? query.getAll('command')
+      : (query.get('cmd') ?? '').split(' ').filter((part) => part !== '');
     const { stdout, stderr } = await runtime.containers.execSync(container.id, command, 0);
     send(response, 'text/plain; charset=utf-8', Buffer.concat([stdout, stderr]));
   }
 }
 
 /** A container has a terminal or not from its start: what the client says of it does not count. */
-function terminalOf(pod: { readonly spec: { readonly containers: readonly { readonly name: string; readonly tty?: boolean }[] } }, name: string, asked: boolean): { tty: boolean } {
+function terminalOf(
+  pod: { readonly spec: { readonly containers: readonly { readonly name: string; readonly tty?: boolean }[] } },
+  name: string,
+  asked: boolean,
+): { tty: boolean } {
   const container = pod.spec.containers.find((candidate) => candidate.name === name);
   return { tty: container ? container.tty === true : asked };
 }

@@ -47,13 +47,20 @@ export interface KubeletServer {
 export function createKubeletServer(options: KubeletServerOptions): KubeletServer {
   const { nodeName, client } = options;
   const logger = options.logger.child({ component: 'kubelet-server', node: nodeName });
-  const access = createKubeletAccess({ client, nodeName, apiServerName: options.apiServerName ?? 'kube-apiserver-kubelet-client' });
+  const access = createKubeletAccess({
+    client,
+    nodeName,
+    apiServerName: options.apiServerName ?? 'kube-apiserver-kubelet-client',
+  });
   const sockets = new Set<Duplex>();
   let handlers: KubeletHandlers | undefined;
   let server: Server | undefined;
 
   /** The handlers, for a request that may have them. */
-  async function admitted(request: IncomingMessage, url: URL): Promise<KubeletHandlers | { readonly code: number; readonly text: string }> {
+  async function admitted(
+    request: IncomingMessage,
+    url: URL,
+  ): Promise<KubeletHandlers | { readonly code: number; readonly text: string }> {
     const refusal = await access.refusal(request, url.pathname);
     return refusal ?? handlers ?? { code: 503, text: 'the kubelet is starting' };
   }
@@ -95,7 +102,13 @@ export function createKubeletServer(options: KubeletServerOptions): KubeletServe
     },
     renewCertificate: (tls) => server?.setSecureContext(secureContext(tls)),
     start() {
-      const created = createServer({ ...secureContext(options.tls), requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2', maxHeaderSize: 64 * 1024 });
+      const created = createServer({
+        ...secureContext(options.tls),
+        requestCert: true,
+        rejectUnauthorized: false,
+        minVersion: 'TLSv1.2',
+        maxHeaderSize: 64 * 1024,
+      });
       server = created;
       created.requestTimeout = 120_000;
       created.on('request', (request, response) => void onRequest(request, response));
@@ -136,7 +149,11 @@ function answer(response: ServerResponse, { code, text }: { readonly code: numbe
     response.destroy();
     return;
   }
-  response.writeHead(code, { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff', 'content-length': Buffer.byteLength(text) });
+  response.writeHead(code, {
+    'content-type': 'text/plain; charset=utf-8',
+    'x-content-type-options': 'nosniff',
+    'content-length': Buffer.byteLength(text),
+  });
   response.end(text);
 }
 

@@ -13,7 +13,11 @@ export class KubeletError extends Error {
 }
 
 /** Path segments after the verb: `NAMESPACE/POD[/UID]/CONTAINER`. */
-export function podOfPath(pods: KubeletPods, segments: readonly string[], withContainer: boolean): { pod: Pod; container: string } {
+export function podOfPath(
+  pods: KubeletPods,
+  segments: readonly string[],
+  withContainer: boolean,
+): { pod: Pod; container: string } {
   const [namespace = '', name = '', ...rest] = segments;
   const container = withContainer ? (rest.pop() ?? '') : '';
   const [uid] = rest;

@@ -80,7 +80,7 @@ describe('seed examples', () => {
     it('stops the plugin when it is deleted', async () => {
       await kubectl('delete configmap my-auth-plugin-config');
       await eventually(async () => expect((await withToken('other-token')).stderr).toContain('Unauthorized'), { timeoutMs: 5_000 });
-      await eventually(async () => expect((await plugin()).status.phase).toBe('Pending'), { timeoutMs: 5_000 });
+      await eventually(async () => expect((await plugin()).status.phase).toBe('Stopped'), { timeoutMs: 5_000 });
     });
 
     it('is plain data when its writer may not configure the plugin', async () => {
@@ -92,15 +92,17 @@ describe('seed examples', () => {
       expect(created.stderr).toMatch(/^Warning: .*my-auth-plugin/);
       await new Promise((resolve) => setTimeout(resolve, 500));
       expect((await withToken('value1')).stderr).toContain('Unauthorized');
-      expect((await plugin()).status.phase).toBe('Pending');
+      expect((await plugin()).status.phase).toBe('Stopped');
       await kubectl('delete configmap my-auth-plugin-config --as bob');
     });
 
     it('works for a user who was given the verb', async () => {
-      await kubectl('create clusterrole configurer --verb=configure --resource=plugins.plugins.k8ts.dev --resource-name=my-auth-plugin').catch(async () =>
-        // kubectl knows only the verbs of Kubernetes.
-        kubectl.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'configurer' }, rules: [{ apiGroups: ['plugins.k8ts.dev'], resources: ['plugins'], resourceNames: ['my-auth-plugin'], verbs: ['configure'] }] }),
-      );
+      await kubectl.apply({
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'ClusterRole',
+        metadata: { name: 'configurer' },
+        rules: [{ apiGroups: ['plugins.k8ts.dev'], resources: ['plugins'], resourceNames: ['my-auth-plugin'], verbs: ['configure'] }],
+      });
       await kubectl('create clusterrolebinding configurer --clusterrole=configurer --user=bob');
       const created = await kubectl.run(['create', '--as', 'bob', '-f', '-'], { input: JSON.stringify(configured('value1', 'value2')) });
       expect(created.stderr).toBe('');

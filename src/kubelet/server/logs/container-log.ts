@@ -24,14 +24,18 @@ export function containerOfLog(pods: KubeletPods, pod: Pod, name: string, previo
     case 'ImagePullBackOff':
       throw new Error(`${where} is waiting to start: trying and failing to pull image`);
     case undefined:
-      throw new Error(`${where} is waiting to start: ${pod.spec.initContainers?.length ? 'PodInitializing' : 'ContainerCreating'}`);
+      throw new Error(
+        `${where} is waiting to start: ${pod.spec.initContainers?.length ? 'PodInitializing' : 'ContainerCreating'}`,
+      );
     default:
       throw new Error(`${where} is waiting to start: ${waiting?.reason}`);
   }
 }
 
 export function hasContainer({ spec }: Pod, name: string): boolean {
-  return [spec.containers, spec.initContainers, spec.ephemeralContainers].some((list) => list?.some((container) => container.name === name));
+  return [spec.containers, spec.initContainers, spec.ephemeralContainers].some((list) =>
+    list?.some((container) => container.name === name),
+  );
 }
 
 function statusOf({ status }: Pod, name: string): ContainerStatus | undefined {

@@ -53,7 +53,8 @@ export class LineFilter {
       this.#since = undefined;
     }
     if (this.#options.stream && line.stream !== this.#options.stream) return;
-    if (this.#options.timestamps && this.#atLineStart) parts.push(Buffer.from(`${fixedTimestamp(line.timestamp)} `, 'latin1'));
+    if (this.#options.timestamps && this.#atLineStart)
+      parts.push(Buffer.from(`${fixedTimestamp(line.timestamp)} `, 'latin1'));
     // The text is at the end of the line: with its newline when the line ends here.
     parts.push(line.full ? data.subarray(end - line.text.length, end + 1) : line.text);
     this.#atLineStart = line.full;

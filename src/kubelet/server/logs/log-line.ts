@@ -23,10 +23,18 @@ export function parseLogLine(line: Buffer): LogLine | undefined {
   const tagEnd = third < 0 ? line.length : third;
   const afterTag = line[second + 2];
   const full = line[second + 1] === FULL && (second + 2 >= tagEnd || afterTag === COLON);
-  return { timestamp: line.toString('latin1', 0, first), stream, full, text: third < 0 ? Buffer.alloc(0) : line.subarray(third + 1) };
+  return {
+    timestamp: line.toString('latin1', 0, first),
+    stream,
+    full,
+    text: third < 0 ? Buffer.alloc(0) : line.subarray(third + 1),
+  };
 }
 
 /** As `kubectl logs --timestamps` shows it: always nine digits of the second. */
 export function fixedTimestamp(timestamp: string): string {
-  return timestamp.replace(/^([^.Zz+]*?T[^.Zz+-]*)(?:\.(\d+))?/, (_all, seconds: string, fraction = '') => `${seconds}.${fraction.padEnd(9, '0').slice(0, 9)}`);
+  return timestamp.replace(
+    /^([^.Zz+]*?T[^.Zz+-]*)(?:\.(\d+))?/,
+    (_all, seconds: string, fraction = '') => `${seconds}.${fraction.padEnd(9, '0').slice(0, 9)}`,
+  );
 }

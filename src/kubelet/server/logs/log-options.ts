@@ -37,6 +37,7 @@ function whole(query: URLSearchParams, name: string, least: number): number | un
   const text = query.get(name);
   if (text === null || text === '') return undefined;
   const value = Number(text);
-  if (!Number.isInteger(value) || value < least) throw new Error(`${name}: Invalid value: ${text}: must be an integer greater than or equal to ${least}`);
+  if (!Number.isInteger(value) || value < least)
+    throw new Error(`${name}: Invalid value: ${text}: must be an integer greater than or equal to ${least}`);
   return value;
 }

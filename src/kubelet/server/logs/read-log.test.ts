@@ -15,24 +15,38 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-const line = (text: string, { stream = 'stdout', tag = 'F', second = 0 } = {}) => `2026-01-02T03:04:${String(second).padStart(2, '0')}.5Z ${stream} ${tag} ${text}\n`;
+const line = (text: string, { stream = 'stdout', tag = 'F', second = 0 } = {}) =>
+  `2026-01-02T03:04:${String(second).padStart(2, '0')}.5Z ${stream} ${tag} ${text}\n`;
 
 async function read(options: Partial<LogOptions> = {}): Promise<string> {
   const chunks: Buffer[] = [];
-  await readLog({ path, running: () => false }, { ...ALL, ...options }, new AbortController().signal, (chunk) => void chunks.push(Buffer.from(chunk)));
+  await readLog(
+    { path, running: () => false },
+    { ...ALL, ...options },
+    new AbortController().signal,
+    (chunk) => void chunks.push(Buffer.from(chunk)),
+  );
   return Buffer.concat(chunks).toString();
 }
 
 describe('readLog', () => {
   it('joins the parts of a line, and leaves out what is no log line', async () => {
-    writeFileSync(path, `${line('a', { tag: 'P' })}${line('b', { tag: 'P' })}${line('c')}garbage\n${line('')}${line('two  spaces ')}`);
+    writeFileSync(
+      path,
+      `${line('a', { tag: 'P' })}${line('b', { tag: 'P' })}${line('c')}garbage\n${line('')}${line('two  spaces ')}`,
+    );
     expect(await read()).toBe('abc\n\ntwo  spaces \n');
-    expect(await read({ timestamps: true })).toBe('2026-01-02T03:04:00.500000000Z abc\n2026-01-02T03:04:00.500000000Z \n2026-01-02T03:04:00.500000000Z two  spaces \n');
+    expect(await read({ timestamps: true })).toBe(
+      '2026-01-02T03:04:00.500000000Z abc\n2026-01-02T03:04:00.500000000Z \n2026-01-02T03:04:00.500000000Z two  spaces \n',
+    );
   });
 
   it('finds the last lines of a long file, and counts parts as one line', async () => {
     const lines = Array.from({ length: 5000 }, (_, index) => `${index} ${'x'.repeat(index % 300)}`);
-    writeFileSync(path, lines.map((text) => line(text)).join('') + line('long', { tag: 'P' }).repeat(20_000) + line('end'));
+    writeFileSync(
+      path,
+      lines.map((text) => line(text)).join('') + line('long', { tag: 'P' }).repeat(20_000) + line('end'),
+    );
     expect(await read({ tailLines: 1 })).toBe(`${'long'.repeat(20_000)}end\n`);
     expect(await read({ tailLines: 3000 })).toBe(`${lines.slice(2001).join('\n')}\n${'long'.repeat(20_000)}end\n`);
     expect((await read({ tailLines: 100_000 })).length).toBe((await read()).length);
@@ -40,7 +54,12 @@ describe('readLog', () => {
   });
 
   it('chooses by time and stream, and stops at the byte limit', async () => {
-    writeFileSync(path, [1, 2, 3, 4].map((second) => line(`line ${second}`, { second, stream: second % 2 ? 'stdout' : 'stderr' })).join(''));
+    writeFileSync(
+      path,
+      [1, 2, 3, 4]
+        .map((second) => line(`line ${second}`, { second, stream: second % 2 ? 'stdout' : 'stderr' }))
+        .join(''),
+    );
     expect(await read({ since: Date.parse('2026-01-02T03:04:03Z') })).toBe('line 3\nline 4\n');
     expect(await read({ stream: 'stderr' })).toBe('line 2\nline 4\n');
     expect(await read({ limitBytes: 10 })).toBe('line 1\nlin');
@@ -50,9 +69,14 @@ describe('readLog', () => {
     writeFileSync(path, line('one'));
     let running = true;
     let text = '';
-    const followed = readLog({ path, running: () => running }, { ...ALL, follow: true }, new AbortController().signal, (chunk) => {
-      text += chunk.toString();
-    });
+    const followed = readLog(
+      { path, running: () => running },
+      { ...ALL, follow: true },
+      new AbortController().signal,
+      (chunk) => {
+        text += chunk.toString();
+      },
+    );
     const until = (wanted: string) => expect.poll(() => text, { timeout: 3000 }).toBe(wanted);
     await until('one\n');
     appendFileSync(path, line('two'));
@@ -70,7 +94,9 @@ describe('readLog', () => {
   it('ends when the reader goes', async () => {
     writeFileSync(path, line('one'));
     const abort = new AbortController();
-    const followed = readLog({ path, running: () => true }, { ...ALL, follow: true }, abort.signal, () => abort.abort());
+    const followed = readLog({ path, running: () => true }, { ...ALL, follow: true }, abort.signal, () =>
+      abort.abort(),
+    );
     await followed;
   });
 });

@@ -17,7 +17,12 @@ const CHUNK_BYTES = 64 * 1024;
  * Hands the wanted part of a log to `write`, one chunk after the other, and resolves at its end: of the file, or with
  * `follow` of the container. Rejects when the file cannot be opened.
  */
-export async function readLog(source: LogSource, options: LogOptions, signal: AbortSignal, write: (chunk: Buffer) => Promise<void> | void): Promise<void> {
+export async function readLog(
+  source: LogSource,
+  options: LogOptions,
+  signal: AbortSignal,
+  write: (chunk: Buffer) => Promise<void> | void,
+): Promise<void> {
   let file = await open(source.path);
   const changes = options.follow ? new Changes(source.path, signal) : undefined;
   try {
@@ -47,7 +52,13 @@ export async function readLog(source: LogSource, options: LogOptions, signal: Ab
   }
 }
 
-async function drain(file: FileHandle, from: number, lines: LineFilter, signal: AbortSignal, write: (chunk: Buffer) => Promise<void> | void): Promise<number> {
+async function drain(
+  file: FileHandle,
+  from: number,
+  lines: LineFilter,
+  signal: AbortSignal,
+  write: (chunk: Buffer) => Promise<void> | void,
+): Promise<number> {
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   for (let position = from; ; ) {
     const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, position);

@@ -20,16 +20,20 @@ export async function readRuntimeLog(
   let written = Promise.resolve();
   const onEntry = (entry: LogEntry) => {
     if (seen++ < before.length) return;
-    written = written.then(() => put([entry])).then(() => {
-      if (lines.done) ended.abort();
-    });
+    written = written
+      .then(() => put([entry]))
+      .then(() => {
+        if (lines.done) ended.abort();
+      });
   };
   await logs.follow(containerId, onEntry, AbortSignal.any([signal, ended.signal]));
   await written;
 
   async function put(entries: readonly LogEntry[]) {
     if (lines.done || entries.length === 0) return;
-    const text = entries.map(({ time, stream, text }) => `${new Date(time).toISOString()} ${stream} F ${text}\n`).join('');
+    const text = entries
+      .map(({ time, stream, text }) => `${new Date(time).toISOString()} ${stream} F ${text}\n`)
+      .join('');
     const output = lines.take(Buffer.from(text));
     if (output.length > 0) await write(output);
   }

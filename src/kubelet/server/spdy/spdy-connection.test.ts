@@ -27,7 +27,12 @@ async function socketPair(): Promise<[Socket, Socket]> {
 
 async function connectionPair(onStream: (stream: SpdyStream) => boolean) {
   const [a, b] = await socketPair();
-  return { client: new SpdyConnection({ transport: a, role: 'client' }), server: new SpdyConnection({ transport: b, role: 'server', onStream }), a, b };
+  return {
+    client: new SpdyConnection({ transport: a, role: 'client' }),
+    server: new SpdyConnection({ transport: b, role: 'server', onStream }),
+    a,
+    b,
+  };
 }
 
 async function textOf(stream: SpdyStream): Promise<string> {
@@ -56,7 +61,11 @@ function plain(headers: SpdyHeaders): Buffer {
 
 describe('header blocks', () => {
   it('reads what a compressing peer writes, block after block', async () => {
-    const headers = Array.from({ length: 200 }, (_, index) => ({ streamtype: index % 2 ? 'data' : 'error', port: '8080', requestid: String(index) }));
+    const headers = Array.from({ length: 200 }, (_, index) => ({
+      streamtype: index % 2 ? 'data' : 'error',
+      port: '8080',
+      requestid: String(index),
+    }));
     const blocks = await compress(...headers.map(plain));
     const reader = new HeaderBlockReader();
     expect(blocks.map((block) => reader.read(block))).toEqual(headers);
@@ -65,7 +74,8 @@ describe('header blocks', () => {
   it('reads what it writes', () => {
     const writer = new HeaderBlockWriter();
     const reader = new HeaderBlockReader();
-    for (const headers of [{ streamtype: 'stdin' }, {}, { a: 'ä', b: '' }] as SpdyHeaders[]) expect(reader.read(writer.write(headers))).toEqual(headers);
+    for (const headers of [{ streamtype: 'stdin' }, {}, { a: 'ä', b: '' }] as SpdyHeaders[])
+      expect(reader.read(writer.write(headers))).toEqual(headers);
   });
 });
 

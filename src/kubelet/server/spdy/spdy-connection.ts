@@ -108,7 +108,8 @@ export class SpdyConnection implements StreamCarrier {
   }
 
   sendWindowUpdate(id: number, bytes: number): void {
-    if (this.#options.role === 'server' || this.windowsKept) this.#write(controlFrame(FrameType.windowUpdate, 0, uint32(id, bytes)));
+    if (this.#options.role === 'server' || this.windowsKept)
+      this.#write(controlFrame(FrameType.windowUpdate, 0, uint32(id, bytes)));
   }
 
   sendReset(id: number): void {

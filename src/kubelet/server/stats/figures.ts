@@ -78,7 +78,10 @@ export class Figures {
 
   async #read(): Promise<NodeFigures> {
     const { pods, runtime, dataDir } = this.#options;
-    const [stats, filesystem] = await Promise.all([runtime.stats.containers(), filesystemFigures(dataDir ?? os.tmpdir())]);
+    const [stats, filesystem] = await Promise.all([
+      runtime.stats.containers(),
+      filesystemFigures(dataDir ?? os.tmpdir()),
+    ]);
     const byId = new Map(stats.map((entry) => [entry.id, entry]));
     const seen = new Set<string>(['/']);
     const podFigures: PodFigures[] = [];
@@ -125,7 +128,10 @@ export class Figures {
     const startTime = time - os.uptime() * 1000;
     if (!this.#options.runtime.realProcesses) {
       const sum = (name: 'cpuCoreNanoSeconds' | 'cpuNanoCores' | 'memoryWorkingSetBytes') =>
-        pods.reduce((total, { containers }) => total + containers.reduce((part, usage) => part + (usage[name] ?? 0), 0), 0);
+        pods.reduce(
+          (total, { containers }) => total + containers.reduce((part, usage) => part + (usage[name] ?? 0), 0),
+          0,
+        );
       const memoryWorkingSetBytes = sum('memoryWorkingSetBytes');
       return {
         time,
@@ -180,7 +186,12 @@ async function filesystemFigures(path: string): Promise<FilesystemFigures | unde
 /** Bytes by name, of /proc/meminfo; empty where there is none. */
 function memoryInfo(): ReadonlyMap<string, number> {
   try {
-    return new Map([...readFileSync('/proc/meminfo', 'utf8').matchAll(/^(\w+):\s+(\d+) kB$/gm)].map(([, name, kilobytes]) => [name!, Number(kilobytes) * 1024]));
+    return new Map(
+      [...readFileSync('/proc/meminfo', 'utf8').matchAll(/^(\w+):\s+(\d+) kB$/gm)].map(([, name, kilobytes]) => [
+        name!,
+        Number(kilobytes) * 1024,
+      ]),
+    );
   } catch {
     return new Map();
   }

@@ -1,4 +1,11 @@
-import { type ContainerFigures, type FilesystemFigures, type NodeFigures, optional, type PodFigures, type Usage } from './figures.ts';
+import {
+  type ContainerFigures,
+  type FilesystemFigures,
+  type NodeFigures,
+  optional,
+  type PodFigures,
+  type Usage,
+} from './figures.ts';
 
 const time = (ms: number) => new Date(ms).toISOString();
 
@@ -10,7 +17,9 @@ export function statsSummary(nodeName: string, { node, filesystem, pods }: NodeF
       startTime: time(node.startTime ?? node.time),
       cpu: cpu(node),
       memory: { ...memory(node), availableBytes: node.memoryAvailableBytes },
-      ...(filesystem ? { fs: fileSystem(filesystem, node.time), runtime: { imageFs: fileSystem(filesystem, node.time) } } : {}),
+      ...(filesystem
+        ? { fs: fileSystem(filesystem, node.time), runtime: { imageFs: fileSystem(filesystem, node.time) } }
+        : {}),
     },
     pods: pods.map((figures) => podStats(figures, filesystem)),
   };
@@ -34,7 +43,13 @@ function containerStats(figures: ContainerFigures, filesystem: FilesystemFigures
     cpu: cpu(figures),
     memory: memory(figures),
     ...(filesystem && figures.rootfsUsedBytes !== undefined
-      ? { rootfs: { ...fileSystem(filesystem, figures.time), usedBytes: figures.rootfsUsedBytes, ...optional('inodesUsed', figures.rootfsInodesUsed) } }
+      ? {
+          rootfs: {
+            ...fileSystem(filesystem, figures.time),
+            usedBytes: figures.rootfsUsedBytes,
+            ...optional('inodesUsed', figures.rootfsInodesUsed),
+          },
+        }
       : {}),
   };
 }
@@ -59,7 +74,11 @@ export function totalOf(containers: readonly Usage[]): Usage | undefined {
 }
 
 function cpu(usage: Usage): object {
-  return { time: time(usage.time), ...optional('usageNanoCores', usage.cpuNanoCores), ...optional('usageCoreNanoSeconds', usage.cpuCoreNanoSeconds) };
+  return {
+    time: time(usage.time),
+    ...optional('usageNanoCores', usage.cpuNanoCores),
+    ...optional('usageCoreNanoSeconds', usage.cpuCoreNanoSeconds),
+  };
 }
 
 function memory(usage: Usage): object {
@@ -73,6 +92,17 @@ function memory(usage: Usage): object {
   };
 }
 
-function fileSystem({ capacityBytes, availableBytes, usedBytes, inodes, inodesFree }: FilesystemFigures, at: number): object {
-  return { time: time(at), availableBytes, capacityBytes, usedBytes, inodes, inodesFree, inodesUsed: inodes - inodesFree };
+function fileSystem(
+  { capacityBytes, availableBytes, usedBytes, inodes, inodesFree }: FilesystemFigures,
+  at: number,
+): object {
+  return {
+    time: time(at),
+    availableBytes,
+    capacityBytes,
+    usedBytes,
+    inodes,
+    inodesFree,
+    inodesUsed: inodes - inodesFree,
+  };
 }

@@ -23,7 +23,8 @@ export async function serveCommand(
   } catch (error) {
     return refuseUpgrade(upgrade, 400, (error as Error).message);
   }
-  if (!isSpdy(upgrade.request) && !isWebSocket(upgrade.request)) return refuseUpgrade(upgrade, 400, 'you must use an upgrade to SPDY/3.1 or websocket');
+  if (!isSpdy(upgrade.request) && !isWebSocket(upgrade.request))
+    return refuseUpgrade(upgrade, 400, 'you must use an upgrade to SPDY/3.1 or websocket');
   const session = await begin(request);
   if (isSpdy(upgrade.request) && session.kind === 'url') return tunnelToRuntime(upgrade, session.url);
   const accept = isSpdy(upgrade.request) ? acceptSpdyClient : acceptWebSocketClient;
@@ -33,7 +34,11 @@ export async function serveCommand(
   await client.finish(status);
 }
 
-async function run(session: StreamSession, client: RemoteCommandClient, request: RemoteCommandRequest): Promise<ExitStatus> {
+async function run(
+  session: StreamSession,
+  client: RemoteCommandClient,
+  request: RemoteCommandRequest,
+): Promise<ExitStatus> {
   if (session.kind === 'url') return runAtRuntime(session.url, client, request);
   const { exitCode } = await session.run({
     ...(client.stdin ? { stdin: client.stdin } : {}),
@@ -46,7 +51,11 @@ async function run(session: StreamSession, client: RemoteCommandClient, request:
 }
 
 /** The client speaks WebSocket, the runtime SPDY. */
-async function runAtRuntime(url: string, client: RemoteCommandClient, request: RemoteCommandRequest): Promise<ExitStatus> {
+async function runAtRuntime(
+  url: string,
+  client: RemoteCommandClient,
+  request: RemoteCommandRequest,
+): Promise<ExitStatus> {
   const { socket, head } = await connectToRuntime(url, {
     connection: 'Upgrade',
     upgrade: 'SPDY/3.1',

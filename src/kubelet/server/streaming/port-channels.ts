@@ -31,7 +31,8 @@ export async function servePortChannels(
   const base64 = protocol.includes('base64');
   const send = (channel: number, bytes: Uint8Array, sent: (error?: Error | null) => void) => {
     if (socket.readyState !== socket.OPEN) sent(new Error('the client has gone'));
-    else if (base64) socket.send(String.fromCharCode(0x30 + channel) + Buffer.from(bytes).toString('base64'), { binary: false }, sent);
+    else if (base64)
+      socket.send(String.fromCharCode(0x30 + channel) + Buffer.from(bytes).toString('base64'), { binary: false }, sent);
     else socket.send(Buffer.concat([Buffer.of(channel), bytes]), { binary: true }, sent);
   };
   const streams = ports.map((_, index) => {

@@ -1,11 +1,11 @@
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { splice } from '../../../apimachinery/splice.ts';
 import type { PortForwardSession } from '../../runtime/container-runtime.ts';
 import { SpdyConnection } from '../spdy/spdy-connection.ts';
 import type { SpdyStream } from '../spdy/spdy-stream.ts';
-import { connectToRuntime, tunnelToRuntime } from './runtime-connection.ts';
 import { servePortChannels } from './port-channels.ts';
-import { splice } from '../../../apimachinery/splice.ts';
+import { connectToRuntime, tunnelToRuntime } from './runtime-connection.ts';
 import { grantSpdy, isSpdy, isWebSocket, negotiateProtocol, refuseUpgrade, type UpgradeRequest } from './upgrade.ts';
 import { acceptWebSocket } from './websocket-client.ts';
 import { WebSocketTunnel } from './websocket-tunnel.ts';
@@ -27,7 +27,8 @@ export async function servePortForward(
 ): Promise<void> {
   const { request, socket, head } = upgrade;
   if (isWebSocket(request)) {
-    if (!request.headers['sec-websocket-protocol']?.includes(TUNNEL_PROTOCOL)) return servePortChannels(upgrade, query, async (ports) => connector(await begin(ports)));
+    if (!request.headers['sec-websocket-protocol']?.includes(TUNNEL_PROTOCOL))
+      return servePortChannels(upgrade, query, async (ports) => connector(await begin(ports)));
     const session = await begin([]);
     const webSocket = await acceptWebSocket(upgrade, [TUNNEL_PROTOCOL]);
     if (webSocket) await serveSpdy(new WebSocketTunnel(webSocket.socket), Buffer.alloc(0), session);
@@ -35,7 +36,12 @@ export async function servePortForward(
   }
   if (!isSpdy(request)) return refuseUpgrade(upgrade, 400, 'you must use an upgrade to SPDY/3.1 or websocket');
   const protocol = negotiateProtocol(request, [PROTOCOL]);
-  if (protocol === undefined) return refuseUpgrade(upgrade, 403, `unable to upgrade: unable to negotiate protocol: the server supports [${PROTOCOL}]`);
+  if (protocol === undefined)
+    return refuseUpgrade(
+      upgrade,
+      403,
+      `unable to upgrade: unable to negotiate protocol: the server supports [${PROTOCOL}]`,
+    );
   const session = await begin([]);
   if (session.kind === 'url') return tunnelToRuntime(upgrade, session.url);
   grantSpdy(socket, protocol);
@@ -43,7 +49,8 @@ export async function servePortForward(
 }
 
 async function serveSpdy(client: Duplex, head: Buffer, session: PortForwardSession): Promise<void> {
-  if (session.kind === 'local') return serveConnections(client, head, (port) => session.connect(port) as Promise<Duplex>);
+  if (session.kind === 'local')
+    return serveConnections(client, head, (port) => session.connect(port) as Promise<Duplex>);
   const runtime = await dialRuntime(session.url).catch((error: Error) => {
     client.destroy();
     throw error;
@@ -53,7 +60,8 @@ async function serveSpdy(client: Duplex, head: Buffer, session: PortForwardSessi
   await splice(client, runtime.socket);
 }
 
-const dialRuntime = (url: string) => connectToRuntime(url, { connection: 'Upgrade', upgrade: 'SPDY/3.1', 'x-stream-protocol-version': PROTOCOL });
+const dialRuntime = (url: string) =>
+  connectToRuntime(url, { connection: 'Upgrade', upgrade: 'SPDY/3.1', 'x-stream-protocol-version': PROTOCOL });
 
 /** The server's side of the SPDY protocol: a pair of streams per connection, matched by their request id. */
 function serveConnections(transport: Duplex, head: Buffer, connect: (port: number) => Promise<Duplex>): Promise<void> {
@@ -66,11 +74,22 @@ function serveConnections(transport: Duplex, head: Buffer, connect: (port: numbe
       onStream(stream) {
         const { streamtype, port, requestid = String(stream.id - (streamtype === 'data' ? 2 : 0)) } = stream.headers;
         const number = Number(port);
-        if ((streamtype !== 'error' && streamtype !== 'data') || !Number.isInteger(number) || number < 1 || number > 65_535) return false;
+        if (
+          (streamtype !== 'error' && streamtype !== 'data') ||
+          !Number.isInteger(number) ||
+          number < 1 ||
+          number > 65_535
+        )
+          return false;
         let pair = pairs.get(requestid);
         if (!pair) {
           if (pairs.size >= MAX_CONNECTIONS) return false;
-          pair = { timer: setTimeout(() => connection.destroy(new Error('a port-forward connection lacks a stream')), PAIR_TIMEOUT_MS) };
+          pair = {
+            timer: setTimeout(
+              () => connection.destroy(new Error('a port-forward connection lacks a stream')),
+              PAIR_TIMEOUT_MS,
+            ),
+          };
           pairs.set(requestid, pair);
         }
         pair[streamtype] = stream;
@@ -90,14 +109,21 @@ function serveConnections(transport: Duplex, head: Buffer, connect: (port: numbe
 }
 
 /** One connection, to its end. Why it failed goes to the error stream. */
-export async function forward(port: number, data: Duplex, error: Writable, connect: (port: number) => Promise<Duplex>): Promise<void> {
+export async function forward(
+  port: number,
+  data: Duplex,
+  error: Writable,
+  connect: (port: number) => Promise<Duplex>,
+): Promise<void> {
   try {
     const target = await connect(port);
     await copyBothWays(data, target);
     error.end();
   } catch (cause) {
     data.destroy();
-    error.end(`an error occurred forwarding ${port} -> ${port}: ${cause instanceof Error ? cause.message : String(cause)}`);
+    error.end(
+      `an error occurred forwarding ${port} -> ${port}: ${cause instanceof Error ? cause.message : String(cause)}`,
+    );
   }
 }
 
@@ -119,7 +145,8 @@ export interface PortConnector {
 }
 
 async function connector(session: PortForwardSession): Promise<PortConnector> {
-  if (session.kind === 'local') return { connect: (port) => session.connect(port) as Promise<Duplex>, close: () => undefined };
+  if (session.kind === 'local')
+    return { connect: (port) => session.connect(port) as Promise<Duplex>, close: () => undefined };
   const { socket, head } = await dialRuntime(session.url);
   const connection = new SpdyConnection({ transport: socket, head, role: 'client' });
   let requests = 0;

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
-import type { ExitStatus } from './exit-status.ts';
 import type { StreamOptions, TerminalSize } from '../../runtime/container-runtime.ts';
+import type { ExitStatus } from './exit-status.ts';
 
 /** Exec or attach as the client asked for it. */
 export interface RemoteCommandRequest extends StreamOptions {

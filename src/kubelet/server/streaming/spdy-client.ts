@@ -1,13 +1,19 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import type { ExitStatus } from './exit-status.ts';
 import { SpdyConnection } from '../spdy/spdy-connection.ts';
 import type { SpdyStream } from '../spdy/spdy-stream.ts';
+import type { ExitStatus } from './exit-status.ts';
 import { type RemoteCommandClient, type RemoteCommandRequest, TerminalSizes } from './remote-command.ts';
 import { grantSpdy, negotiateProtocol, refuseUpgrade, type UpgradeRequest } from './upgrade.ts';
 
-const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io', 'channel.k8s.io'];
+const PROTOCOLS = [
+  'v5.channel.k8s.io',
+  'v4.channel.k8s.io',
+  'v3.channel.k8s.io',
+  'v2.channel.k8s.io',
+  'channel.k8s.io',
+];
 const STREAMS_TIMEOUT_MS = 30_000;
 
 /** Exec or attach with a client that speaks SPDY. Resolves when it has opened its streams; undefined when it did not. */
@@ -17,13 +23,21 @@ export async function acceptSpdyClient(
 ): Promise<RemoteCommandClient | undefined> {
   const protocol = negotiateProtocol(upgrade.request, PROTOCOLS);
   if (protocol === undefined) {
-    refuseUpgrade(upgrade, 403, `unable to upgrade: unable to negotiate protocol: client supports none of ${PROTOCOLS}`);
+    refuseUpgrade(
+      upgrade,
+      403,
+      `unable to upgrade: unable to negotiate protocol: client supports none of ${PROTOCOLS}`,
+    );
     return undefined;
   }
   const version = protocol === '' || protocol === 'channel.k8s.io' ? 1 : Number(protocol.slice(1, 2));
-  const expected = ['error', request.stdin && 'stdin', request.stdout && 'stdout', request.stderr && 'stderr', request.tty && version >= 3 && 'resize'].filter(
-    (type): type is string => typeof type === 'string',
-  );
+  const expected = [
+    'error',
+    request.stdin && 'stdin',
+    request.stdout && 'stdout',
+    request.stderr && 'stderr',
+    request.tty && version >= 3 && 'resize',
+  ].filter((type): type is string => typeof type === 'string');
   const streams = new Map<string, SpdyStream>();
   const abort = new AbortController();
   let complete = () => {};
@@ -101,9 +115,11 @@ function sizesOf(stream: SpdyStream): TerminalSizes {
 export async function readStatus(error: SpdyStream): Promise<ExitStatus> {
   const chunks: Buffer[] = [];
   error.on('data', (chunk: Buffer) => chunks.push(chunk));
-  if (!error.readableEnded && !error.destroyed) await Promise.race([once(error, 'end'), once(error, 'close')]).catch(() => undefined);
+  if (!error.readableEnded && !error.destroyed)
+    await Promise.race([once(error, 'end'), once(error, 'close')]).catch(() => undefined);
   const text = Buffer.concat(chunks).toString('utf8');
-  if (text === '') throw new Error('the container runtime ended the connection without a word of how the command ended');
+  if (text === '')
+    throw new Error('the container runtime ended the connection without a word of how the command ended');
   try {
     return JSON.parse(text) as ExitStatus;
   } catch {

@@ -5,7 +5,13 @@ import { endOf } from './spdy-client.ts';
 import { refuseUpgrade, type UpgradeRequest } from './upgrade.ts';
 
 const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
-const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v4.base64.channel.k8s.io', 'channel.k8s.io', 'base64.channel.k8s.io'];
+const PROTOCOLS = [
+  'v5.channel.k8s.io',
+  'v4.channel.k8s.io',
+  'v4.base64.channel.k8s.io',
+  'channel.k8s.io',
+  'base64.channel.k8s.io',
+];
 export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 const CLOSE_TIMEOUT_MS = 5_000;
 
@@ -16,7 +22,10 @@ export interface AcceptedWebSocket {
 }
 
 /** Completes a WebSocket handshake; undefined when the client was refused. */
-export function acceptWebSocket(upgrade: UpgradeRequest, protocols: readonly string[]): Promise<AcceptedWebSocket | undefined> {
+export function acceptWebSocket(
+  upgrade: UpgradeRequest,
+  protocols: readonly string[],
+): Promise<AcceptedWebSocket | undefined> {
   const { request, head } = upgrade;
   const offered = (request.headers['sec-websocket-protocol'] ?? '')
     .split(',')
@@ -24,7 +33,11 @@ export function acceptWebSocket(upgrade: UpgradeRequest, protocols: readonly str
     .filter((protocol) => protocol !== '');
   const chosen = offered.find((protocol) => protocols.includes(protocol));
   if (offered.length > 0 && chosen === undefined) {
-    refuseUpgrade(upgrade, 400, `unable to upgrade: client supports none of the WebSocket protocols ${protocols.join(', ')}`);
+    refuseUpgrade(
+      upgrade,
+      400,
+      `unable to upgrade: client supports none of the WebSocket protocols ${protocols.join(', ')}`,
+    );
     return Promise.resolve(undefined);
   }
   // Kubernetes' names with a slash are no tokens for the library: the protocol is settled here.
@@ -80,7 +93,8 @@ export async function acceptWebSocketClient(
 
   const send = (channel: number, bytes: Uint8Array, sent: (error?: Error | null) => void) => {
     if (socket.readyState !== socket.OPEN) return sent(new Error('the client has gone'));
-    if (base64) socket.send(String.fromCharCode(0x30 + channel) + Buffer.from(bytes).toString('base64'), { binary: false }, sent);
+    if (base64)
+      socket.send(String.fromCharCode(0x30 + channel) + Buffer.from(bytes).toString('base64'), { binary: false }, sent);
     else socket.send(Buffer.concat([Buffer.of(channel), bytes]), { binary: true }, sent);
   };
 

@@ -44,10 +44,29 @@ export async function startApiWithNode(runtime: ContainerRuntime, dataDir?: stri
   ]);
   const api = await startTestApiServer({ listen: { host: '127.0.0.1', tls: serving } });
   addProxyRoutes(api.server, { kubelet: () => ({ ...kubeletClient, ca: pki.ca.cert }) });
-  await api.client.request({ method: 'POST', path: '/api/v1/namespaces/default/serviceaccounts', body: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } } });
-  const server = createKubeletServer({ client: api.client, logger: silentLogger, nodeName: 'node1', port: 0, host: '127.0.0.1', tls: { ...kubeletServing, clientCA: pki.ca.cert } });
+  await api.client.request({
+    method: 'POST',
+    path: '/api/v1/namespaces/default/serviceaccounts',
+    body: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } },
+  });
+  const server = createKubeletServer({
+    client: api.client,
+    logger: silentLogger,
+    nodeName: 'node1',
+    port: 0,
+    host: '127.0.0.1',
+    tls: { ...kubeletServing, clientCA: pki.ca.cert },
+  });
   await server.start();
-  const kubelet = await createKubelet({ client: api.client, runtime, logger: silentLogger, nodeName: 'node1', nodeIP: '127.0.0.1', port: server.port, ...(dataDir ? { dataDir } : {}) });
+  const kubelet = await createKubelet({
+    client: api.client,
+    runtime,
+    logger: silentLogger,
+    nodeName: 'node1',
+    nodeIP: '127.0.0.1',
+    port: server.port,
+    ...(dataDir ? { dataDir } : {}),
+  });
   server.serve({ pods: kubelet.pods, runtime, ...(dataDir ? { dataDir } : {}) });
   await kubelet.start();
   await kubelet.whenReady();
@@ -59,17 +78,31 @@ export async function startApiWithNode(runtime: ContainerRuntime, dataDir?: stri
       kind: 'Config',
       'current-context': 'test',
       contexts: [{ name: 'test', context: { cluster: 'test', user: 'test', namespace: 'default' } }],
-      clusters: [{ name: 'test', cluster: { server: api.url, 'certificate-authority-data': Buffer.from(pki.ca.cert).toString('base64') } }],
+      clusters: [
+        {
+          name: 'test',
+          cluster: { server: api.url, 'certificate-authority-data': Buffer.from(pki.ca.cert).toString('base64') },
+        },
+      ],
       users: [{ name: 'test', user: { token: 'any' } }],
     }),
   );
   const children = new Set<ChildProcess>();
   const start = async (version: KubectlVersion, args: readonly string[]) => {
-    const child = spawn(await kubectlPath(version), ['--kubeconfig', kubeconfig, '--cache-dir', join(directory, 'cache'), ...args], {
-      stdio: 'pipe',
-      // The older one speaks as kubectl did before WebSocket: SPDY.
-      env: { ...process.env, ...(version === '1.31' ? { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false', KUBECTL_PORT_FORWARD_WEBSOCKETS: 'false' } : {}) },
-    });
+    const child = spawn(
+      await kubectlPath(version),
+      ['--kubeconfig', kubeconfig, '--cache-dir', join(directory, 'cache'), ...args],
+      {
+        stdio: 'pipe',
+        // The older one speaks as kubectl did before WebSocket: SPDY.
+        env: {
+          ...process.env,
+          ...(version === '1.31'
+            ? { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false', KUBECTL_PORT_FORWARD_WEBSOCKETS: 'false' }
+            : {}),
+        },
+      },
+    );
     children.add(child);
     child.once('exit', () => children.delete(child));
     return child;
