@@ -31,7 +31,13 @@ module.exports = {
       from: { path: '^src/cluster/' },
       to: { path: '^src/cli/' },
     },
-    { name: 'no-circles', comment: 'Two files that need each other are one file or three.', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-circles',
+      comment: 'Two files that need each other are one file or three.',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
   ],
   options: {
     parser: 'swc', // TypeScript 7 has no API that it could use

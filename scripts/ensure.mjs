@@ -23,6 +23,7 @@ export const TEST_PACKAGES = [
   { name: 'etcd-server', probe: 'etcd' },
   { name: 'docker-registry', probe: 'docker-registry' },
   { name: 'chromium', probe: 'chromium' },
+  { name: 'openssl', probe: 'openssl' },
 ];
 
 export function checkNode() {

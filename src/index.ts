@@ -6,4 +6,4 @@ export * from './client/resource-types.gen.ts';
 export { Cluster } from './cluster/cluster.ts';
 export type { Timeline } from './cluster/graph/component.ts';
 export type { ClusterOptions } from './cluster/options.ts';
-export { type ControllerDefinition, createControllerManager, defineController, TerminalError, watch } from './controllers/runtime/index.ts';
+export * from './controllers/runtime/index.ts';

@@ -12,7 +12,7 @@ import { isLabelValue, isQualifiedName } from './names.ts';
 import { parseRequirements } from './selector-parser.ts';
 import { badRequest } from './status-error.ts';
 
-export { type LabelOperator, type LabelRequirement, labelRequirement } from './label-requirement.ts';
+export type { LabelRequirement } from './label-requirement.ts';
 
 export interface LabelSelectorMatcher {
   readonly requirements: readonly LabelRequirement[];

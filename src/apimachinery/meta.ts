@@ -1,4 +1,3 @@
-import type { JSONObject } from './json.ts';
 import type { ListMeta, ObjectMeta } from './meta.v1.gen.ts';
 
 export type * from './meta.v1.gen.ts';
@@ -83,5 +82,3 @@ export function splitObjectKey(key: string): { namespace: string | undefined; na
 export function controllerOf(object: { readonly metadata: ObjectMeta }) {
   return object.metadata.ownerReferences?.find((reference) => reference.controller === true);
 }
-
-export type { JSONObject };

@@ -8,7 +8,8 @@ import { helmPath } from '../support/tools.ts';
 const CHART: Record<string, string> = {
   'Chart.yaml': 'apiVersion: v2\nname: shop\nversion: 1.0.0\nappVersion: "1"\n',
   'values.yaml': 'replicas: 1\ngreeting: hello\n',
-  'templates/_helpers.tpl': '{{- define "shop.labels" -}}\napp.kubernetes.io/name: {{ .Chart.Name }}\napp.kubernetes.io/instance: {{ .Release.Name }}\n{{- end -}}\n',
+  'templates/_helpers.tpl':
+    '{{- define "shop.labels" -}}\napp.kubernetes.io/name: {{ .Chart.Name }}\napp.kubernetes.io/instance: {{ .Release.Name }}\n{{- end -}}\n',
   'templates/access.yaml': `apiVersion: v1
 kind: ServiceAccount
 metadata:
@@ -97,7 +98,11 @@ describe('helm', () => {
 
   const helm = async (...args: string[]): Promise<string> => {
     const env = { HOME: embedded.folder, PATH: process.env.PATH };
-    const { code, stdout, stderr } = await runCommand(await helmPath(), ['--kubeconfig', embedded.kubeconfig, '--namespace', 'shop', ...args], { env });
+    const { code, stdout, stderr } = await runCommand(
+      await helmPath(),
+      ['--kubeconfig', embedded.kubeconfig, '--namespace', 'shop', ...args],
+      { env },
+    );
     if (code !== 0) throw new Error(`helm ${args.join(' ')} exited with ${code}:\n${stderr}${stdout}`);
     return stdout;
   };
@@ -109,12 +114,16 @@ describe('helm', () => {
     expect(await kubectl('get deployment web --no-headers')).toMatch(/^web +1\/1 /);
     expect(await kubectl('get configmap web -o jsonpath={.data.capable}')).toBe('true');
     expect(await kubectl('auth can-i get configmaps --as system:serviceaccount:shop:web')).toBe('yes\n');
-    expect(JSON.parse(await helm('list', '-o', 'json'))).toMatchObject([{ name: 'web', revision: '1', status: 'deployed', chart: 'shop-1.0.0' }]);
+    expect(JSON.parse(await helm('list', '-o', 'json'))).toMatchObject([
+      { name: 'web', revision: '1', status: 'deployed', chart: 'shop-1.0.0' },
+    ]);
     expect(await kubectl('get secrets -l owner=helm -o name')).toBe('secret/sh.helm.release.v1.web.v1\n');
   });
 
   it('upgrades', async () => {
-    expect(await helm('upgrade', 'web', chart, '--set', 'replicas=2,greeting=good day', '--wait', '--timeout', '60s')).toContain('REVISION: 2');
+    expect(
+      await helm('upgrade', 'web', chart, '--set', 'replicas=2,greeting=good day', '--wait', '--timeout', '60s'),
+    ).toContain('REVISION: 2');
     expect(await greeting()).toBe('good day');
     expect(await kubectl('get deployment web --no-headers')).toMatch(/^web +2\/2 /);
   });
@@ -122,12 +131,16 @@ describe('helm', () => {
   it('rolls back', async () => {
     await helm('rollback', 'web', '1', '--wait', '--timeout', '60s');
     expect(await greeting()).toBe('hello');
-    expect(JSON.parse(await helm('history', 'web', '-o', 'json')).map(({ status }: { status: string }) => status)).toEqual(['superseded', 'superseded', 'deployed']);
+    expect(
+      JSON.parse(await helm('history', 'web', '-o', 'json')).map(({ status }: { status: string }) => status),
+    ).toEqual(['superseded', 'superseded', 'deployed']);
     expect(await helm('status', 'web')).toContain('STATUS: deployed');
   });
 
   it('uninstalls', async () => {
     await helm('uninstall', 'web', '--wait', '--timeout', '60s');
-    expect(await kubectl('get deployments,services,configmaps,serviceaccounts,roles,rolebindings,pods,secrets -o name')).toBe('configmap/kube-root-ca.crt\nserviceaccount/default\n');
+    expect(
+      await kubectl('get deployments,services,configmaps,serviceaccounts,roles,rolebindings,pods,secrets -o name'),
+    ).toBe('configmap/kube-root-ca.crt\nserviceaccount/default\n');
   });
 });

@@ -240,7 +240,9 @@ describe('kubectl commands', () => {
         'configmap/edited',
       );
       expect(wrong.stderr).toContain('configmaps "edited" is invalid');
-      expect(readFileSync(seen, 'utf8')).toContain('# configmaps "edited" was not valid:\n# * data[not valid]: Invalid value');
+      expect(readFileSync(seen, 'utf8')).toContain(
+        '# configmaps "edited" was not valid:\n# * data[not valid]: Invalid value',
+      );
     });
 
     it('scales, sets, rolls out and back', async () => {

@@ -40,7 +40,8 @@ const SOURCES: readonly Source[] = [
   },
   {
     resources: [`mutatingwebhookconfigurations.${GROUP}`],
-    load: async (options) => (await import('./webhooks/configured-webhooks.ts')).configuredWebhooks(options, 'mutating'),
+    load: async (options) =>
+      (await import('./webhooks/configured-webhooks.ts')).configuredWebhooks(options, 'mutating'),
   },
   {
     resources: [`validatingadmissionpolicies.${GROUP}`, `validatingadmissionpolicybindings.${GROUP}`],
@@ -48,7 +49,8 @@ const SOURCES: readonly Source[] = [
   },
   {
     resources: [`validatingwebhookconfigurations.${GROUP}`],
-    load: async (options) => (await import('./webhooks/configured-webhooks.ts')).configuredWebhooks(options, 'validating'),
+    load: async (options) =>
+      (await import('./webhooks/configured-webhooks.ts')).configuredWebhooks(options, 'validating'),
   },
 ];
 
@@ -142,7 +144,9 @@ class LazyStep implements AdmissionStep {
 
   validate(...[attributes, object]: Parameters<NonNullable<AdmissionStep['validate']>>): void | Promise<void> {
     if (this.#loaded) return this.#loaded.step.validate?.(attributes, object);
-    return this.loading?.then(({ step }) => (step.handles(attributes) ? step.validate?.(attributes, object) : undefined));
+    return this.loading?.then(({ step }) =>
+      step.handles(attributes) ? step.validate?.(attributes, object) : undefined,
+    );
   }
 
   reinvoke(attributes: Parameters<AdmissionStep['handles']>[0]): boolean {

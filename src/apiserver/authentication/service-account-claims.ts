@@ -39,12 +39,6 @@ export const serviceAccountGroups = (namespace: string): readonly string[] => [
   `system:serviceaccounts:${namespace}`,
 ];
 
-/** The inverse of `serviceAccountUsername`. */
-export function splitServiceAccountUsername(username: string): { namespace: string; name: string } | undefined {
-  const match = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(username);
-  return match ? { namespace: match[1]!, name: match[2]! } : undefined;
-}
-
 /** The claims of a verified token, or undefined when they are not of a ServiceAccount token's shape. */
 export function readClaims(claims: { readonly [claim: string]: unknown }): ServiceAccountClaims | undefined {
   const aud = typeof claims.aud === 'string' ? [claims.aud] : claims.aud;

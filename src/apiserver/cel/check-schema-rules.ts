@@ -20,7 +20,16 @@ export function checkSchemaRules(path: FieldPath, props: JSONSchemaProps): Field
   const context: Context = { compiler: new ExpressionCompiler(['self', 'oldSelf']), errors: [], total: 0 };
   visit(path, withTypeMeta(props), 1, context, true);
   if (context.total > SCHEMA_LIMIT)
-    context.errors.push(forbiddenField(path, tooDear('x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema', context.total, SCHEMA_LIMIT)));
+    context.errors.push(
+      forbiddenField(
+        path,
+        tooDear(
+          'x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema',
+          context.total,
+          SCHEMA_LIMIT,
+        ),
+      ),
+    );
   return context.errors;
 }
 
@@ -29,28 +38,48 @@ function visit(path: FieldPath, props: JSONSchemaProps, count: number, context: 
   const embedded = props['x-kubernetes-embedded-resource'] ? withTypeMeta(props) : props;
   for (const [index, rule] of (props['x-kubernetes-validations'] ?? []).entries())
     checkRule(path.child('x-kubernetes-validations').index(index), rule, embedded, count, context, correlated);
-  for (const [name, field] of Object.entries(props.properties ?? {})) visit(path.child('properties').key(name), field, count, context, correlated);
+  for (const [name, field] of Object.entries(props.properties ?? {}))
+    visit(path.child('properties').key(name), field, count, context, correlated);
   const { size = 1 } = typeOfSchema({ ...props, 'x-kubernetes-preserve-unknown-fields': undefined } as JSONSchemaProps);
   const values = additionalPropertiesSchema(props);
   if (values) visit(path.child('additionalProperties'), values, count * size, context, correlated);
   const items = itemsSchema(props);
-  if (items) visit(path.child('items'), items, count * size, context, correlated && props['x-kubernetes-list-type'] === 'map');
+  if (items)
+    visit(path.child('items'), items, count * size, context, correlated && props['x-kubernetes-list-type'] === 'map');
 }
 
-function checkRule(path: FieldPath, rule: ValidationRule, props: JSONSchemaProps, count: number, context: Context, correlated: boolean): void {
+function checkRule(
+  path: FieldPath,
+  rule: ValidationRule,
+  props: JSONSchemaProps,
+  count: number,
+  context: Context,
+  correlated: boolean,
+): void {
   const { compiler, errors } = context;
   const self = typeOfSchema(props);
-  const scope = new Map([['self', self], ['oldSelf', rule.optionalOldSelf ? dyn : self]]);
+  const scope = new Map([
+    ['self', self],
+    ['oldSelf', rule.optionalOldSelf ? dyn : self],
+  ]);
   try {
     const expression = compiler.compile(rule.rule);
     const { type, cost } = analyse(expression, scope);
     const resultType = type.kind === 'dyn' ? expression.type : type.kind;
-    if (!['bool', 'dyn'].includes(resultType) && !resultType.startsWith('dyn')) throw new Error('cel expression must evaluate to a bool');
+    if (!['bool', 'dyn'].includes(resultType) && !resultType.startsWith('dyn'))
+      throw new Error('cel expression must evaluate to a bool');
     if (!correlated && mentions(expression.syntax, 'oldSelf') && !rule.optionalOldSelf)
-      errors.push(new FieldError('FieldValueInvalid', path.child('rule'), `Invalid value: ${showValue(rule.rule)}: oldSelf cannot be used on the uncorrelatable portion of the schema within ${path}`));
+      errors.push(
+        new FieldError(
+          'FieldValueInvalid',
+          path.child('rule'),
+          `Invalid value: ${showValue(rule.rule)}: oldSelf cannot be used on the uncorrelatable portion of the schema within ${path}`,
+        ),
+      );
     const estimate = cost * count;
     context.total += estimate;
-    if (estimate > EXPRESSION_LIMIT) errors.push(forbiddenField(path.child('rule'), tooDear('estimated rule cost', estimate, EXPRESSION_LIMIT)));
+    if (estimate > EXPRESSION_LIMIT)
+      errors.push(forbiddenField(path.child('rule'), tooDear('estimated rule cost', estimate, EXPRESSION_LIMIT)));
   } catch (error) {
     errors.push(invalidValue(path.child('rule'), rule.rule, failedToCompile((error as Error).message)));
   }
@@ -59,7 +88,13 @@ function checkRule(path: FieldPath, rule: ValidationRule, props: JSONSchemaProps
     const { type } = analyse(compiler.compile(rule.messageExpression), scope);
     if (type.kind !== 'dyn' && type.kind !== 'string') throw new Error('messageExpression must evaluate to a string');
   } catch (error) {
-    errors.push(invalidValue(path.child('messageExpression'), rule.messageExpression, `messageExpression ${failedToCompile((error as Error).message)}`));
+    errors.push(
+      invalidValue(
+        path.child('messageExpression'),
+        rule.messageExpression,
+        `messageExpression ${failedToCompile((error as Error).message)}`,
+      ),
+    );
   }
 }
 

@@ -29,7 +29,11 @@ let libraries: { readonly environment: Environment; evaluator: Evaluator | undef
 
 function base() {
   if (libraries) return libraries;
-  const environment = new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false, limits: LIMITS });
+  const environment = new Environment({
+    enableOptionalTypes: true,
+    homogeneousAggregateLiterals: false,
+    limits: LIMITS,
+  });
   registerStrings(environment);
   registerCollections(environment);
   registerQuantities(environment);

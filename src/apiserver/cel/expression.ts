@@ -1,6 +1,6 @@
 import type { Environment } from '@marcbachmann/cel-js';
-import { prepareSource } from './source.ts';
 import { createEnvironment, type StepCount } from './environment.ts';
+import { prepareSource } from './source.ts';
 
 /** How many steps one expression may take; about 50 ms on a slow machine. */
 export const EXPRESSION_STEPS = 500_000;
@@ -104,7 +104,10 @@ function upstreamWords(error: unknown): string {
     case 'modulo_by_zero':
       return 'modulus by zero';
     case 'no_matching_overload':
-      return summary.replace(/^found no matching overload for '([^(']*)\((.*)\)'$/, (_, name: string, types: string) => `found no matching overload for '${name}' applied to '(${types})'`);
+      return summary.replace(
+        /^found no matching overload for '([^(']*)\((.*)\)'$/,
+        (_, name: string, types: string) => `found no matching overload for '${name}' applied to '(${types})'`,
+      );
     default:
       return summary;
   }

@@ -1,6 +1,6 @@
-import type { Schema } from '../../apimachinery/schema.ts';
-import { dyn, scalar, type StaticType, typeOfSchema } from './schema-types.ts';
 import type { JSONSchemaProps } from '../../api/types/apiextensions.v1.gen.ts';
+import type { Schema } from '../../apimachinery/schema.ts';
+import { dyn, type StaticType, scalar, typeOfSchema } from './schema-types.ts';
 
 /** The type of an object of a kind, whose fields go by their own names. */
 export function typeOfKind(schema: Schema): StaticType {
@@ -35,6 +35,8 @@ export function typeOfKind(schema: Schema): StaticType {
     case 'bytes':
       return scalar('string');
     default:
-      return schema.constraints && schema.type !== 'intOrString' ? typeOfSchema(schema.constraints as JSONSchemaProps) : dyn;
+      return schema.constraints && schema.type !== 'intOrString'
+        ? typeOfSchema(schema.constraints as JSONSchemaProps)
+        : dyn;
   }
 }

@@ -29,7 +29,10 @@ export class MatchConditions {
     object: UnstructuredObject | undefined,
     more: Readonly<Record<string, unknown>> = {},
   ): Promise<ConditionResult> {
-    const variables = { ...requestVariables(attributes, match, { object, oldObject: attributes.oldObject }, this.#authorizer), ...more };
+    const variables = {
+      ...requestVariables(attributes, match, { object, oldObject: attributes.oldObject }, this.#authorizer),
+      ...more,
+    };
     const errors: string[] = [];
     for (const { name, expression } of this.#conditions) {
       try {

@@ -1,9 +1,30 @@
 const reserved = new Set([
-  ...['true', 'false', 'null', 'in', 'as', 'break', 'const', 'continue', 'else', 'for', 'function', 'if', 'import', 'let'],
+  ...[
+    'true',
+    'false',
+    'null',
+    'in',
+    'as',
+    'break',
+    'const',
+    'continue',
+    'else',
+    'for',
+    'function',
+    'if',
+    'import',
+    'let',
+  ],
   ...['loop', 'package', 'namespace', 'return', 'var', 'void', 'while'],
 ]);
 
-const replacements: Readonly<Record<string, string>> = { __: '__underscores__', '.': '__dot__', '-': '__dash__', '/': '__slash__', $: '__dollar__' };
+const replacements: Readonly<Record<string, string>> = {
+  __: '__underscores__',
+  '.': '__dot__',
+  '-': '__dash__',
+  '/': '__slash__',
+  $: '__dollar__',
+};
 
 /** A field's name as expressions write it; `undefined` for one that they cannot reach. */
 export function escapeName(name: string): string | undefined {

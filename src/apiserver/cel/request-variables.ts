@@ -11,7 +11,10 @@ export const REQUEST_VARIABLES = ['object', 'oldObject', 'request', 'authorizer'
 export function requestVariables(
   attributes: AdmissionAttributes,
   match: RequestMatch,
-  { object, oldObject }: { readonly object: UnstructuredObject | undefined; readonly oldObject: UnstructuredObject | undefined },
+  {
+    object,
+    oldObject,
+  }: { readonly object: UnstructuredObject | undefined; readonly oldObject: UnstructuredObject | undefined },
   authorizer: Authorizer,
 ): Record<string, unknown> {
   const { user, subresource, namespace, name, operation, dryRun, kind, resource, options } = attributes;
@@ -30,7 +33,14 @@ export function requestVariables(
     dryRun,
     options,
   });
-  const requestResource = new ResourceCheckValue(authorization, { group: resource.group, version: resource.version, resource: resource.resource, subresource, namespace, name });
+  const requestResource = new ResourceCheckValue(authorization, {
+    group: resource.group,
+    version: resource.version,
+    resource: resource.resource,
+    subresource,
+    namespace,
+    name,
+  });
   return {
     object: object === undefined ? null : jsonToCel(object),
     oldObject: oldObject === undefined ? null : jsonToCel(oldObject),

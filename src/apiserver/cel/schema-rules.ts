@@ -109,7 +109,13 @@ function visit(node: RuleNode, place: Place, errors: FieldError[], budget: StepC
   else if (isDictionary(value)) visitFields(node, place, value, errors, budget);
 }
 
-function visitItems(node: RuleNode, place: Place, value: readonly unknown[], errors: FieldError[], budget: StepCount): void {
+function visitItems(
+  node: RuleNode,
+  place: Place,
+  value: readonly unknown[],
+  errors: FieldError[],
+  budget: StepCount,
+): void {
   const { items } = node;
   if (!items) return;
   const old = Array.isArray(place.old) ? place.old : undefined;
@@ -117,11 +123,22 @@ function visitItems(node: RuleNode, place: Place, value: readonly unknown[], err
   for (const [index, item] of value.entries()) {
     const before = find?.(item, index);
     const oldCel = before === undefined || !old ? undefined : (place.oldCel as unknown[])[old.indexOf(before)];
-    visit(items, { value: item, cel: (place.cel as unknown[])[index], old: before, oldCel, at: `${place.at}[${index}]` }, errors, budget);
+    visit(
+      items,
+      { value: item, cel: (place.cel as unknown[])[index], old: before, oldCel, at: `${place.at}[${index}]` },
+      errors,
+      budget,
+    );
   }
 }
 
-function visitFields(node: RuleNode, place: Place, value: Readonly<Record<string, unknown>>, errors: FieldError[], budget: StepCount): void {
+function visitFields(
+  node: RuleNode,
+  place: Place,
+  value: Readonly<Record<string, unknown>>,
+  errors: FieldError[],
+  budget: StepCount,
+): void {
   if (node.fields.size === 0 && !node.values) return;
   const old = isDictionary(place.old) ? place.old : undefined;
   for (const key of Object.keys(value)) {
@@ -136,7 +153,13 @@ function visitFields(node: RuleNode, place: Place, value: Readonly<Record<string
   }
 }
 
-function apply(rule: Rule, props: JSONSchemaProps, { cel, old, oldCel, value, at }: Place, errors: FieldError[], budget: StepCount): void {
+function apply(
+  rule: Rule,
+  props: JSONSchemaProps,
+  { cel, old, oldCel, value, at }: Place,
+  errors: FieldError[],
+  budget: StepCount,
+): void {
   const { given, expression } = rule;
   const place = at || '<nil>';
   const kind = props.type ?? 'object';
@@ -180,7 +203,8 @@ function messageOf({ given, message }: Rule, variables: Readonly<Record<string, 
   if (message) {
     try {
       const text = message.evaluate(variables, budget);
-      if (typeof text === 'string' && text.trim() !== '' && !/[\n\r]/.test(text) && text.length <= 5 * 1024) return text.trim();
+      if (typeof text === 'string' && text.trim() !== '' && !/[\n\r]/.test(text) && text.length <= 5 * 1024)
+        return text.trim();
     } catch {
       // The fixed message says it, then.
     }

@@ -5,7 +5,19 @@ import { escapeName } from './names.ts';
 /** What is known of a value when an expression is compiled. */
 export interface StaticType {
   /** `dyn` when nothing is known. */
-  readonly kind: 'int' | 'double' | 'string' | 'bool' | 'bytes' | 'null' | 'timestamp' | 'duration' | 'list' | 'map' | 'object' | 'dyn';
+  readonly kind:
+    | 'int'
+    | 'double'
+    | 'string'
+    | 'bool'
+    | 'bytes'
+    | 'null'
+    | 'timestamp'
+    | 'duration'
+    | 'list'
+    | 'map'
+    | 'object'
+    | 'dyn';
   /** `object`: its fields, by escaped name; absent when they are not known. */
   readonly field?: (name: string) => StaticType | undefined;
   /** Of a list's items or a map's values. */
@@ -20,7 +32,13 @@ export const scalar = (kind: StaticType['kind']): StaticType => ({ kind });
 /** No object is larger than a request may be. */
 const MAX_BYTES = 3 * 1024 * 1024;
 
-const formats: Readonly<Record<string, StaticType['kind']>> = { date: 'timestamp', 'date-time': 'timestamp', datetime: 'timestamp', duration: 'duration', byte: 'bytes' };
+const formats: Readonly<Record<string, StaticType['kind']>> = {
+  date: 'timestamp',
+  'date-time': 'timestamp',
+  datetime: 'timestamp',
+  duration: 'duration',
+  byte: 'bytes',
+};
 
 /** The type of what a structural schema describes. */
 export function typeOfSchema(props: JSONSchemaProps): StaticType {
@@ -36,11 +54,20 @@ export function typeOfSchema(props: JSONSchemaProps): StaticType {
       return scalar(formats[props.format ?? ''] ?? 'string');
     case 'array': {
       const items = itemsSchema(props);
-      return { kind: 'list', item: () => (items ? typeOfSchema(items) : dyn), size: props.maxItems ?? mostOf(items ? leastBytes(items) : 1) };
+      return {
+        kind: 'list',
+        item: () => (items ? typeOfSchema(items) : dyn),
+        size: props.maxItems ?? mostOf(items ? leastBytes(items) : 1),
+      };
     }
     case 'object': {
       const values = additionalPropertiesSchema(props);
-      if (values) return { kind: 'map', item: () => typeOfSchema(values), size: props.maxProperties ?? mostOf(leastBytes(values) + 3) };
+      if (values)
+        return {
+          kind: 'map',
+          item: () => typeOfSchema(values),
+          size: props.maxProperties ?? mostOf(leastBytes(values) + 3),
+        };
       if (props['x-kubernetes-preserve-unknown-fields'] || props['x-kubernetes-embedded-resource']) return dyn;
       const fields = new Map(Object.entries(props.properties ?? {}).map(([name, field]) => [escapeName(name), field]));
       return {
@@ -71,7 +98,13 @@ function leastBytes(props: JSONSchemaProps): number {
     case 'array':
       return 2;
     case 'object':
-      return 2 + (props.required ?? []).reduce((sum, name) => sum + name.length + 4 + (props.properties?.[name] ? leastBytes(props.properties[name]) : 1), 0);
+      return (
+        2 +
+        (props.required ?? []).reduce(
+          (sum, name) => sum + name.length + 4 + (props.properties?.[name] ? leastBytes(props.properties[name]) : 1),
+          0,
+        )
+      );
     default:
       return 1;
   }

@@ -104,7 +104,8 @@ function map(entries: readonly Entry[], named: boolean): string {
     const key = text.slice(0, colon).trim();
     return [named ? JSON.stringify(key) : key, text.slice(colon + 1).trim()] as const;
   });
-  if (!entries.some(({ optional }) => optional)) return `{${pairs.map(([key, value]) => `${key}: ${value}`).join(', ')}}`;
+  if (!entries.some(({ optional }) => optional))
+    return `{${pairs.map(([key, value]) => `${key}: ${value}`).join(', ')}}`;
   return `optionalMap(${texts(pairs.map(([key]) => key))}, ${texts(pairs.map(([, value]) => value))}, ${flags(entries)})`;
 }
 

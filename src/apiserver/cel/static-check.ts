@@ -1,5 +1,5 @@
 import { CompileError, type Expression, type SyntaxNode } from './expression.ts';
-import { dyn, scalar, type StaticType } from './schema-types.ts';
+import { dyn, type StaticType, scalar } from './schema-types.ts';
 
 export type Scope = ReadonlyMap<string, StaticType>;
 
@@ -11,7 +11,10 @@ export interface Analysis {
 
 const BOOL = scalar('bool');
 const comparisons = new Set(['==', '!=', '<', '<=', '>', '>=']);
-const names: Readonly<Record<string, string>> = { timestamp: 'google.protobuf.Timestamp', duration: 'google.protobuf.Duration' };
+const names: Readonly<Record<string, string>> = {
+  timestamp: 'google.protobuf.Timestamp',
+  duration: 'google.protobuf.Duration',
+};
 
 /** Follows the types of a schema through an expression: fields that are not there, operands that never fit, and what it costs. */
 export function analyse(expression: Expression, scope: Scope): Analysis {
@@ -50,8 +53,15 @@ class Analyser {
         return { type: { kind: 'map', item: () => dyn, size: entries.length / 2 }, cost: 30 + sum(entries) };
       }
       case '?:': {
-        const [condition, left, right] = (node.args as SyntaxNode[]).map((part) => this.visit(part, scope)) as [Analysis, Analysis, Analysis];
-        return { type: left.type.kind === right.type.kind ? left.type : dyn, cost: condition.cost + Math.max(left.cost, right.cost) };
+        const [condition, left, right] = (node.args as SyntaxNode[]).map((part) => this.visit(part, scope)) as [
+          Analysis,
+          Analysis,
+          Analysis,
+        ];
+        return {
+          type: left.type.kind === right.type.kind ? left.type : dyn,
+          cost: condition.cost + Math.max(left.cost, right.cost),
+        };
       }
       case '!_':
       case '-_': {
@@ -71,23 +81,44 @@ class Analyser {
     if (type.kind === 'map') return { type: type.item?.() ?? dyn, cost: total };
     if (type.kind === 'object') {
       const field = type.field?.(name);
-      if (!field) throw new CompileError(`undefined field '${name}'`, this.#source, node.start + this.#source.slice(node.start).indexOf(`.${name}`));
+      if (!field)
+        throw new CompileError(
+          `undefined field '${name}'`,
+          this.#source,
+          node.start + this.#source.slice(node.start).indexOf(`.${name}`),
+        );
       return { type: field, cost: total };
     }
-    if (type.kind !== 'dyn') throw new CompileError(`type '${shown(type)}' does not support field selection`, this.#source, node.start);
+    if (type.kind !== 'dyn')
+      throw new CompileError(`type '${shown(type)}' does not support field selection`, this.#source, node.start);
     return { type: dyn, cost: total };
   }
 
   #index(node: SyntaxNode, scope: Scope): Analysis {
     const [left, at] = (node.args as SyntaxNode[]).map((part) => this.visit(part, scope)) as [Analysis, Analysis];
     const { type } = left;
-    return { type: node.op === '[]' && (type.kind === 'list' || type.kind === 'map') ? (type.item?.() ?? dyn) : dyn, cost: 1 + left.cost + at.cost };
+    return {
+      type: node.op === '[]' && (type.kind === 'list' || type.kind === 'map') ? (type.item?.() ?? dyn) : dyn,
+      cost: 1 + left.cost + at.cost,
+    };
   }
 
   #call(node: SyntaxNode, scope: Scope): Analysis {
     const [name, given] = node.args as [string, SyntaxNode[]];
     const parts = given.map((part) => this.visit(part, scope));
-    const kind = ({ has: 'bool', size: 'int', int: 'int', string: 'string', double: 'double', bool: 'bool', matches: 'bool', timestamp: 'timestamp', duration: 'duration' } as const)[name];
+    const kind = (
+      {
+        has: 'bool',
+        size: 'int',
+        int: 'int',
+        string: 'string',
+        double: 'double',
+        bool: 'bool',
+        matches: 'bool',
+        timestamp: 'timestamp',
+        duration: 'duration',
+      } as const
+    )[name];
     return { type: kind ? scalar(kind) : /^is[A-Z]/.test(name) ? BOOL : dyn, cost: 1 + sum(parts) };
   }
 
@@ -113,15 +144,35 @@ class Analyser {
   #loop(name: string, of: Analysis, given: readonly SyntaxNode[], scope: Scope): Analysis {
     const { type } = of;
     if (!['list', 'map', 'dyn'].includes(type.kind) && type.kind !== 'object')
-      throw new CompileError(`expression of type '${shown(type)}' cannot be range of a comprehension (must be list, map, or dynamic)`, this.#source, given[0]!.start);
+      throw new CompileError(
+        `expression of type '${shown(type)}' cannot be range of a comprehension (must be list, map, or dynamic)`,
+        this.#source,
+        given[0]!.start,
+      );
     const key: StaticType = type.kind === 'list' ? scalar('int') : type.kind === 'map' ? scalar('string') : dyn;
     const item = type.item?.() ?? dyn;
     const two = given.length === 3 && given[1]!.op === 'id' && name !== 'map';
-    const inner = two ? with_(scope, [[given[0]!, key], [given[1]!, item]]) : with_(scope, [[given[0]!, type.kind === 'map' ? key : item]]);
+    const inner = two
+      ? with_(scope, [
+          [given[0]!, key],
+          [given[1]!, item],
+        ])
+      : with_(scope, [[given[0]!, type.kind === 'map' ? key : item]]);
     const bodies = given.slice(two ? 2 : 1).map((part) => this.visit(part, inner));
     const cost = of.cost + (type.size ?? 100) * (sum(bodies) + 2);
-    if (name === 'filter') return { type: type.kind === 'map' ? { kind: 'list', item: () => scalar('string'), ...(type.size ? { size: type.size } : {}) } : type, cost };
-    if (name === 'map' || name === 'transformList') return { type: { kind: 'list', item: () => bodies.at(-1)!.type, ...(type.size ? { size: type.size } : {}) }, cost };
+    if (name === 'filter')
+      return {
+        type:
+          type.kind === 'map'
+            ? { kind: 'list', item: () => scalar('string'), ...(type.size ? { size: type.size } : {}) }
+            : type,
+        cost,
+      };
+    if (name === 'map' || name === 'transformList')
+      return {
+        type: { kind: 'list', item: () => bodies.at(-1)!.type, ...(type.size ? { size: type.size } : {}) },
+        cost,
+      };
     return { type: name === 'transformMap' ? dyn : BOOL, cost };
   }
 
@@ -141,20 +192,50 @@ class Analyser {
     }
     if (a.kind === 'dyn' || b.kind === 'dyn') return { type: dyn, cost };
     if (!computes(op, a, b)) throw this.#noOverload(node, a, b);
-    return { type: a.kind === 'timestamp' && b.kind === 'timestamp' ? scalar('duration') : b.kind === 'timestamp' ? b : a, cost };
+    return {
+      type: a.kind === 'timestamp' && b.kind === 'timestamp' ? scalar('duration') : b.kind === 'timestamp' ? b : a,
+      cost,
+    };
   }
 
   #noOverload(node: SyntaxNode, a: StaticType, b: StaticType): CompileError {
-    return new CompileError(`found no matching overload for '_${node.op}_' applied to '(${shown(a)}, ${shown(b)})'`, this.#source, node.start);
+    return new CompileError(
+      `found no matching overload for '_${node.op}_' applied to '(${shown(a)}, ${shown(b)})'`,
+      this.#source,
+      node.start,
+    );
   }
 }
 
-const loops = new Map(['all', 'exists', 'exists_one', 'existsOne', 'filter', 'map', 'transformList', 'transformMap'].map((name) => [name, true]));
+const loops = new Map(
+  ['all', 'exists', 'exists_one', 'existsOne', 'filter', 'map', 'transformList', 'transformMap'].map((name) => [
+    name,
+    true,
+  ]),
+);
 
 const methods: Readonly<Record<string, StaticType['kind']>> = {
-  size: 'int', contains: 'bool', startsWith: 'bool', endsWith: 'bool', matches: 'bool', lowerAscii: 'string', upperAscii: 'string',
-  trim: 'string', substring: 'string', replace: 'string', join: 'string', charAt: 'string', find: 'string', format: 'string', indexOf: 'int',
-  lastIndexOf: 'int', isSorted: 'bool', isGreaterThan: 'bool', isLessThan: 'bool', hasValue: 'bool', compareTo: 'int',
+  size: 'int',
+  contains: 'bool',
+  startsWith: 'bool',
+  endsWith: 'bool',
+  matches: 'bool',
+  lowerAscii: 'string',
+  upperAscii: 'string',
+  trim: 'string',
+  substring: 'string',
+  replace: 'string',
+  join: 'string',
+  charAt: 'string',
+  find: 'string',
+  format: 'string',
+  indexOf: 'int',
+  lastIndexOf: 'int',
+  isSorted: 'bool',
+  isGreaterThan: 'bool',
+  isLessThan: 'bool',
+  hasValue: 'bool',
+  compareTo: 'int',
 };
 
 function with_(scope: Scope, variables: readonly (readonly [SyntaxNode, StaticType])[]): Scope {
@@ -182,7 +263,8 @@ function literalType(value: unknown): StaticType {
 
 function comparable(op: string, { kind: a }: StaticType, { kind: b }: StaticType): boolean {
   if (a === 'dyn' || b === 'dyn') return true;
-  if (op === '==' || op === '!=') return a === b || (a === 'null' && b === 'object') || (b === 'null' && a === 'object') || (isMap(a) && isMap(b));
+  if (op === '==' || op === '!=')
+    return a === b || (a === 'null' && b === 'object') || (b === 'null' && a === 'object') || (isMap(a) && isMap(b));
   const numbers = (kind: string) => kind === 'int' || kind === 'double';
   return (a === b && !['list', 'map', 'object', 'null'].includes(a)) || (numbers(a) && numbers(b));
 }

@@ -33,7 +33,9 @@ export function typedToCel(value: unknown, props: JSONSchemaProps): unknown {
       return Array.isArray(value) ? value.map((item) => (items ? typedToCel(item, items) : jsonToCel(item))) : value;
     }
     default:
-      return typeof value === 'object' && !Array.isArray(value) ? objectToCel(value as Record<string, unknown>, props) : jsonToCel(value);
+      return typeof value === 'object' && !Array.isArray(value)
+        ? objectToCel(value as Record<string, unknown>, props)
+        : jsonToCel(value);
   }
 }
 
@@ -67,14 +69,25 @@ function formatted(text: string, format: string | undefined): unknown {
   }
 }
 
-const units: Readonly<Record<string, bigint>> = { ns: 1n, us: 1000n, µs: 1000n, μs: 1000n, ms: 1_000_000n, s: 1_000_000_000n, m: 60_000_000_000n, h: 3_600_000_000_000n };
+const units: Readonly<Record<string, bigint>> = {
+  ns: 1n,
+  us: 1000n,
+  µs: 1000n,
+  μs: 1000n,
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
+};
 
 function parseDuration(text: string): Duration | undefined {
   if (!/^[+-]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$/.test(text)) return undefined;
   let nanos = 0n;
   for (const [, amount = '0', unit = 's'] of text.matchAll(/(\d*\.?\d+|\d+\.)(ns|us|µs|μs|ms|s|m|h)/g)) {
     const [whole = '0', fraction = ''] = amount.split('.');
-    nanos += BigInt(whole || '0') * units[unit]! + (BigInt(fraction.slice(0, 15) || '0') * units[unit]!) / 10n ** BigInt(Math.min(15, fraction.length));
+    nanos +=
+      BigInt(whole || '0') * units[unit]! +
+      (BigInt(fraction.slice(0, 15) || '0') * units[unit]!) / 10n ** BigInt(Math.min(15, fraction.length));
   }
   if (text.startsWith('-')) nanos = -nanos;
   return new Duration(nanos / 1_000_000_000n, Number(nanos % 1_000_000_000n));

@@ -35,7 +35,11 @@ export const markedForDeletion: Condition = {
 };
 
 /** The status that a CRD should have, its names having been decided; the same object when it has it. */
-export function statusOf(crd: CustomResourceDefinition, { acceptedNames, condition }: NameDecision, now: string): CustomResourceDefinitionStatus {
+export function statusOf(
+  crd: CustomResourceDefinition,
+  { acceptedNames, condition }: NameDecision,
+  now: string,
+): CustomResourceDefinitionStatus {
   const status = crd.status ?? {};
   let conditions = status.conditions ?? [];
   conditions = withCondition(conditions, condition, now);

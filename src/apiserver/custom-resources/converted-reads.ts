@@ -33,7 +33,11 @@ export function convertingSink(definition: KindDefinition, sink: WatchSink): Wat
       }
       if (closed) return;
       await sink.deliver(
-        notices.map((notice) => (notice.type === 'BOOKMARK' ? bookmarkOf(notice, definition) : new Notice(notice.type, notice.entry.as(definition)))),
+        notices.map((notice) =>
+          notice.type === 'BOOKMARK'
+            ? bookmarkOf(notice, definition)
+            : new Notice(notice.type, notice.entry.as(definition)),
+        ),
       );
     },
     close(error) {

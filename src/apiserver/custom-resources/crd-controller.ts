@@ -68,7 +68,8 @@ export class CrdController {
     this.#withdraw(name);
     // Names it held are free for those who wanted them.
     for (const other of this.#crds.values())
-      if (other.spec.group === spec.group && !isTrue(other.status?.conditions ?? [], 'NamesAccepted')) this.upsert(other);
+      if (other.spec.group === spec.group && !isTrue(other.status?.conditions ?? [], 'NamesAccepted'))
+        this.upsert(other);
   }
 
   stop(): void {
@@ -145,7 +146,11 @@ export class CrdController {
     const kind = this.#served.get(name)?.kinds[0];
     (async () => {
       if (kind) await removeObjects(services.cache, transport, kind, this.#abort.signal);
-      for (let current: CustomResourceDefinition | undefined = this.#crds.get(name); current?.metadata.uid === uid; current = this.#crds.get(name)) {
+      for (
+        let current: CustomResourceDefinition | undefined = this.#crds.get(name);
+        current?.metadata.uid === uid;
+        current = this.#crds.get(name)
+      ) {
         const finalizers = current.metadata.finalizers?.filter((finalizer) => finalizer !== CLEANUP_FINALIZER);
         const body = { ...current, metadata: { ...current.metadata, finalizers } };
         try {
@@ -163,7 +168,10 @@ export class CrdController {
       (error: unknown) => {
         this.#cleaning.delete(uid);
         if (this.#abort.signal.aborted) return;
-        this.#options.logger.warn({ err: error, crd: name }, 'the objects of a custom resource definition are not all deleted yet');
+        this.#options.logger.warn(
+          { err: error, crd: name },
+          'the objects of a custom resource definition are not all deleted yet',
+        );
         this.#later(name);
       },
     );
@@ -175,7 +183,10 @@ export class CrdController {
     const body = { ...crd, status };
     this.#options.transport.request({ method: 'PUT', path: `${PATH}/${name}/status`, body }).catch((error: unknown) => {
       if (this.#abort.signal.aborted || isStatusError(error, 'Conflict') || isStatusError(error, 'NotFound')) return;
-      this.#options.logger.warn({ err: error, crd: name }, 'the status of a custom resource definition was not written');
+      this.#options.logger.warn(
+        { err: error, crd: name },
+        'the status of a custom resource definition was not written',
+      );
       this.#later(name);
     });
   }

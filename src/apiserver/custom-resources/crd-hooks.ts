@@ -1,6 +1,6 @@
 import type { CustomResourceDefinition } from '../../api/types/apiextensions.v1.gen.ts';
-import { FieldPath } from '../../apimachinery/field.ts';
 import { deepEqual } from '../../apimachinery/deep-equal.ts';
+import { FieldPath } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
 import type { UnstructuredObject } from '../../apimachinery/meta.ts';
 import { invalid } from '../../apimachinery/status-error.ts';
@@ -43,7 +43,9 @@ async function checkRules(crd: CustomResourceDefinition, old: CustomResourceDefi
   const shared = schemas.every((schema) => deepEqual(schema, schemas[0]));
   const errors = schemas.flatMap((schema, index) => {
     if (!schema || (shared && index > 0)) return [];
-    const path = shared ? FieldPath.of('spec', 'validation') : FieldPath.of('spec', 'versions').index(index).child('schema');
+    const path = shared
+      ? FieldPath.of('spec', 'validation')
+      : FieldPath.of('spec', 'versions').index(index).child('schema');
     if (old?.spec.versions.some((version) => deepEqual(version.schema?.openAPIV3Schema, schema))) return [];
     try {
       return checkSchemaRules(path.child('openAPIV3Schema'), schema);
@@ -51,5 +53,6 @@ async function checkRules(crd: CustomResourceDefinition, old: CustomResourceDefi
       return [];
     }
   });
-  if (errors.length) throw invalid({ group: 'apiextensions.k8s.io', kind: 'CustomResourceDefinition' }, crd.metadata.name, errors);
+  if (errors.length)
+    throw invalid({ group: 'apiextensions.k8s.io', kind: 'CustomResourceDefinition' }, crd.metadata.name, errors);
 }

@@ -38,7 +38,11 @@ const cronTabSchema = {
           'x-kubernetes-preserve-unknown-fields': true,
         },
         mode: { type: 'string', enum: ['Fast', 'Slow'] },
-        choice: { type: 'object', properties: { a: { type: 'string' }, b: { type: 'string' } }, oneOf: [{ required: ['a'] }, { required: ['b'] }] },
+        choice: {
+          type: 'object',
+          properties: { a: { type: 'string' }, b: { type: 'string' } },
+          oneOf: [{ required: ['a'] }, { required: ['b'] }],
+        },
         labels: { type: 'object', additionalProperties: { type: 'string' } },
         since: { type: 'string', format: 'date-time' },
       },
@@ -67,7 +71,11 @@ function crd(plural: string, kind: string, spec: object = {}, version: object = 
           schema: { openAPIV3Schema: cronTabSchema },
           subresources: {
             status: {},
-            scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.status.selector' },
+            scale: {
+              specReplicasPath: '.spec.replicas',
+              statusReplicasPath: '.status.replicas',
+              labelSelectorPath: '.status.selector',
+            },
           },
           additionalPrinterColumns: [
             { name: 'Spec', type: 'string', jsonPath: '.spec.cronSpec' },
@@ -85,7 +93,12 @@ function crd(plural: string, kind: string, spec: object = {}, version: object = 
 
 let api: TestApiServer;
 const base = (plural: string, version = 'v1') => `/apis/stable.example.com/${version}/namespaces/default/${plural}`;
-const send = async (method: ApiRequest['method'], path: string, body?: unknown, more: Partial<ApiRequest> = {}): Promise<Loose> =>
+const send = async (
+  method: ApiRequest['method'],
+  path: string,
+  body?: unknown,
+  more: Partial<ApiRequest> = {},
+): Promise<Loose> =>
   (await api.transport.request({ method, path, ...(body === undefined ? {} : { body }), ...more })).body;
 const failure = async (request: Promise<unknown>): Promise<StatusError> => {
   try {
@@ -129,28 +142,47 @@ describe('custom resources', () => {
   it('are served, with conditions and names in the status of their definition', async () => {
     const object = await send('GET', `${CRDS}/crontabs.stable.example.com`);
     expect(object.status).toMatchObject({
-      acceptedNames: { plural: 'crontabs', singular: 'crontab', kind: 'CronTab', listKind: 'CronTabList', shortNames: ['cr'] },
+      acceptedNames: {
+        plural: 'crontabs',
+        singular: 'crontab',
+        kind: 'CronTab',
+        listKind: 'CronTabList',
+        shortNames: ['cr'],
+      },
       storedVersions: ['v1'],
       conditions: [
         { type: 'NamesAccepted', status: 'True', reason: 'NoConflicts', message: 'no conflicts found' },
-        { type: 'Established', status: 'True', reason: 'InitialNamesAccepted', message: 'the initial names have been accepted' },
+        {
+          type: 'Established',
+          status: 'True',
+          reason: 'InitialNamesAccepted',
+          message: 'the initial names have been accepted',
+        },
       ],
     });
     const list = await send('GET', '/apis/stable.example.com/v1');
-    expect(list.resources.map((resource: Loose) => resource.name)).toEqual(['crontabs', 'crontabs/scale', 'crontabs/status']);
+    expect(list.resources.map((resource: Loose) => resource.name)).toEqual([
+      'crontabs',
+      'crontabs/scale',
+      'crontabs/status',
+    ]);
     expect((await send('GET', '/apis')).groups.map((group: Loose) => group.name)).toContain('stable.example.com');
   });
 
   it('are pruned and defaulted, and keep what they may', async () => {
-    const made = await send('POST', base('crontabs'), cronTab('crontabs', 'pruned', {
-      port: '80%',
-      note: null,
-      unknown: 1,
-      extra: { any: { thing: [1] } },
-      parts: [{ name: 'a' }],
-      template: { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'x', foo: 'bar' }, spec: { a: 1 } },
-      replicas: null,
-    }));
+    const made = await send(
+      'POST',
+      base('crontabs'),
+      cronTab('crontabs', 'pruned', {
+        port: '80%',
+        note: null,
+        unknown: 1,
+        extra: { any: { thing: [1] } },
+        parts: [{ name: 'a' }],
+        template: { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'x', foo: 'bar' }, spec: { a: 1 } },
+        replicas: null,
+      }),
+    );
     expect(made.spec).toEqual({
       cronSpec: '* * * * *',
       image: 'busybox',
@@ -162,9 +194,14 @@ describe('custom resources', () => {
     });
     expect(made.metadata.generation).toBe(1);
     const strict = await failure(
-      send('POST', base('crontabs'), cronTab('crontabs', 'strict', { unknown: 1 }), { query: { fieldValidation: 'Strict' } }),
+      send('POST', base('crontabs'), cronTab('crontabs', 'strict', { unknown: 1 }), {
+        query: { fieldValidation: 'Strict' },
+      }),
     );
-    expect(strict.status).toMatchObject({ code: 400, message: expect.stringContaining('strict decoding error: unknown field "spec.unknown"') });
+    expect(strict.status).toMatchObject({
+      code: 400,
+      message: expect.stringContaining('strict decoding error: unknown field "spec.unknown"'),
+    });
     const { warnings } = await api.transport.request({
       method: 'POST',
       path: base('crontabs'),
@@ -205,8 +242,13 @@ describe('custom resources', () => {
       'FieldValueRequired spec.template.apiVersion: Required value: must not be empty',
       'FieldValueRequired spec.template.kind: Required value: must not be empty',
     ]);
-    const metadata = await failure(send('POST', base('crontabs'), cronTab('crontabs', 'meta', {}, { metadata: { name: 'm', labels: { a: 1 } } })));
-    expect(metadata.status).toMatchObject({ code: 400, message: expect.stringContaining('cannot unmarshal number into Go') });
+    const metadata = await failure(
+      send('POST', base('crontabs'), cronTab('crontabs', 'meta', {}, { metadata: { name: 'm', labels: { a: 1 } } })),
+    );
+    expect(metadata.status).toMatchObject({
+      code: 400,
+      message: expect.stringContaining('cannot unmarshal number into Go'),
+    });
   });
 
   it('have status and scale subresources and generations', async () => {
@@ -214,15 +256,34 @@ describe('custom resources', () => {
     const read = await send('GET', `${base('crontabs')}/sub`);
     expect(read.status).toBeUndefined();
     const path = `${base('crontabs')}/sub/status`;
-    const updated = await send('PUT', path, { ...read, spec: { cronSpec: '1 * * * *' }, metadata: { ...read.metadata, labels: { a: 'b' } }, status: { replicas: 1, selector: 'a=b' } });
-    expect(updated).toMatchObject({ spec: { cronSpec: '* * * * *' }, status: { replicas: 1 }, metadata: { generation: 1 } });
+    const updated = await send('PUT', path, {
+      ...read,
+      spec: { cronSpec: '1 * * * *' },
+      metadata: { ...read.metadata, labels: { a: 'b' } },
+      status: { replicas: 1, selector: 'a=b' },
+    });
+    expect(updated).toMatchObject({
+      spec: { cronSpec: '* * * * *' },
+      status: { replicas: 1 },
+      metadata: { generation: 1 },
+    });
     expect(updated.metadata.labels).toBeUndefined();
     const scale = await send('GET', `${base('crontabs')}/sub/scale`);
     expect(scale).toMatchObject({ kind: 'Scale', spec: { replicas: 2 }, status: { replicas: 1, selector: 'a=b' } });
-    await send('PATCH', `${base('crontabs')}/sub/scale`, { spec: { replicas: 4 } }, { contentType: 'application/merge-patch+json' });
-    expect(await send('GET', `${base('crontabs')}/sub`)).toMatchObject({ spec: { replicas: 4 }, metadata: { generation: 2 } });
+    await send(
+      'PATCH',
+      `${base('crontabs')}/sub/scale`,
+      { spec: { replicas: 4 } },
+      { contentType: 'application/merge-patch+json' },
+    );
+    expect(await send('GET', `${base('crontabs')}/sub`)).toMatchObject({
+      spec: { replicas: 4 },
+      metadata: { generation: 2 },
+    });
     const unversioned = await failure(send('PUT', `${base('crontabs')}/sub`, cronTab('crontabs', 'sub', {})));
-    expect(unversioned.message).toContain('metadata.resourceVersion: Invalid value: 0: must be specified for an update');
+    expect(unversioned.message).toContain(
+      'metadata.resourceVersion: Invalid value: 0: must be specified for an update',
+    );
   });
 
   it('are selected by their selectable fields and applied by list keys', async () => {
@@ -230,13 +291,25 @@ describe('custom resources', () => {
     const found = await send('GET', base('crontabs'), undefined, { query: { fieldSelector: 'spec.mode=Fast' } });
     expect(found.items.map((item: Loose) => item.metadata.name)).toEqual(['fast']);
     const apply = (manager: string, spec: object) =>
-      send('PATCH', `${base('crontabs')}/applied`, { ...cronTab('crontabs', 'applied', {}), spec }, {
-        contentType: 'application/apply-patch+yaml',
-        query: { fieldManager: manager },
-      });
+      send(
+        'PATCH',
+        `${base('crontabs')}/applied`,
+        { ...cronTab('crontabs', 'applied', {}), spec },
+        {
+          contentType: 'application/apply-patch+yaml',
+          query: { fieldManager: manager },
+        },
+      );
     await apply('one', { cronSpec: '* * * * *', parts: [{ name: 'a', size: 2 }] });
     const both = await apply('two', { parts: [{ name: 'b' }], tags: ['x'] });
-    expect(both.spec).toMatchObject({ cronSpec: '* * * * *', parts: [{ name: 'a', size: 2 }, { name: 'b', size: 1 }], tags: ['x'] });
+    expect(both.spec).toMatchObject({
+      cronSpec: '* * * * *',
+      parts: [
+        { name: 'a', size: 2 },
+        { name: 'b', size: 1 },
+      ],
+      tags: ['x'],
+    });
     const conflict = await failure(apply('two', { parts: [{ name: 'a', size: 3 }] }));
     expect(conflict.message).toContain('conflict with "one": .spec.parts[name="a"].size');
     const gone = await apply('one', { cronSpec: '* * * * *' });
@@ -258,21 +331,35 @@ describe('custom resources', () => {
     expect(read.spec.image).toBeUndefined();
     const ratcheted = await send('PUT', `${base('widgets')}/old`, { ...read, spec: { ...read.spec, mode: 'Slow' } });
     expect(ratcheted.spec.mode).toBe('Slow');
-    const worse = await failure(send('PUT', `${base('widgets')}/old`, { ...ratcheted, spec: { ...ratcheted.spec, replicas: 9 } }));
+    const worse = await failure(
+      send('PUT', `${base('widgets')}/old`, { ...ratcheted, spec: { ...ratcheted.spec, replicas: 9 } }),
+    );
     expect(worse.message).toContain('spec.replicas in body should be less than or equal to 5');
   });
 
   it('come in several versions that differ in name', async () => {
     const versions = (storage: string) =>
-      ['v1', 'v2'].map((name) => ({
-        name,
-        served: true,
-        storage: name === storage,
-        deprecated: name === 'v1',
-        schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } } },
-      })).map(({ deprecated, ...version }) => (deprecated ? { ...version, deprecated } : version));
+      ['v1', 'v2']
+        .map((name) => ({
+          name,
+          served: true,
+          storage: name === storage,
+          deprecated: name === 'v1',
+          schema: {
+            openAPIV3Schema: {
+              type: 'object',
+              properties: { spec: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+            },
+          },
+        }))
+        .map(({ deprecated, ...version }) => (deprecated ? { ...version, deprecated } : version));
     await established(crd('gadgets', 'Gadget', { versions: versions('v1') }));
-    const gadget = (version: string, name: string) => ({ apiVersion: `stable.example.com/${version}`, kind: 'Gadget', metadata: { name }, spec: { a: 1 } });
+    const gadget = (version: string, name: string) => ({
+      apiVersion: `stable.example.com/${version}`,
+      kind: 'Gadget',
+      metadata: { name },
+      spec: { a: 1 },
+    });
     await send('POST', base('gadgets', 'v2'), gadget('v2', 'one'));
     const { warnings, body } = await api.transport.request<Loose>({ method: 'GET', path: `${base('gadgets')}/one` });
     expect(body.apiVersion).toBe('stable.example.com/v1');
@@ -284,7 +371,10 @@ describe('custom resources', () => {
     const list = await send('GET', base('gadgets', 'v2'));
     expect(list.items.map((item: Loose) => item.apiVersion)).toEqual(['stable.example.com/v2']);
     await send('PATCH', `${base('gadgets')}/one`, { spec: { b: 2 } }, { contentType: 'application/merge-patch+json' });
-    expect(await send('GET', `${base('gadgets', 'v2')}/one`)).toMatchObject({ apiVersion: 'stable.example.com/v2', spec: { a: 1, b: 2 } });
+    expect(await send('GET', `${base('gadgets', 'v2')}/one`)).toMatchObject({
+      apiVersion: 'stable.example.com/v2',
+      spec: { a: 1, b: 2 },
+    });
   });
 
   it('wait for names that others hold', async () => {
@@ -293,15 +383,31 @@ describe('custom resources', () => {
       const read = await send('GET', `${CRDS}/others.stable.example.com`);
       return condition(read, 'NamesAccepted') ? read : undefined;
     });
-    expect(condition(refused, 'NamesAccepted')).toMatchObject({ status: 'False', reason: 'ListKindConflict', message: '"CronTabList" is already in use' });
-    expect(condition(refused, 'Established')).toMatchObject({ status: 'False', reason: 'NotAccepted', message: 'not all names are accepted' });
+    expect(condition(refused, 'NamesAccepted')).toMatchObject({
+      status: 'False',
+      reason: 'ListKindConflict',
+      message: '"CronTabList" is already in use',
+    });
+    expect(condition(refused, 'Established')).toMatchObject({
+      status: 'False',
+      reason: 'NotAccepted',
+      message: 'not all names are accepted',
+    });
     expect((await failure(send('GET', base('others')))).code).toBe(404);
     await send('DELETE', `${CRDS}/others.stable.example.com`);
   });
 
   it('go with their definition, finalizers first', async () => {
-    await established(crd('things', 'Thing', { versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }] }));
-    const thing = (name: string, finalizers?: string[]) => ({ apiVersion: 'stable.example.com/v1', kind: 'Thing', metadata: { name, ...(finalizers ? { finalizers } : {}) } });
+    await established(
+      crd('things', 'Thing', {
+        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+      }),
+    );
+    const thing = (name: string, finalizers?: string[]) => ({
+      apiVersion: 'stable.example.com/v1',
+      kind: 'Thing',
+      metadata: { name, ...(finalizers ? { finalizers } : {}) },
+    });
     await send('POST', base('things'), thing('plain'));
     await send('POST', base('things'), thing('held', ['example.com/hold']));
     let ended = false;
@@ -312,11 +418,27 @@ describe('custom resources', () => {
     const path = `${CRDS}/things.stable.example.com`;
     await send('DELETE', path);
     await until(async () => ((await send('GET', base('things'))).items.length === 1 ? true : undefined));
-    expect(condition(await send('GET', path), 'Terminating')).toMatchObject({ status: 'True', reason: 'InstanceDeletionInProgress' });
+    expect(condition(await send('GET', path), 'Terminating')).toMatchObject({
+      status: 'True',
+      reason: 'InstanceDeletionInProgress',
+    });
     expect((await failure(send('POST', base('things'), thing('late')))).code).toBe(405);
-    await send('PATCH', `${base('things')}/held`, { metadata: { finalizers: null } }, { contentType: 'application/merge-patch+json' });
-    await until(async () => (await failure(send('GET', path)).then((error) => error.code === 404, () => false)) || undefined);
-    expect((await failure(send('GET', base('things')))).message).toBe('the server could not find the requested resource');
+    await send(
+      'PATCH',
+      `${base('things')}/held`,
+      { metadata: { finalizers: null } },
+      { contentType: 'application/merge-patch+json' },
+    );
+    await until(
+      async () =>
+        (await failure(send('GET', path)).then(
+          (error) => error.code === 404,
+          () => false,
+        )) || undefined,
+    );
+    expect((await failure(send('GET', base('things')))).message).toBe(
+      'the server could not find the requested resource',
+    );
     await until(async () => ended || undefined);
   });
 });

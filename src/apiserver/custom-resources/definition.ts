@@ -7,7 +7,7 @@ import type {
 } from '../../api/types/apiextensions.v1.gen.ts';
 import { deepEqual } from '../../apimachinery/deep-equal.ts';
 import type { FieldError } from '../../apimachinery/field.ts';
-import { draft, type Draft } from '../../apimachinery/json.ts';
+import { type Draft, draft } from '../../apimachinery/json.ts';
 import type { UnstructuredObject, Verb } from '../../apimachinery/meta.ts';
 import { applyDefaults } from '../../apimachinery/typecheck.ts';
 import { fieldAt, setFieldAt, stepsOf } from './object-fields.ts';
@@ -17,7 +17,10 @@ import { structuralSchema } from './schema/structural-schema.ts';
 import { customResourceValidator, type MakeRules } from './validation/custom-resource-validator.ts';
 
 /** Converts objects to another version of their kind: a conversion webhook. */
-export type Converter = (objects: readonly UnstructuredObject[], apiVersion: string) => Promise<readonly UnstructuredObject[]>;
+export type Converter = (
+  objects: readonly UnstructuredObject[],
+  apiVersion: string,
+) => Promise<readonly UnstructuredObject[]>;
 
 const verbs: readonly Verb[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
@@ -78,7 +81,9 @@ function customKind(
       resource: plural,
       toStorage: (object) =>
         convert
-          ? convert([object as UnstructuredObject], storedVersion).then(([converted]) => draft(converted) as Draft<UnstructuredObject>)
+          ? convert([object as UnstructuredObject], storedVersion).then(
+              ([converted]) => draft(converted) as Draft<UnstructuredObject>,
+            )
           : setVersion(object, storedVersion),
       fromStorage(object) {
         setVersion(object, apiVersion);

@@ -225,6 +225,8 @@ class PathParser {
   }
 
   #unexpected(): Error {
-    return new Error(`unexpected ${JSON.stringify(this.#text.slice(this.#at, this.#at + 10))} in ${JSON.stringify(this.#text)}`);
+    return new Error(
+      `unexpected ${JSON.stringify(this.#text.slice(this.#at, this.#at + 10))} in ${JSON.stringify(this.#text)}`,
+    );
   }
 }

@@ -24,7 +24,11 @@ export function decideNames(crd: CustomResourceDefinition, others: readonly Cust
   const problems: { reason: string; message: string }[] = [];
   const taken = (name: string | undefined, held: string | undefined, names: ReadonlySet<string>) =>
     name !== undefined && name !== held && names.has(name) ? `${JSON.stringify(name)} is already in use` : undefined;
-  const take = <K extends 'plural' | 'singular' | 'kind' | 'listKind'>(field: K, reason: string, names: ReadonlySet<string>) => {
+  const take = <K extends 'plural' | 'singular' | 'kind' | 'listKind'>(
+    field: K,
+    reason: string,
+    names: ReadonlySet<string>,
+  ) => {
     const message = taken(wanted[field], accepted[field], names);
     if (message) problems.push({ reason, message });
     return message ? accepted[field] : wanted[field];
@@ -35,7 +39,8 @@ export function decideNames(crd: CustomResourceDefinition, others: readonly Cust
     const held = accepted.shortNames?.includes(name) ? name : undefined;
     return taken(name, held, resources) ?? [];
   });
-  if (short.length) problems.push({ reason: 'ShortNamesConflict', message: short.length === 1 ? short[0]! : `[${short.join(', ')}]` });
+  if (short.length)
+    problems.push({ reason: 'ShortNamesConflict', message: short.length === 1 ? short[0]! : `[${short.join(', ')}]` });
   const shortNames = short.length ? accepted.shortNames : wanted.shortNames;
   const kind = take('kind', 'KindConflict', kinds);
   const listKind = take('listKind', 'ListKindConflict', kinds);

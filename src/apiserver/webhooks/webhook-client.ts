@@ -1,7 +1,7 @@
+import type { Agent } from 'undici';
+import type { WebhookClientConfig } from '../../api/types/apiextensions.v1.gen.ts';
 import type { Service } from '../../api/types/core.v1.gen.ts';
 import type { EndpointSlice } from '../../api/types/discovery.v1.gen.ts';
-import type { WebhookClientConfig } from '../../api/types/apiextensions.v1.gen.ts';
-import type { Agent } from 'undici';
 import type { ObjectReader } from '../object-reader.ts';
 
 export interface WebhookCall {
@@ -38,7 +38,12 @@ export class WebhookClient {
       const response = await fetch(origin + new URL(shown).pathname + new URL(shown).search, {
         method: 'POST',
         body: JSON.stringify(body),
-        headers: { 'content-type': 'application/json', accept: 'application/json', 'user-agent': 'kube-apiserver-admission', host: new URL(url).host },
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json',
+          'user-agent': 'kube-apiserver-admission',
+          host: new URL(url).host,
+        },
         dispatcher: await this.#agent(config.caBundle, serverName),
         redirect: 'manual',
         signal,
@@ -46,10 +51,16 @@ export class WebhookClient {
       status = response.status;
       text = await readText(response.body);
     } catch (error) {
-      throw new Error(`Post ${JSON.stringify(shown)}: ${signal.aborted ? 'context deadline exceeded' : reasonOf(error)}`);
+      throw new Error(
+        `Post ${JSON.stringify(shown)}: ${signal.aborted ? 'context deadline exceeded' : reasonOf(error)}`,
+      );
     }
     if (status < 200 || status > 299) {
-      throw new Error(status >= 500 ? `an error on the server (${JSON.stringify(text.slice(0, 2048))}) has prevented the request from succeeding` : `the server responded with the status code ${status} but did not return more information`);
+      throw new Error(
+        status >= 500
+          ? `an error on the server (${JSON.stringify(text.slice(0, 2048))}) has prevented the request from succeeding`
+          : `the server responded with the status code ${status} but did not return more information`,
+      );
     }
     try {
       return JSON.parse(text);

@@ -94,6 +94,7 @@ export function apiServerComponent(parts: ClusterParts): Component {
         { createKindRegistry },
         { clusterRoles },
         { addProxyRoutes },
+        { addIssuerRoutes },
         { addAggregation },
         { extensionAuthentication },
       ] = await Promise.all([
@@ -104,6 +105,7 @@ export function apiServerComponent(parts: ClusterParts): Component {
         import('../../api/registry.ts'),
         import('../identities.ts'),
         import('../../apiserver/proxy/proxy-routes.ts'),
+        import('../../apiserver/discovery/issuer-routes.ts'),
         import('../../apiserver/aggregation/aggregation.ts'),
         import('../../apiserver/aggregation/authentication-config-map.ts'),
       ]);
@@ -112,10 +114,11 @@ export function apiServerComponent(parts: ClusterParts): Component {
       const clientCAs = () => [pki.ca.cert];
       const frontProxy = { cas: () => [pki.frontProxyCa.cert], allowedNames: [FRONT_PROXY_CLIENT.commonName] };
       const extensionTrust = extensionAuthentication({ clientCAs, frontProxy });
+      const tokenKeys = new TokenKeys({ signingKey: pki.serviceAccountKey });
       const security = createSecurity({
         kinds,
         logger,
-        tokenKeys: new TokenKeys({ signingKey: pki.serviceAccountKey }),
+        tokenKeys,
         clientCAs,
         frontProxy,
         extensions: [
@@ -144,6 +147,11 @@ export function apiServerComponent(parts: ClusterParts): Component {
       const frontProxyClient = () => pki.frontProxyCertificate('front-proxy-client', FRONT_PROXY_CLIENT);
       const [kubeletCertificate, firstFrontProxy] = await Promise.all([kubeletClient(), frontProxyClient()]);
       let kubelet = { ...kubeletCertificate, ca: pki.ca.cert };
+      addIssuerRoutes(api.router, {
+        issuer: security.tokenIssuer.issuer,
+        keys: tokenKeys,
+        jwksURI: () => `https://${hostAddress()}:${api.address?.port}/openid/v1/jwks`,
+      });
       addProxyRoutes(api, { kubelet: () => kubelet });
       let frontProxyCertificate = firstFrontProxy;
       aggregation = addAggregation(api, { frontProxyCertificate: () => frontProxyCertificate });

@@ -45,12 +45,10 @@ export function kubeletServingApprover(options: KubeletServingApproverOptions): 
         lastUpdateTime: time,
         lastTransitionTime: time,
       };
-      await client
-        .for(CertificateSigningRequests)
-        .replaceSubresource({ name }, 'approval', {
-          ...request,
-          status: { ...request.status, conditions: [...conditions, approved] },
-        });
+      await client.for(CertificateSigningRequests).replaceSubresource({ name }, 'approval', {
+        ...request,
+        status: { ...request.status, conditions: [...conditions, approved] },
+      });
     },
   });
 }

@@ -58,14 +58,12 @@ export function createKubeletAccess({ client, nodeName, apiServerName }: Kubelet
   const decisions = new Remembered<boolean>();
 
   async function callerOfToken(token: string): Promise<KubeletCaller | undefined> {
-    const review = await client
-      .for(TokenReviews)
-      .create({
-        apiVersion: 'authentication.k8s.io/v1',
-        kind: 'TokenReview',
-        metadata: {},
-        spec: { token },
-      } as unknown as TokenReview);
+    const review = await client.for(TokenReviews).create({
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenReview',
+      metadata: {},
+      spec: { token },
+    } as unknown as TokenReview);
     const { authenticated, user } = review.status ?? {};
     if (!authenticated || !user?.username) return undefined;
     return {

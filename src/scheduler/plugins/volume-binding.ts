@@ -185,12 +185,10 @@ async function requestBinding(
       uid,
       resourceVersion: claim.metadata.resourceVersion,
     };
-    await client
-      .for(PersistentVolumes)
-      .patch({ name: volume.metadata.name }, 'merge', {
-        metadata: { resourceVersion: volume.metadata.resourceVersion },
-        spec: { claimRef },
-      });
+    await client.for(PersistentVolumes).patch({ name: volume.metadata.name }, 'merge', {
+      metadata: { resourceVersion: volume.metadata.resourceVersion },
+      spec: { claimRef },
+    });
   } else if (claim.metadata.annotations?.[SELECTED_NODE] !== node.name) {
     await client
       .for(PersistentVolumeClaims)

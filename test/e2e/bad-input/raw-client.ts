@@ -7,7 +7,12 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
   /** The answer as a Status, or as whatever object it is. */
-  readonly body: { readonly kind?: string; readonly reason?: string; readonly message?: string; readonly [field: string]: unknown };
+  readonly body: {
+    readonly kind?: string;
+    readonly reason?: string;
+    readonly message?: string;
+    readonly [field: string]: unknown;
+  };
 }
 
 export interface RawRequest {
@@ -31,33 +36,45 @@ export class RawClient {
   }
 
   #agent(identity: { readonly cert?: string; readonly key?: string }): Agent {
-    const agent = new Agent({ ca: this.#embedded.identity.ca, cert: identity.cert, key: identity.key, keepAlive: true });
+    const agent = new Agent({
+      ca: this.#embedded.identity.ca,
+      cert: identity.cert,
+      key: identity.key,
+      keepAlive: true,
+    });
     this.#agents.push(agent);
     return agent;
   }
 
-  send(path: string, { method = 'GET', body, contentType = 'application/json', headers = {}, identity }: RawRequest = {}): Promise<Answer> {
+  send(
+    path: string,
+    { method = 'GET', body, contentType = 'application/json', headers = {}, identity }: RawRequest = {},
+  ): Promise<Answer> {
     const agent = identity === undefined ? this.#admin : this.#agent(identity === 'none' ? {} : identity);
     return new Promise((resolve, reject) => {
       const url = new URL(this.#embedded.server);
-      const sent = body === undefined ? {} : { 'content-type': contentType, 'content-length': String(Buffer.byteLength(body)) };
-      const outgoing = request({ host: url.hostname, port: url.port, path, method, agent, headers: { ...sent, ...headers } }, (response) => {
-        let text = '';
-        response.setEncoding('utf8');
-        response.on('data', (chunk) => {
-          text += chunk;
-        });
-        response.on('error', reject);
-        response.on('end', () => {
-          let parsed: Answer['body'] = {};
-          try {
-            parsed = JSON.parse(text);
-          } catch {
-            // Some paths answer with plain text.
-          }
-          resolve({ code: response.statusCode ?? 0, headers: response.headers, text, body: parsed });
-        });
-      });
+      const sent =
+        body === undefined ? {} : { 'content-type': contentType, 'content-length': String(Buffer.byteLength(body)) };
+      const outgoing = request(
+        { host: url.hostname, port: url.port, path, method, agent, headers: { ...sent, ...headers } },
+        (response) => {
+          let text = '';
+          response.setEncoding('utf8');
+          response.on('data', (chunk) => {
+            text += chunk;
+          });
+          response.on('error', reject);
+          response.on('end', () => {
+            let parsed: Answer['body'] = {};
+            try {
+              parsed = JSON.parse(text);
+            } catch {
+              // Some paths answer with plain text.
+            }
+            resolve({ code: response.statusCode ?? 0, headers: response.headers, text, body: parsed });
+          });
+        },
+      );
       outgoing.on('error', reject);
       outgoing.end(body);
     });
@@ -92,7 +109,10 @@ export class RawClient {
     const url = new URL(this.#embedded.server);
     const { ca, cert, key } = this.#embedded.identity;
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: url.hostname, port: Number(url.port), ca, cert, key, ALPNProtocols: ['http/1.1'] }, () => resolve(socket));
+      const socket = connect(
+        { host: url.hostname, port: Number(url.port), ca, cert, key, ALPNProtocols: ['http/1.1'] },
+        () => resolve(socket),
+      );
       socket.on('error', reject);
     });
   }

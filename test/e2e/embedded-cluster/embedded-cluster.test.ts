@@ -3,7 +3,14 @@ import { isStatusError } from '../../../src/apimachinery/status-error.ts';
 import { createClient } from '../../../src/client/create-client.ts';
 import { createHttpTransport } from '../../../src/client/http-transport.ts';
 import { loadKubeconfig } from '../../../src/client/kubeconfig.ts';
-import { ConfigMaps, Deployments, Namespaces, Nodes, Pods, ReplicaSets } from '../../../src/client/resource-types.gen.ts';
+import {
+  ConfigMaps,
+  Deployments,
+  Namespaces,
+  Nodes,
+  Pods,
+  ReplicaSets,
+} from '../../../src/client/resource-types.gen.ts';
 import type { Cluster } from '../../../src/cluster/cluster.ts';
 import { type EmbeddedCluster, startEmbedded } from '../../support/embedded-cluster.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -15,7 +22,14 @@ const deployment = (name: string, replicas: number, inNamespace = namespace) => 
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   metadata: { name, namespace: inNamespace },
-  spec: { replicas, selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: 'main', image: 'registry.example/app:1' }] } } },
+  spec: {
+    replicas,
+    selector: { matchLabels: { app: name } },
+    template: {
+      metadata: { labels: { app: name } },
+      spec: { containers: [{ name: 'main', image: 'registry.example/app:1' }] },
+    },
+  },
 });
 
 describe('a cluster in the process', () => {
@@ -27,16 +41,28 @@ describe('a cluster in the process', () => {
   });
   afterAll(() => embedded.stop());
 
-  const pods = async (name: string) => (await cluster.client.for(Pods).list({ namespace, labelSelector: `app=${name}` })).items;
+  const pods = async (name: string) =>
+    (await cluster.client.for(Pods).list({ namespace, labelSelector: `app=${name}` })).items;
   const available = (name: string, replicas: number) =>
-    eventually(async () => expect((await cluster.client.for(Deployments).get({ namespace, name })).status).toMatchObject({ replicas, availableReplicas: replicas, updatedReplicas: replicas }), { timeoutMs: 15_000 });
+    eventually(
+      async () =>
+        expect((await cluster.client.for(Deployments).get({ namespace, name })).status).toMatchObject({
+          replicas,
+          availableReplicas: replicas,
+          updatedReplicas: replicas,
+        }),
+      { timeoutMs: 15_000 },
+    );
 
   it('has its phases ready and its nodes Ready', async () => {
     const { phases, components } = cluster.timeline();
     expect(phases).toHaveLength(5);
     expect(components.filter(({ state }) => state !== 'ready' && state !== 'skipped')).toEqual([]);
     const { items } = await cluster.client.for(Nodes).list();
-    expect(items.map(({ status }) => status?.conditions?.find(({ type }) => type === 'Ready')?.status)).toEqual(['True', 'True']);
+    expect(items.map(({ status }) => status?.conditions?.find(({ type }) => type === 'Ready')?.status)).toEqual([
+      'True',
+      'True',
+    ]);
   });
 
   it('runs a Deployment, scales it, changes it', async () => {
@@ -50,31 +76,44 @@ describe('a cluster in the process', () => {
     await deployments.patch({ namespace, name: 'web' }, 'merge', { spec: { replicas: 5 } });
     await available('web', 5);
     expect(new Set((await pods('web')).map(({ spec }) => spec?.nodeName)).size).toBe(2);
-    await deployments.patch({ namespace, name: 'web' }, 'strategic', { spec: { template: { spec: { containers: [{ name: 'main', image: 'registry.example/app:2' }] } } } });
-    await eventually(async () => {
-      const running = await pods('web');
-      expect(running.map(({ spec }) => spec?.containers[0]?.image)).toEqual(Array(5).fill('registry.example/app:2'));
-    }, { timeoutMs: 20_000 });
+    await deployments.patch({ namespace, name: 'web' }, 'strategic', {
+      spec: { template: { spec: { containers: [{ name: 'main', image: 'registry.example/app:2' }] } } },
+    });
+    await eventually(
+      async () => {
+        const running = await pods('web');
+        expect(running.map(({ spec }) => spec?.containers[0]?.image)).toEqual(Array(5).fill('registry.example/app:2'));
+      },
+      { timeoutMs: 20_000 },
+    );
   });
 
   it('collects what a deleted owner leaves', async () => {
     await cluster.client.for(Deployments).delete({ namespace, name: 'web' });
-    await eventually(async () => {
-      expect((await cluster.client.for(ReplicaSets).list({ namespace })).items).toEqual([]);
-      expect(await pods('web')).toEqual([]);
-    }, { timeoutMs: 40_000 });
+    await eventually(
+      async () => {
+        expect((await cluster.client.for(ReplicaSets).list({ namespace })).items).toEqual([]);
+        expect(await pods('web')).toEqual([]);
+      },
+      { timeoutMs: 40_000 },
+    );
   });
 
   it('deletes a namespace with all that is in it', async () => {
     const { client } = cluster;
     await client.for(Namespaces).create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'doomed' } });
     await client.for(Deployments).create(deployment('d', 3, 'doomed'));
-    await client.for(ConfigMaps).create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c', namespace: 'doomed' } });
+    await client
+      .for(ConfigMaps)
+      .create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c', namespace: 'doomed' } });
     await eventually(async () => expect((await client.for(Pods).list({ namespace: 'doomed' })).items).toHaveLength(3));
     await client.for(Namespaces).delete({ name: 'doomed' });
-    await eventually(async () => {
-      await expect(client.for(Namespaces).get({ name: 'doomed' })).rejects.toMatchObject({ status: { code: 404 } });
-    }, { timeoutMs: 40_000 });
+    await eventually(
+      async () => {
+        await expect(client.for(Namespaces).get({ name: 'doomed' })).rejects.toMatchObject({ status: { code: 404 } });
+      },
+      { timeoutMs: 40_000 },
+    );
     expect((await client.for(Pods).list({ namespace: 'doomed' })).items).toEqual([]);
     expect((await client.for(ConfigMaps).list({ namespace: 'doomed' })).items).toEqual([]);
   });
@@ -84,19 +123,31 @@ describe('a cluster in the process', () => {
     try {
       const configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'mine', namespace } };
       await other.cluster.client.for(ConfigMaps).create(configMap);
-      const failure = await cluster.client.for(ConfigMaps).get({ namespace, name: 'mine' }).catch((error: unknown) => error);
+      const failure = await cluster.client
+        .for(ConfigMaps)
+        .get({ namespace, name: 'mine' })
+        .catch((error: unknown) => error);
       expect(isStatusError(failure, 'NotFound')).toBe(true);
       expect(other.server).not.toBe(embedded.server);
       // The identity of one is nobody to the other.
-      const mixed = { ...(await loadKubeconfig(other.cluster.kubeconfig)), cert: embedded.identity.cert, key: embedded.identity.key };
+      const mixed = {
+        ...(await loadKubeconfig(other.cluster.kubeconfig)),
+        cert: embedded.identity.cert,
+        key: embedded.identity.key,
+      };
       const stranger = createClient(createHttpTransport(mixed));
-      const denied = await stranger.for(ConfigMaps).list({ namespace }).catch((error: unknown) => error);
+      const denied = await stranger
+        .for(ConfigMaps)
+        .list({ namespace })
+        .catch((error: unknown) => error);
       await stranger.close();
       expect(isStatusError(denied, 'Unauthorized')).toBe(true);
     } finally {
       await other.stop();
     }
-    expect((await cluster.client.for(ConfigMaps).list({ namespace })).items.map(({ metadata }) => metadata.name)).toContain('kube-root-ca.crt');
+    expect(
+      (await cluster.client.for(ConfigMaps).list({ namespace })).items.map(({ metadata }) => metadata.name),
+    ).toContain('kube-root-ca.crt');
   });
 });
 
@@ -136,10 +187,14 @@ console.log(JSON.stringify({ before, after, times, uid: process.getuid?.(), grow
 describe('the built library', () => {
   it('starts and stops ten times without root, leaves nothing and lets the process end', async () => {
     const asRoot = process.getuid?.() === 0;
-    const result = await runCommand(process.execPath, ['--expose-gc', '--input-type=module', '--eval', START_AND_STOP], {
-      timeoutMs: 110_000,
-      ...(asRoot ? { uid: 65_534, env: { PATH: process.env.PATH } } : {}),
-    });
+    const result = await runCommand(
+      process.execPath,
+      ['--expose-gc', '--input-type=module', '--eval', START_AND_STOP],
+      {
+        timeoutMs: 110_000,
+        ...(asRoot ? { uid: 65_534, env: { PATH: process.env.PATH } } : {}),
+      },
+    );
     expect(result.code, result.stderr).toBe(0);
     const report = JSON.parse(result.stdout.trim().split('\n').at(-1)!);
     expect(report.uid).not.toBe(0);

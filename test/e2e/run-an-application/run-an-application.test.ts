@@ -93,7 +93,16 @@ scenario('run an application', ({ cluster }) => {
   beforeAll(async () => {
     ({ kubectl, namespace, remove } = await freshNamespace(cluster, 'shop'));
     await kubectl.apply(application(host));
-    await kubectl(['run', 'client', `--image=${NODE_IMAGE}`, '--restart=Never', '--overrides={"spec":{"terminationGracePeriodSeconds":1}}', '--', 'sleep', '100000']);
+    await kubectl([
+      'run',
+      'client',
+      `--image=${NODE_IMAGE}`,
+      '--restart=Never',
+      '--overrides={"spec":{"terminationGracePeriodSeconds":1}}',
+      '--',
+      'sleep',
+      '100000',
+    ]);
     await kubectl('rollout status deployment/web --timeout=60s');
     await kubectl('wait --for=condition=Ready pod/client --timeout=60s');
   });

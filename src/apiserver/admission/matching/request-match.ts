@@ -34,7 +34,11 @@ export function matchRequest(
     const same = { group, version, resource: plural };
     // What a subresource takes is of one kind, whatever the version of the resource.
     if (kind.group !== own?.group || kind.kind !== own.kind) return { kind, resource: same };
-    return { kind: { group, version, kind: other.kind }, resource: same, ...(subresource === '' || subresource === 'status' ? { definition: other } : {}) };
+    return {
+      kind: { group, version, kind: other.kind },
+      resource: same,
+      ...(subresource === '' || subresource === 'status' ? { definition: other } : {}),
+    };
   }
   return undefined;
 }

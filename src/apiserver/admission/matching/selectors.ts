@@ -10,7 +10,11 @@ export class RequestSelectors {
   readonly #objects: LabelSelectorMatcher | undefined;
   readonly #reader: ObjectReader;
 
-  constructor(reader: ObjectReader, namespaceSelector: LabelSelector | undefined, objectSelector: LabelSelector | undefined) {
+  constructor(
+    reader: ObjectReader,
+    namespaceSelector: LabelSelector | undefined,
+    objectSelector: LabelSelector | undefined,
+  ) {
     this.#reader = reader;
     this.#namespaces = compiled(namespaceSelector);
     this.#objects = compiled(objectSelector);

@@ -13,7 +13,11 @@ export interface BoundPolicy<P, B extends BindingSpec> {
 }
 
 /** Policies of one sort with their bindings, by name; a policy that nothing binds does nothing. */
-export class BoundPolicies<S extends PolicySpec, P extends CompiledPolicy, B extends BindingSpec & { readonly policyName?: string }> {
+export class BoundPolicies<
+  S extends PolicySpec,
+  P extends CompiledPolicy,
+  B extends BindingSpec & { readonly policyName?: string },
+> {
   readonly #compile: (spec: S) => P;
   readonly #policies = new Map<string, P>();
   readonly #bindings = new Map<string, B>();

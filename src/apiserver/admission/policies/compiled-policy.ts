@@ -1,3 +1,4 @@
+import type { KindRegistry } from '../../../api/kind.ts';
 import type {
   MatchCondition,
   MatchResources,
@@ -5,7 +6,6 @@ import type {
   ParamRef,
   Variable,
 } from '../../../api/types/admissionregistration.v1.gen.ts';
-import type { KindRegistry } from '../../../api/kind.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import type { Transport } from '../../../apimachinery/transport.ts';
 import type { AdmissionAttributes } from '../../../sdk/admission.ts';
@@ -67,7 +67,11 @@ export class CompiledPolicy {
     this.#match = new ResourceMatch(services.kinds, services.reader, spec.matchConstraints ?? {});
     this.#variables = new PolicyVariables(this.compiler, spec.variables);
     if (spec.matchConditions?.length)
-      this.#conditions = new MatchConditions(spec.matchConditions, services.authorizer, ['params', 'namespaceObject', 'variables']);
+      this.#conditions = new MatchConditions(spec.matchConditions, services.authorizer, [
+        'params',
+        'namespaceObject',
+        'variables',
+      ]);
   }
 
   get ignoresFailure(): boolean {
@@ -79,7 +83,11 @@ export class CompiledPolicy {
   }
 
   /** Whether a binding wants the policy for the request; its rules see the request as it came. */
-  async binds(binding: BindingSpec, attributes: AdmissionAttributes, object: UnstructuredObject | undefined): Promise<boolean> {
+  async binds(
+    binding: BindingSpec,
+    attributes: AdmissionAttributes,
+    object: UnstructuredObject | undefined,
+  ): Promise<boolean> {
     if (!binding.matchResources) return true;
     let match = this.#bindings.get(binding);
     if (!match) {
@@ -99,15 +107,29 @@ export class CompiledPolicy {
     const { kinds, transport, authorizer } = this.#services;
     const own = kinds.byResource(attributes.resource.group, attributes.resource.version, attributes.resource.resource);
     const inForm = async (given: UnstructuredObject | undefined) =>
-      given && match.definition && own ? ((await convertTo(given, own, match.definition)) as UnstructuredObject) : given;
-    const parameters = await parametersOf(kinds, transport, this.spec.paramKind, binding.paramRef, attributes.namespace);
+      given && match.definition && own
+        ? ((await convertTo(given, own, match.definition)) as UnstructuredObject)
+        : given;
+    const parameters = await parametersOf(
+      kinds,
+      transport,
+      this.spec.paramKind,
+      binding.paramRef,
+      attributes.namespace,
+    );
     const objects = { object: await inForm(object), oldObject: await inForm(attributes.oldObject) };
-    const known = { ...requestVariables(attributes, match, objects, authorizer), namespaceObject: jsonToCel(await this.#namespaceObject(attributes)) };
+    const known = {
+      ...requestVariables(attributes, match, objects, authorizer),
+      namespaceObject: jsonToCel(await this.#namespaceObject(attributes)),
+    };
     for (const parameter of parameters) {
       const variables = { ...known, params: parameter === undefined ? null : jsonToCel(parameter) };
       const bound = await this.#variables.bind(variables);
       if (this.#conditions) {
-        const result = await this.#conditions.evaluate(attributes, match, objects.object, { ...bound, oldObject: known.oldObject });
+        const result = await this.#conditions.evaluate(attributes, match, objects.object, {
+          ...bound,
+          oldObject: known.oldObject,
+        });
         if (result.error !== undefined) throw new Error(result.error);
         if (!result.matches) continue;
       }

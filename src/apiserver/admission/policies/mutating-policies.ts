@@ -1,4 +1,7 @@
-import type { MutatingAdmissionPolicyBindingSpec, MutatingAdmissionPolicySpec } from '../../../api/types/admissionregistration.v1.gen.ts';
+import type {
+  MutatingAdmissionPolicyBindingSpec,
+  MutatingAdmissionPolicySpec,
+} from '../../../api/types/admissionregistration.v1.gen.ts';
 import type { Draft } from '../../../apimachinery/json.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import { isStatusError } from '../../../apimachinery/status-error.ts';
@@ -21,7 +24,9 @@ export async function mutatingPolicies(options: DynamicAdmissionOptions): Promis
     step: {
       name: 'MutatingAdmissionPolicy',
       handles: (attributes) =>
-        policies.all().length > 0 && (attributes.operation === 'CREATE' || attributes.operation === 'UPDATE') && !isExemptFromPolicies(attributes),
+        policies.all().length > 0 &&
+        (attributes.operation === 'CREATE' || attributes.operation === 'UPDATE') &&
+        !isExemptFromPolicies(attributes),
       async mutate(attributes, object) {
         const state = rounds.get(attributes) ?? { round: -1, changed: false };
         rounds.set(attributes, state);
@@ -54,6 +59,10 @@ async function apply(
   } catch (error) {
     if (policy.ignoresFailure) return false;
     const message = isStatusError(error) ? error.message : (error as Error).message;
-    throw rejected(attributes, object as UnstructuredObject, `policy '${name}' with binding '${binding.name}' denied request: ${message}`);
+    throw rejected(
+      attributes,
+      object as UnstructuredObject,
+      `policy '${name}' with binding '${binding.name}' denied request: ${message}`,
+    );
   }
 }

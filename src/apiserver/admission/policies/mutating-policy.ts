@@ -34,12 +34,19 @@ export class MutatingPolicy extends CompiledPolicy {
   }
 
   /** Each mutation sees what those before it made. Returns whether anything changed. */
-  async mutate(binding: BindingSpec, attributes: AdmissionAttributes, match: RequestMatch, object: Draft<UnstructuredObject>): Promise<boolean> {
+  async mutate(
+    binding: BindingSpec,
+    attributes: AdmissionAttributes,
+    match: RequestMatch,
+    object: Draft<UnstructuredObject>,
+  ): Promise<boolean> {
     let changed = false;
     for (const mutation of this.#mutations)
       for await (const { variables } of this.evaluations(binding, attributes, match, object as UnstructuredObject)) {
         const result = await this.#evaluate(mutation, variables);
-        const done = await replaceObject(this.#kinds, attributes, match, object, (before) => this.#apply(mutation, before, result, match));
+        const done = await replaceObject(this.#kinds, attributes, match, object, (before) =>
+          this.#apply(mutation, before, result, match),
+        );
         changed ||= done;
       }
     return changed;
@@ -54,7 +61,12 @@ export class MutatingPolicy extends CompiledPolicy {
     }
   }
 
-  #apply({ type }: CompiledMutation, before: UnstructuredObject, result: unknown, { kind }: RequestMatch): Draft<UnstructuredObject> {
+  #apply(
+    { type }: CompiledMutation,
+    before: UnstructuredObject,
+    result: unknown,
+    { kind }: RequestMatch,
+  ): Draft<UnstructuredObject> {
     if (type === 'JSONPatch') {
       if (!Array.isArray(result)) throw new Error('a JSONPatch expression must give a list of operations');
       return draft(applyJsonPatch(before, result)) as Draft<UnstructuredObject>;
@@ -63,7 +75,8 @@ export class MutatingPolicy extends CompiledPolicy {
     for (const fixed of ['apiVersion', 'kind'] as const) delete result[fixed];
     if (isDictionary(result.metadata))
       for (const name of Object.keys(result.metadata))
-        if (!['labels', 'annotations', 'finalizers', 'ownerReferences'].includes(name)) throw new Error(`invalid ApplyConfiguration: may not mutate metadata.${name}`);
+        if (!['labels', 'annotations', 'finalizers', 'ownerReferences'].includes(name))
+          throw new Error(`invalid ApplyConfiguration: may not mutate metadata.${name}`);
     const schema = this.#kinds.byKind(kind.group, kind.version, kind.kind)?.schema;
     return draft(mergeConfiguration(before, result, schema)) as Draft<UnstructuredObject>;
   }

@@ -1,5 +1,5 @@
-import type { MatchResources } from '../../../api/types/admissionregistration.v1.gen.ts';
 import type { KindRegistry } from '../../../api/kind.ts';
+import type { MatchResources } from '../../../api/types/admissionregistration.v1.gen.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import type { AdmissionAttributes } from '../../../sdk/admission.ts';
 import type { ObjectReader } from '../../object-reader.ts';
@@ -18,7 +18,9 @@ const reviews = new Set([
 ]);
 
 export function isExemptFromPolicies(attributes: AdmissionAttributes): boolean {
-  return isAdmissionConfiguration(attributes) || reviews.has(`${attributes.resource.group}/${attributes.resource.resource}`);
+  return (
+    isAdmissionConfiguration(attributes) || reviews.has(`${attributes.resource.group}/${attributes.resource.resource}`)
+  );
 }
 
 /** The `matchConstraints` of a policy or the `matchResources` of a binding. */
@@ -34,10 +36,17 @@ export class ResourceMatch {
   }
 
   /** `undefined`: it is not about the request. Without rules, which a binding need not have, it is about all. */
-  async matches(attributes: AdmissionAttributes, object: UnstructuredObject | undefined): Promise<RequestMatch | undefined> {
+  async matches(
+    attributes: AdmissionAttributes,
+    object: UnstructuredObject | undefined,
+  ): Promise<RequestMatch | undefined> {
     const { resourceRules, excludeResourceRules, matchPolicy = 'Equivalent' } = this.#given;
     if (!this.#selectors.matchesObject(object, attributes.oldObject)) return undefined;
-    if (excludeResourceRules?.length && matchRequest(this.#kinds, attributes, { rules: excludeResourceRules, matchPolicy })) return undefined;
+    if (
+      excludeResourceRules?.length &&
+      matchRequest(this.#kinds, attributes, { rules: excludeResourceRules, matchPolicy })
+    )
+      return undefined;
     const match = resourceRules?.length
       ? matchRequest(this.#kinds, attributes, { rules: resourceRules, matchPolicy })
       : { kind: attributes.kind, resource: attributes.resource };

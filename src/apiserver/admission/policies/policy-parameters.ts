@@ -1,5 +1,5 @@
-import type { ParamKind, ParamRef } from '../../../api/types/admissionregistration.v1.gen.ts';
 import type { KindRegistry } from '../../../api/kind.ts';
+import type { ParamKind, ParamRef } from '../../../api/types/admissionregistration.v1.gen.ts';
 import { labelSelectorMatcher } from '../../../apimachinery/labels.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import { isStatusError } from '../../../apimachinery/status-error.ts';
@@ -24,10 +24,13 @@ export async function parametersOf(
   const definition = kinds.byKind(group, version, kind);
   if (!definition) throw new Error(`failed to find resource referenced by paramKind: '${apiVersion}, Kind=${kind}'`);
   const namespace = definition.namespaced ? paramRef.namespace || requestNamespace : '';
-  if (definition.namespaced && !namespace) throw new Error('cannot use namespaced paramRef in policy binding that matches cluster-scoped resources');
+  if (definition.namespaced && !namespace)
+    throw new Error('cannot use namespaced paramRef in policy binding that matches cluster-scoped resources');
   const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
   const path = `${root}${namespace ? `/namespaces/${encodeURIComponent(namespace)}` : ''}/${definition.resource}`;
-  const found = paramRef.name ? await one(transport, `${path}/${encodeURIComponent(paramRef.name)}`) : await selected(transport, path, paramRef);
+  const found = paramRef.name
+    ? await one(transport, `${path}/${encodeURIComponent(paramRef.name)}`)
+    : await selected(transport, path, paramRef);
   if (found.length === 0 && paramRef.parameterNotFoundAction !== 'Allow')
     throw new Error('no params found for policy binding with `Deny` parameterNotFoundAction');
   return found;
@@ -42,8 +45,16 @@ async function one(transport: Transport, path: string): Promise<readonly Unstruc
   }
 }
 
-async function selected(transport: Transport, path: string, { selector }: ParamRef): Promise<readonly UnstructuredObject[]> {
+async function selected(
+  transport: Transport,
+  path: string,
+  { selector }: ParamRef,
+): Promise<readonly UnstructuredObject[]> {
   const labelSelector = selector ? labelSelectorMatcher(selector).toString() : '';
-  const { body } = await transport.request<{ items: readonly UnstructuredObject[] }>({ method: 'GET', path, query: labelSelector ? { labelSelector } : {} });
+  const { body } = await transport.request<{ items: readonly UnstructuredObject[] }>({
+    method: 'GET',
+    path,
+    query: labelSelector ? { labelSelector } : {},
+  });
   return body.items;
 }

@@ -1,5 +1,5 @@
-import type { ExpressionWarning, ValidatingAdmissionPolicy } from '../../../api/types/admissionregistration.v1.gen.ts';
 import type { KindDefinition } from '../../../api/kind.ts';
+import type { ExpressionWarning, ValidatingAdmissionPolicy } from '../../../api/types/admissionregistration.v1.gen.ts';
 import { isStatusError } from '../../../apimachinery/status-error.ts';
 import { ExpressionCompiler } from '../../cel/expression.ts';
 import { typeOfKind } from '../../cel/kind-types.ts';
@@ -23,11 +23,18 @@ export class PolicyTypeChecker {
     const { generation } = policy.metadata;
     if (policy.status?.observedGeneration === generation || policy.metadata.deletionTimestamp) return;
     const expressionWarnings = this.#warnings(policy);
-    const status = { ...policy.status, observedGeneration: generation, typeChecking: expressionWarnings.length ? { expressionWarnings } : {} };
+    const status = {
+      ...policy.status,
+      observedGeneration: generation,
+      typeChecking: expressionWarnings.length ? { expressionWarnings } : {},
+    };
     const path = `/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/${policy.metadata.name}/status`;
     this.#options.transport.request({ method: 'PUT', path, body: { ...policy, status } }).catch((error: unknown) => {
       if (isStatusError(error, 'Conflict') || isStatusError(error, 'NotFound')) return;
-      this.#options.logger.warn({ err: error, policy: policy.metadata.name }, 'the status of a validating admission policy was not written');
+      this.#options.logger.warn(
+        { err: error, policy: policy.metadata.name },
+        'the status of a validating admission policy was not written',
+      );
     });
   }
 
@@ -36,15 +43,29 @@ export class PolicyTypeChecker {
     const compiler = new ExpressionCompiler(POLICY_VARIABLES);
     return (spec.validations ?? []).flatMap(({ expression, messageExpression }, index) => [
       ...this.#of(compiler, kinds, expression, `spec.validations[${index}].expression`),
-      ...(messageExpression ? this.#of(compiler, kinds, messageExpression, `spec.validations[${index}].messageExpression`) : []),
+      ...(messageExpression
+        ? this.#of(compiler, kinds, messageExpression, `spec.validations[${index}].messageExpression`)
+        : []),
     ]);
   }
 
-  #of(compiler: ExpressionCompiler, kinds: readonly KindDefinition[], source: string, fieldRef: string): ExpressionWarning[] {
+  #of(
+    compiler: ExpressionCompiler,
+    kinds: readonly KindDefinition[],
+    source: string,
+    fieldRef: string,
+  ): ExpressionWarning[] {
     const problems = kinds.flatMap(({ group, version, kind, schema }) => {
       try {
         const type = typeOfKind(schema);
-        analyse(compiler.compile(source), new Map([['object', type], ['oldObject', type], ['params', dyn]]));
+        analyse(
+          compiler.compile(source),
+          new Map([
+            ['object', type],
+            ['oldObject', type],
+            ['params', dyn],
+          ]),
+        );
         return [];
       } catch (error) {
         return [`${group ? `${group}/` : ''}${version}, Kind=${kind}: ${(error as Error).message}`];

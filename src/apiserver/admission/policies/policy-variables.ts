@@ -28,7 +28,9 @@ export class PolicyVariables {
         values.set(name, value);
         return value;
       } catch (error) {
-        const failed = new Error(`composited variable ${JSON.stringify(name)} fails to evaluate: ${(error as Error).message}`);
+        const failed = new Error(
+          `composited variable ${JSON.stringify(name)} fails to evaluate: ${(error as Error).message}`,
+        );
         failures.set(name, failed);
         throw failed;
       }

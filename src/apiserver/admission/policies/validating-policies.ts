@@ -1,10 +1,14 @@
-import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBindingSpec, ValidatingAdmissionPolicySpec } from '../../../api/types/admissionregistration.v1.gen.ts';
+import type {
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBindingSpec,
+  ValidatingAdmissionPolicySpec,
+} from '../../../api/types/admissionregistration.v1.gen.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import { StatusError } from '../../../apimachinery/status-error.ts';
 import type { AdmissionAttributes } from '../../../sdk/admission.ts';
-import { rejected } from '../rejection.ts';
 import type { ConfiguredStep, DynamicAdmissionOptions } from '../dynamic-admission.ts';
-import { type BoundPolicy, BoundPolicies, type PolicyBinding } from './bound-policies.ts';
+import { rejected } from '../rejection.ts';
+import { BoundPolicies, type BoundPolicy, type PolicyBinding } from './bound-policies.ts';
 import { isExemptFromPolicies } from './policy-match.ts';
 import { PolicyTypeChecker } from './policy-type-checker.ts';
 import { type Failure, ValidatingPolicy } from './validating-policy.ts';
@@ -12,18 +16,26 @@ import { type Failure, ValidatingPolicy } from './validating-policy.ts';
 type Bound = BoundPolicy<ValidatingPolicy, ValidatingAdmissionPolicyBindingSpec>;
 type Binding = PolicyBinding<ValidatingAdmissionPolicyBindingSpec>;
 
-const codes: Readonly<Record<string, number>> = { Forbidden: 403, Unauthorized: 401, RequestEntityTooLarge: 413, Invalid: 422 };
+const codes: Readonly<Record<string, number>> = {
+  Forbidden: 403,
+  Unauthorized: 401,
+  RequestEntityTooLarge: 413,
+  Invalid: 422,
+};
 
 /** ValidatingAdmissionPolicies and their bindings as one admission step. */
 export async function validatingPolicies(options: DynamicAdmissionOptions): Promise<ConfiguredStep> {
-  const policies = new BoundPolicies<ValidatingAdmissionPolicySpec, ValidatingPolicy, ValidatingAdmissionPolicyBindingSpec>(
-    (spec) => new ValidatingPolicy(options, spec),
-  );
+  const policies = new BoundPolicies<
+    ValidatingAdmissionPolicySpec,
+    ValidatingPolicy,
+    ValidatingAdmissionPolicyBindingSpec
+  >((spec) => new ValidatingPolicy(options, spec));
   const checker = new PolicyTypeChecker(options);
   return {
     upsert(resource, object) {
       policies.upsert(resource, object);
-      if (resource.startsWith('validatingadmissionpolicies.')) checker.check(object as unknown as ValidatingAdmissionPolicy);
+      if (resource.startsWith('validatingadmissionpolicies.'))
+        checker.check(object as unknown as ValidatingAdmissionPolicy);
     },
     remove: (resource, object) => policies.remove(resource, object),
     step: {
@@ -42,7 +54,11 @@ export async function validatingPolicies(options: DynamicAdmissionOptions): Prom
 }
 
 /** Returns the refusal, if it comes to one. */
-async function applyPolicy(bound: Bound, attributes: AdmissionAttributes, object: UnstructuredObject | undefined): Promise<StatusError | undefined> {
+async function applyPolicy(
+  bound: Bound,
+  attributes: AdmissionAttributes,
+  object: UnstructuredObject | undefined,
+): Promise<StatusError | undefined> {
   const { policy } = bound;
   const match = await policy.matches(attributes, object);
   if (!match) return undefined;
@@ -58,25 +74,52 @@ async function applyPolicy(bound: Bound, attributes: AdmissionAttributes, object
   return denied;
 }
 
-function enforce(bound: Bound, binding: Binding, failure: Failure, attributes: AdmissionAttributes, object: UnstructuredObject | undefined): StatusError | undefined {
+function enforce(
+  bound: Bound,
+  binding: Binding,
+  failure: Failure,
+  attributes: AdmissionAttributes,
+  object: UnstructuredObject | undefined,
+): StatusError | undefined {
   // What could not be evaluated is refused, whatever the binding makes of validations that fail.
   const actions = failure.isError ? ['Deny'] : binding.spec.validationActions;
   let denied: StatusError | undefined;
   for (const action of actions) {
     if (action === 'Deny') denied = denial(bound.name, binding.name, failure, attributes, object);
     else if (action === 'Warn')
-      attributes.warn(`Validation failed for ValidatingAdmissionPolicy '${bound.name}' with binding '${binding.name}': ${failure.message}`);
+      attributes.warn(
+        `Validation failed for ValidatingAdmissionPolicy '${bound.name}' with binding '${binding.name}': ${failure.message}`,
+      );
     else if (action === 'Audit')
       attributes.annotateAudit(
         'validation.policy.admission.k8s.io/validation_failure',
-        JSON.stringify([{ message: failure.message, policy: bound.name, binding: binding.name, expressionIndex: failure.index, validationActions: actions }]),
+        JSON.stringify([
+          {
+            message: failure.message,
+            policy: bound.name,
+            binding: binding.name,
+            expressionIndex: failure.index,
+            validationActions: actions,
+          },
+        ]),
       );
   }
   return denied;
 }
 
-function denial(policy: string, binding: string, { message, reason = 'Invalid' }: Failure, attributes: AdmissionAttributes, object: UnstructuredObject | undefined): StatusError {
+function denial(
+  policy: string,
+  binding: string,
+  { message, reason = 'Invalid' }: Failure,
+  attributes: AdmissionAttributes,
+  object: UnstructuredObject | undefined,
+): StatusError {
   const text = `ValidatingAdmissionPolicy '${policy}' with binding '${binding}' denied request: ${message}`;
   const { status } = rejected(attributes, object, text);
-  return new StatusError({ ...status, reason, code: codes[reason] ?? 422, details: { ...status.details, causes: [{ message: text }] } });
+  return new StatusError({
+    ...status,
+    reason,
+    code: codes[reason] ?? 422,
+    details: { ...status.details, causes: [{ message: text }] },
+  });
 }

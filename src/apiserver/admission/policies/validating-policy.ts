@@ -36,7 +36,10 @@ export class ValidatingPolicy extends CompiledPolicy {
       messageExpression: messageExpression ? compile(this.compiler, messageExpression) : undefined,
       reason,
     }));
-    this.#annotations = (spec.auditAnnotations ?? []).map(({ key, valueExpression }) => ({ key, expression: compile(this.compiler, valueExpression) }));
+    this.#annotations = (spec.auditAnnotations ?? []).map(({ key, valueExpression }) => ({
+      key,
+      expression: compile(this.compiler, valueExpression),
+    }));
   }
 
   async failures(
@@ -61,20 +64,29 @@ export class ValidatingPolicy extends CompiledPolicy {
     return this.ignoresFailure ? failures.filter(({ isError }) => !isError) : failures;
   }
 
-  async #validate(validation: CompiledValidation, index: number, variables: Record<string, unknown>): Promise<Failure | undefined> {
+  async #validate(
+    validation: CompiledValidation,
+    index: number,
+    variables: Record<string, unknown>,
+  ): Promise<Failure | undefined> {
     const { expression, source, message, reason } = validation;
     try {
       if (expression instanceof Error) throw new Error(`compilation error: ${expression.message}`);
       const result = await expression.evaluate(variables);
       if (result === true) return undefined;
-      const text = (await this.#messageOf(validation, variables)) ?? (message ? message.trim() : `failed expression: ${source.trim()}`);
+      const text =
+        (await this.#messageOf(validation, variables)) ??
+        (message ? message.trim() : `failed expression: ${source.trim()}`);
       return { message: text, ...(reason ? { reason } : {}), index, isError: false };
     } catch (error) {
       return { message: `expression '${source}' resulted in error: ${(error as Error).message}`, index, isError: true };
     }
   }
 
-  async #messageOf({ messageExpression }: CompiledValidation, variables: Record<string, unknown>): Promise<string | undefined> {
+  async #messageOf(
+    { messageExpression }: CompiledValidation,
+    variables: Record<string, unknown>,
+  ): Promise<string | undefined> {
     if (!messageExpression || messageExpression instanceof Error) return undefined;
     try {
       const text = await messageExpression.evaluate(variables);
@@ -84,14 +96,23 @@ export class ValidatingPolicy extends CompiledPolicy {
     }
   }
 
-  async #annotate(name: string, attributes: AdmissionAttributes, variables: Record<string, unknown>, failures: Failure[]): Promise<void> {
+  async #annotate(
+    name: string,
+    attributes: AdmissionAttributes,
+    variables: Record<string, unknown>,
+    failures: Failure[],
+  ): Promise<void> {
     for (const [index, { key, expression }] of this.#annotations.entries()) {
       try {
         if (expression instanceof Error) throw expression;
         const value = await expression.evaluate(variables);
         if (typeof value === 'string' && value !== '') attributes.annotateAudit(`${name}/${key}`, value);
       } catch (error) {
-        failures.push({ message: `audit annotation '${key}' resulted in error: ${(error as Error).message}`, index, isError: true });
+        failures.push({
+          message: `audit annotation '${key}' resulted in error: ${(error as Error).message}`,
+          index,
+          isError: true,
+        });
       }
     }
   }

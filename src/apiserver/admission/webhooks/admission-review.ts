@@ -61,10 +61,16 @@ export function reviewRequest(
 
 /** Throws an Error saying what is wrong with the answer. */
 export function readReview(answer: unknown, uid: string, version: string): ReviewResponse {
-  const review = (isDictionary(answer) ? answer : {}) as { kind?: unknown; apiVersion?: unknown; response?: Record<string, unknown> };
+  const review = (isDictionary(answer) ? answer : {}) as {
+    kind?: unknown;
+    apiVersion?: unknown;
+    response?: Record<string, unknown>;
+  };
   const expected = `admission.k8s.io/${version}`;
   if (review.kind !== 'AdmissionReview' || review.apiVersion !== expected)
-    throw new Error(`expected webhook response of ${expected}, Kind=AdmissionReview, got ${String(review.apiVersion ?? '')}, Kind=${String(review.kind ?? '')}`);
+    throw new Error(
+      `expected webhook response of ${expected}, Kind=AdmissionReview, got ${String(review.apiVersion ?? '')}, Kind=${String(review.kind ?? '')}`,
+    );
   const { response } = review;
   if (!isDictionary(response)) throw new Error('webhook response was absent');
   if (version === 'v1' && response.uid !== uid)
@@ -75,7 +81,9 @@ export function readReview(answer: unknown, uid: string, version: string): Revie
     ...(isDictionary(response.status) ? { status: response.status as Partial<Status> } : {}),
     ...(patch ? { patch } : {}),
     warnings: Array.isArray(response.warnings) ? response.warnings.map(String) : [],
-    auditAnnotations: isDictionary(response.auditAnnotations) ? (response.auditAnnotations as Record<string, string>) : {},
+    auditAnnotations: isDictionary(response.auditAnnotations)
+      ? (response.auditAnnotations as Record<string, string>)
+      : {},
   };
 }
 

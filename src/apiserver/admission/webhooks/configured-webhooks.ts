@@ -1,4 +1,7 @@
-import type { MutatingWebhookConfiguration, ValidatingWebhookConfiguration } from '../../../api/types/admissionregistration.v1.gen.ts';
+import type {
+  MutatingWebhookConfiguration,
+  ValidatingWebhookConfiguration,
+} from '../../../api/types/admissionregistration.v1.gen.ts';
 import type { ConfiguredStep, DynamicAdmissionOptions } from '../dynamic-admission.ts';
 import { mutatingWebhooks } from './mutating-webhooks.ts';
 import { validatingWebhooks } from './validating-webhooks.ts';

@@ -37,7 +37,8 @@ export function mutatingWebhooks(services: WebhookServices, webhooks: () => read
         if (!(await caller.selects(attributes, match, object as UnstructuredObject))) continue;
         const response = await caller.call(attributes, match, object as UnstructuredObject);
         let changed = false;
-        if (response?.patch?.length) changed = await patchObject(services, caller, attributes, match, object, response.patch);
+        if (response?.patch?.length)
+          changed = await patchObject(services, caller, attributes, match, object, response.patch);
         if (changed) rounds.changed = true;
         rounds.seen.set(caller, JSON.stringify(object));
         attributes.annotateAudit(
@@ -55,7 +56,8 @@ export function mutatingWebhooks(services: WebhookServices, webhooks: () => read
       if (attributes.operation !== 'DELETE' && attributes.operation !== 'CONNECT') return;
       for (const caller of webhooks()) {
         const match = caller.concerns(attributes);
-        if (match && (await caller.selects(attributes, match, undefined))) await caller.call(attributes, match, undefined);
+        if (match && (await caller.selects(attributes, match, undefined)))
+          await caller.call(attributes, match, undefined);
       }
     },
   };
@@ -75,7 +77,13 @@ async function patchObject(
   patch: readonly unknown[],
 ): Promise<boolean> {
   try {
-    return await replaceObject(kinds, attributes, match, object, (before) => draft(applyJsonPatch(before, patch)) as Draft<UnstructuredObject>);
+    return await replaceObject(
+      kinds,
+      attributes,
+      match,
+      object,
+      (before) => draft(applyJsonPatch(before, patch)) as Draft<UnstructuredObject>,
+    );
   } catch (error) {
     if (isStatusError(error) && error.code < 500) throw error;
     throw internalError(`${(error as Error).message} (of the patch of webhook ${JSON.stringify(caller.webhook.name)})`);

@@ -16,7 +16,11 @@ export function validatingWebhooks(webhooks: () => readonly WebhookCaller[]): Ad
   };
 }
 
-async function callIfSelected(caller: WebhookCaller, attributes: AdmissionAttributes, object: UnstructuredObject | undefined): Promise<void> {
+async function callIfSelected(
+  caller: WebhookCaller,
+  attributes: AdmissionAttributes,
+  object: UnstructuredObject | undefined,
+): Promise<void> {
   const match = caller.concerns(attributes);
   if (match && (await caller.selects(attributes, match, object))) await caller.call(attributes, match, object);
 }

@@ -1,13 +1,13 @@
-import type { MutatingWebhook } from '../../../api/types/admissionregistration.v1.gen.ts';
 import type { KindRegistry } from '../../../api/kind.ts';
+import type { MutatingWebhook } from '../../../api/types/admissionregistration.v1.gen.ts';
 import type { Logger } from '../../../apimachinery/logger.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import { badRequest, internalError, isStatusError } from '../../../apimachinery/status-error.ts';
 import type { AdmissionAttributes } from '../../../sdk/admission.ts';
 import type { Authorizer } from '../../../sdk/authorization.ts';
+import type { MatchConditions } from '../../cel/match-conditions.ts';
 import type { ObjectReader } from '../../object-reader.ts';
 import type { WebhookClient } from '../../webhooks/webhook-client.ts';
-import type { MatchConditions } from '../../cel/match-conditions.ts';
 import { convertTo } from '../matching/equivalents.ts';
 import { matchRequest, type RequestMatch } from '../matching/request-match.ts';
 import { RequestSelectors } from '../matching/selectors.ts';
@@ -48,12 +48,18 @@ export class WebhookCaller {
   }
 
   /** Whether the object and its namespace are selected and the conditions hold. Throws what the failure policy makes of errors. */
-  async selects(attributes: AdmissionAttributes, match: RequestMatch, object: UnstructuredObject | undefined): Promise<boolean> {
+  async selects(
+    attributes: AdmissionAttributes,
+    match: RequestMatch,
+    object: UnstructuredObject | undefined,
+  ): Promise<boolean> {
     if (!this.#selectors.matchesObject(object, attributes.oldObject)) return false;
     if (!(await this.#selectors.matchesNamespace(attributes, object))) return false;
     const { matchConditions, name } = this.webhook;
     if (!matchConditions?.length) return true;
-    this.#conditions ??= import('../../cel/match-conditions.ts').then(({ MatchConditions }) => new MatchConditions(matchConditions, this.#services.authorizer));
+    this.#conditions ??= import('../../cel/match-conditions.ts').then(
+      ({ MatchConditions }) => new MatchConditions(matchConditions, this.#services.authorizer),
+    );
     const result = await (await this.#conditions).evaluate(attributes, match, object);
     if (result.error === undefined) return result.matches;
     if (this.#ignoresFailure) return false;
@@ -61,7 +67,11 @@ export class WebhookCaller {
   }
 
   /** `undefined`: the call failed, and its failure is to be ignored. Throws the refusal. */
-  async call(attributes: AdmissionAttributes, match: RequestMatch, object: UnstructuredObject | undefined): Promise<ReviewResponse | undefined> {
+  async call(
+    attributes: AdmissionAttributes,
+    match: RequestMatch,
+    object: UnstructuredObject | undefined,
+  ): Promise<ReviewResponse | undefined> {
     const { webhook } = this;
     if (attributes.dryRun && webhook.sideEffects !== 'None' && webhook.sideEffects !== 'NoneOnDryRun')
       throw badRequest(`admission webhook ${JSON.stringify(webhook.name)} does not support dry run`);
@@ -71,10 +81,14 @@ export class WebhookCaller {
     } catch (error) {
       const failure = `failed calling webhook ${JSON.stringify(webhook.name)}: failed to call webhook: ${(error as Error).message}`;
       if (!this.#ignoresFailure) throw internalError(failure);
-      this.#services.logger.warn({ webhook: webhook.name, configuration: this.configuration }, `${failure}; its failure policy lets the request pass`);
+      this.#services.logger.warn(
+        { webhook: webhook.name, configuration: this.configuration },
+        `${failure}; its failure policy lets the request pass`,
+      );
       return undefined;
     }
-    for (const [key, value] of Object.entries(response.auditAnnotations)) attributes.annotateAudit(`${webhook.name}/${key}`, String(value));
+    for (const [key, value] of Object.entries(response.auditAnnotations))
+      attributes.annotateAudit(`${webhook.name}/${key}`, String(value));
     for (const warning of response.warnings) attributes.warn(warning);
     if (!response.allowed) throw denial(webhook.name, response.status);
     return response;
@@ -84,7 +98,11 @@ export class WebhookCaller {
     return this.webhook.failurePolicy === 'Ignore';
   }
 
-  async #post(attributes: AdmissionAttributes, match: RequestMatch, object: UnstructuredObject | undefined): Promise<ReviewResponse> {
+  async #post(
+    attributes: AdmissionAttributes,
+    match: RequestMatch,
+    object: UnstructuredObject | undefined,
+  ): Promise<ReviewResponse> {
     const { webhook } = this;
     const seconds = webhook.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS;
     const objects = {
@@ -92,11 +110,20 @@ export class WebhookCaller {
       oldObject: attributes.oldObject && (await this.#inForm(attributes.oldObject, attributes, match)),
     };
     const { uid, version, body } = reviewRequest(attributes, match, objects, webhook.admissionReviewVersions ?? ['v1']);
-    const answer = await this.#services.client.post({ config: webhook.clientConfig, body, timeoutMs: seconds * 1000, query: `timeout=${seconds}s` });
+    const answer = await this.#services.client.post({
+      config: webhook.clientConfig,
+      body,
+      timeoutMs: seconds * 1000,
+      query: `timeout=${seconds}s`,
+    });
     return readReview(answer, uid, version);
   }
 
-  async #inForm(object: UnstructuredObject, attributes: AdmissionAttributes, match: RequestMatch): Promise<UnstructuredObject> {
+  async #inForm(
+    object: UnstructuredObject,
+    attributes: AdmissionAttributes,
+    match: RequestMatch,
+  ): Promise<UnstructuredObject> {
     if (!match.definition) return object;
     const { group, version, resource } = attributes.resource;
     const own = this.#services.kinds.byResource(group, version, resource)!;

@@ -1,4 +1,7 @@
-import type { MutatingWebhookConfiguration, ValidatingWebhookConfiguration } from '../../../api/types/admissionregistration.v1.gen.ts';
+import type {
+  MutatingWebhookConfiguration,
+  ValidatingWebhookConfiguration,
+} from '../../../api/types/admissionregistration.v1.gen.ts';
 import { WebhookCaller, type WebhookServices } from './webhook-caller.ts';
 
 type Configuration = ValidatingWebhookConfiguration | MutatingWebhookConfiguration;

@@ -51,23 +51,50 @@ class DecisionValue {
 
 export function registerAuthorizer(environment: Environment): void {
   const name = 'kubernetes.authorization.';
-  const types = { Authorizer: AuthorizerValue, GroupCheck: GroupCheckValue, ResourceCheck: ResourceCheckValue, PathCheck: PathCheckValue, Decision: DecisionValue };
+  const types = {
+    Authorizer: AuthorizerValue,
+    GroupCheck: GroupCheckValue,
+    ResourceCheck: ResourceCheckValue,
+    PathCheck: PathCheckValue,
+    Decision: DecisionValue,
+  };
   for (const [type, ctor] of Object.entries(types)) environment.registerType(name + type, { ctor: ctor as never });
   const add = (signature: string, handler: (...args: never[]) => unknown, async = false) =>
     environment.registerFunction(signature, handler as never, { async } as never);
-  add(`${name}Authorizer.group(string): ${name}GroupCheck`, (a: AuthorizerValue, group: string) => new GroupCheckValue(a, { group }));
-  add(`${name}Authorizer.path(string): ${name}PathCheck`, (a: AuthorizerValue, path: string) => new PathCheckValue(a, { path }));
-  add(`${name}Authorizer.serviceAccount(string, string): ${name}Authorizer`, (a: AuthorizerValue, namespace: string, account: string) =>
-    new AuthorizerValue(a.authorizer, {
-      name: `system:serviceaccount:${namespace}:${account}`,
-      groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
-    }),
+  add(
+    `${name}Authorizer.group(string): ${name}GroupCheck`,
+    (a: AuthorizerValue, group: string) => new GroupCheckValue(a, { group }),
   );
-  add(`${name}GroupCheck.resource(string): ${name}ResourceCheck`, ({ of, attributes }: CheckValue, resource: string) => new ResourceCheckValue(of, { ...attributes, resource }));
+  add(
+    `${name}Authorizer.path(string): ${name}PathCheck`,
+    (a: AuthorizerValue, path: string) => new PathCheckValue(a, { path }),
+  );
+  add(
+    `${name}Authorizer.serviceAccount(string, string): ${name}Authorizer`,
+    (a: AuthorizerValue, namespace: string, account: string) =>
+      new AuthorizerValue(a.authorizer, {
+        name: `system:serviceaccount:${namespace}:${account}`,
+        groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+      }),
+  );
+  add(
+    `${name}GroupCheck.resource(string): ${name}ResourceCheck`,
+    ({ of, attributes }: CheckValue, resource: string) => new ResourceCheckValue(of, { ...attributes, resource }),
+  );
   for (const field of ['subresource', 'namespace', 'name', 'fieldSelector', 'labelSelector'] as const)
-    add(`${name}ResourceCheck.${field}(string): ${name}ResourceCheck`, (check: ResourceCheckValue, value: string) => check.with({ [field]: value }));
-  add(`${name}ResourceCheck.check(string): ${name}Decision`, (check: CheckValue, verb: string) => decide(check, { resourceRequest: true, verb }), true);
-  add(`${name}PathCheck.check(string): ${name}Decision`, (check: CheckValue, verb: string) => decide(check, { resourceRequest: false, verb }), true);
+    add(`${name}ResourceCheck.${field}(string): ${name}ResourceCheck`, (check: ResourceCheckValue, value: string) =>
+      check.with({ [field]: value }),
+    );
+  add(
+    `${name}ResourceCheck.check(string): ${name}Decision`,
+    (check: CheckValue, verb: string) => decide(check, { resourceRequest: true, verb }),
+    true,
+  );
+  add(
+    `${name}PathCheck.check(string): ${name}Decision`,
+    (check: CheckValue, verb: string) => decide(check, { resourceRequest: false, verb }),
+    true,
+  );
   add(`${name}Decision.allowed(): bool`, ({ allowed }: DecisionValue) => allowed);
   add(`${name}Decision.reason(): string`, ({ reason }: DecisionValue) => reason);
   add(`${name}Decision.errored(): bool`, ({ error }: DecisionValue) => error !== '');

@@ -11,14 +11,21 @@ const MAX_RANGE = 100_000n;
 export function registerCollections(environment: Environment): void {
   const add = (signature: string, handler: (...args: never[]) => unknown) =>
     environment.registerFunction(signature, handler as never, { async: false } as never);
-  add('list<dyn>.isSorted(): bool', (list: unknown[]) => list.every((item, index) => index === 0 || compareCel(list[index - 1], item) <= 0));
+  add('list<dyn>.isSorted(): bool', (list: unknown[]) =>
+    list.every((item, index) => index === 0 || compareCel(list[index - 1], item) <= 0),
+  );
   add('list<dyn>.sum(): dyn', sum);
   add('list<dyn>.min(): dyn', (list: unknown[]) => extreme(list, 'min', -1));
   add('list<dyn>.max(): dyn', (list: unknown[]) => extreme(list, 'max', 1));
-  add('list<dyn>.indexOf(dyn): int', (list: unknown[], item: unknown) => BigInt(list.findIndex((other) => celEqual(other, item))));
-  add('list<dyn>.lastIndexOf(dyn): int', (list: unknown[], item: unknown) => BigInt(list.findLastIndex((other) => celEqual(other, item))));
+  add('list<dyn>.indexOf(dyn): int', (list: unknown[], item: unknown) =>
+    BigInt(list.findIndex((other) => celEqual(other, item))),
+  );
+  add('list<dyn>.lastIndexOf(dyn): int', (list: unknown[], item: unknown) =>
+    BigInt(list.findLastIndex((other) => celEqual(other, item))),
+  );
   add('list<T>.slice(int, int): list<T>', (list: unknown[], from: bigint, to: bigint) => {
-    if (from < 0n || to < from || to > BigInt(list.length)) throw new Error(`cannot slice(${from}, ${to}), list is length ${list.length}`);
+    if (from < 0n || to < from || to > BigInt(list.length))
+      throw new Error(`cannot slice(${from}, ${to}), list is length ${list.length}`);
     return list.slice(Number(from), Number(to));
   });
   add('list<dyn>.flatten(): list<dyn>', (list: unknown[]) => list.flat());
@@ -45,7 +52,10 @@ export function registerCollections(environment: Environment): void {
     return sub.every((item) => inside(list, item));
   };
   add('SetsNamespace.contains(list, list): bool', (_: unknown, list: unknown[], sub: unknown[]) => contains(list, sub));
-  add('SetsNamespace.equivalent(list, list): bool', (_: unknown, a: unknown[], b: unknown[]) => contains(a, b) && contains(b, a));
+  add(
+    'SetsNamespace.equivalent(list, list): bool',
+    (_: unknown, a: unknown[], b: unknown[]) => contains(a, b) && contains(b, a),
+  );
   add('SetsNamespace.intersects(list, list): bool', (_: unknown, a: unknown[], b: unknown[]) => {
     bounded(a, b);
     return a.some((item) => inside(b, item));
@@ -79,7 +89,8 @@ function sum(list: readonly unknown[]): unknown {
     if (total === undefined) total = item;
     else if (typeof total === 'bigint' && typeof item === 'bigint') total += item;
     else if (typeof total === 'number' && typeof item === 'number') total += item;
-    else if (total instanceof Duration && item instanceof Duration) total = (total as unknown as { addDuration(other: unknown): unknown }).addDuration(item);
+    else if (total instanceof Duration && item instanceof Duration)
+      total = (total as unknown as { addDuration(other: unknown): unknown }).addDuration(item);
     else throw new Error('no such overload');
   }
   return total ?? 0n;

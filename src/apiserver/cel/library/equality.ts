@@ -7,7 +7,8 @@ export function celEqual(a: unknown, b: unknown): boolean {
   // biome-ignore lint/suspicious/noDoubleEquals: numbers of different types are equal by value
   if (typeof a === 'bigint' || typeof b === 'bigint') return (typeof a === 'number' || typeof b === 'number') && a == b;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, index) => celEqual(item, b[index]));
+  if (Array.isArray(a))
+    return Array.isArray(b) && a.length === b.length && a.every((item, index) => celEqual(item, b[index]));
   const [x, y] = [entriesOf(a), entriesOf(b)];
   if (x && y) return x.size === y.size && [...x].every(([key, value]) => y.has(key) && celEqual(value, y.get(key)));
   return a.constructor === b.constructor && String(a) === String(b);

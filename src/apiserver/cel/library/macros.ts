@@ -26,23 +26,32 @@ interface MacroCall {
 
 /** Macros that the library lacks: of optional values, and comprehensions with two variables. */
 export function registerMacros(environment: Environment): void {
-  const add = (signature: string, handler: (call: MacroCall) => object) => environment.registerFunction(signature, handler as never);
+  const add = (signature: string, handler: (call: MacroCall) => object) =>
+    environment.registerFunction(signature, handler as never);
   add('optional.optMap(ast, ast): dyn', (call) => mapOptional(call, (value) => Optional.of(value)));
   add('optional.optFlatMap(ast, ast): dyn', (call) => mapOptional(call, (value) => value));
 
   // What `prepareSource` makes of optional entries.
-  const entry = (value: unknown, optional: boolean | undefined) => (!optional ? Optional.of(value) : (value as Optional));
+  const entry = (value: unknown, optional: boolean | undefined) =>
+    !optional ? Optional.of(value) : (value as Optional);
   environment.registerFunction('optionalList(list, list): list<dyn>', ((values: unknown[], optional: boolean[]) =>
-    values.map((value, index) => entry(value, optional[index])).flatMap((value) => (value.hasValue() ? [value.value()] : []))) as never);
-  environment.registerFunction('optionalMap(list, list, list): map<dyn, dyn>', ((keys: unknown[], values: unknown[], optional: boolean[]) =>
-    new Map(
-      keys
-        .map((key, index) => [key, entry(values[index], optional[index])] as const)
-        .flatMap(([key, value]) => (value.hasValue() ? [[key, value.value()] as const] : [])),
-    )) as never);
+    values
+      .map((value, index) => entry(value, optional[index]))
+      .flatMap((value) => (value.hasValue() ? [value.value()] : []))) as never);
+  environment.registerFunction(
+    'optionalMap(list, list, list): map<dyn, dyn>',
+    ((keys: unknown[], values: unknown[], optional: boolean[]) =>
+      new Map(
+        keys
+          .map((key, index) => [key, entry(values[index], optional[index])] as const)
+          .flatMap(([key, value]) => (value.hasValue() ? [[key, value.value()] as const] : [])),
+      )) as never,
+  );
 
   const quantifier = (name: string, decide: (outcomes: Iterable<boolean>) => boolean) =>
-    add(`list.${name}(ast, ast, ast): bool`, (call) => twoVariables(call, 'bool', (_, steps) => decide(steps as Iterable<boolean>)));
+    add(`list.${name}(ast, ast, ast): bool`, (call) =>
+      twoVariables(call, 'bool', (_, steps) => decide(steps as Iterable<boolean>)),
+    );
   quantifier('all', (outcomes) => {
     for (const outcome of outcomes) if (!outcome) return false;
     return true;
@@ -59,11 +68,22 @@ export function registerMacros(environment: Environment): void {
   add('list.existsOne(ast, ast): bool', (call) => {
     const [variable, predicate] = call.args as [Node, Node];
     const unused = { ...variable, args: '@index' } as Node;
-    return twoVariables({ receiver: call.receiver, args: [unused, variable, predicate] }, 'bool', (_, steps) => [...(steps as Iterable<boolean>)].filter(Boolean).length === 1, true);
+    return twoVariables(
+      { receiver: call.receiver, args: [unused, variable, predicate] },
+      'bool',
+      (_, steps) => [...(steps as Iterable<boolean>)].filter(Boolean).length === 1,
+      true,
+    );
   });
-  add('list.transformList(ast, ast, ast): list<dyn>', (call) => twoVariables(call, 'list<dyn>', (_, steps) => [...steps]));
+  add('list.transformList(ast, ast, ast): list<dyn>', (call) =>
+    twoVariables(call, 'list<dyn>', (_, steps) => [...steps]),
+  );
   add('list.transformMap(ast, ast, ast): map<dyn, dyn>', (call) =>
-    twoVariables(call, 'map<dyn, dyn>', (keys, steps) => new Map([...steps].map((value, index) => [keys[index], value]))),
+    twoVariables(
+      call,
+      'map<dyn, dyn>',
+      (keys, steps) => new Map([...steps].map((value, index) => [keys[index], value])),
+    ),
   );
 }
 
@@ -123,7 +143,10 @@ function twoVariables(
           yield evaluator.run(body, inner.reuse(at).setIterValue(value, evaluator));
         }
       };
-      return decide(entries.map(([key]) => key), steps());
+      return decide(
+        entries.map(([key]) => key),
+        steps(),
+      );
     },
   };
 }

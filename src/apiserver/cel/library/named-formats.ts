@@ -1,5 +1,11 @@
 import { type Environment, Optional } from '@marcbachmann/cel-js';
-import { isDns1035Label, isDns1123Label, isDns1123Subdomain, isLabelValue, isQualifiedName } from '../../../apimachinery/names.ts';
+import {
+  isDns1035Label,
+  isDns1123Label,
+  isDns1123Subdomain,
+  isLabelValue,
+  isQualifiedName,
+} from '../../../apimachinery/names.ts';
 import { formatCheck } from '../../custom-resources/validation/formats.ts';
 
 class FormatValue {
@@ -12,7 +18,8 @@ class FormatValue {
 
 class FormatNamespace {}
 
-const prefixed = (check: (text: string) => string[]) => (text: string) => check(text.endsWith('-') ? `${text.slice(0, -1)}a` : text);
+const prefixed = (check: (text: string) => string[]) => (text: string) =>
+  check(text.endsWith('-') ? `${text.slice(0, -1)}a` : text);
 const yes = (format: string, message: string) => (text: string) => (formatCheck(format)!(text) ? [] : [message]);
 
 const formats: Readonly<Record<string, (text: string) => readonly string[]>> = {
@@ -39,7 +46,8 @@ export function registerNamedFormats(environment: Environment): void {
   environment.registerConstant('format', 'FormatNamespace', new FormatNamespace() as never);
   const add = (signature: string, handler: (...args: never[]) => unknown) =>
     environment.registerFunction(signature, handler as never, { async: false } as never);
-  for (const [name, check] of Object.entries(formats)) add(`FormatNamespace.${name}(): ${type}`, () => new FormatValue(check));
+  for (const [name, check] of Object.entries(formats))
+    add(`FormatNamespace.${name}(): ${type}`, () => new FormatValue(check));
   add(`FormatNamespace.named(string): optional<${type}>`, (_: unknown, name: string) =>
     Object.hasOwn(formats, name) ? Optional.of(new FormatValue(formats[name]!)) : Optional.none(),
   );

@@ -24,7 +24,10 @@ export class CidrValue {
   }
 
   contains(ip: IpValue): boolean {
-    return ip.address.kind() === this.ip.address.kind() && (ip.address as ipaddr.IPv4).match(this.ip.address as ipaddr.IPv4, this.length);
+    return (
+      ip.address.kind() === this.ip.address.kind() &&
+      (ip.address as ipaddr.IPv4).match(this.ip.address as ipaddr.IPv4, this.length)
+    );
   }
 
   masked(): CidrValue {
@@ -61,11 +64,17 @@ export function registerNetworkAddresses(environment: Environment): void {
   add(`${ip}.isLoopback(): bool`, (a: IpValue) => range(a) === 'loopback');
   add(`${ip}.isLinkLocalUnicast(): bool`, (a: IpValue) => range(a) === 'linkLocal');
   add(`${ip}.isLinkLocalMulticast(): bool`, isLinkLocalMulticast);
-  add(`${ip}.isGlobalUnicast(): bool`, (a: IpValue) => !['unspecified', 'loopback', 'linkLocal', 'multicast', 'broadcast'].includes(range(a)));
+  add(
+    `${ip}.isGlobalUnicast(): bool`,
+    (a: IpValue) => !['unspecified', 'loopback', 'linkLocal', 'multicast', 'broadcast'].includes(range(a)),
+  );
   add(`string(${ip}): string`, String);
   add(`string(${cidr}): string`, String);
   environment.registerOperator(`${ip} == ${ip}`, ((a: IpValue, b: IpValue) => String(a) === String(b)) as never);
-  environment.registerOperator(`${cidr} == ${cidr}`, ((a: CidrValue, b: CidrValue) => String(a) === String(b)) as never);
+  environment.registerOperator(
+    `${cidr} == ${cidr}`,
+    ((a: CidrValue, b: CidrValue) => String(a) === String(b)) as never,
+  );
 
   add(`cidr(string): ${cidr}`, parseCidr);
   add('isCIDR(string): bool', (text: string) => tryParse(parseCidr, text) !== undefined);
@@ -81,7 +90,9 @@ export function registerNetworkAddresses(environment: Environment): void {
 
 function parseIp(text: string): IpValue {
   if (isIP(text).length > 0 || !ipaddr.isValid(text) || /(^|\.)0\d/.test(text) || text.includes('%'))
-    throw new Error(`IP Address ${JSON.stringify(text)} parse error during conversion from string: ParseAddr(${JSON.stringify(text)}): unable to parse IP`);
+    throw new Error(
+      `IP Address ${JSON.stringify(text)} parse error during conversion from string: ParseAddr(${JSON.stringify(text)}): unable to parse IP`,
+    );
   const address = ipaddr.parse(text);
   if (address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress())
     throw new Error(`IPv4-mapped IPv6 address ${JSON.stringify(text)} is not allowed`);
@@ -89,7 +100,10 @@ function parseIp(text: string): IpValue {
 }
 
 function parseCidr(text: string): CidrValue {
-  if (isCIDR(text).length > 0) throw new Error(`network address parse error during conversion from string: netip.ParsePrefix(${JSON.stringify(text)}): no valid CIDR`);
+  if (isCIDR(text).length > 0)
+    throw new Error(
+      `network address parse error during conversion from string: netip.ParsePrefix(${JSON.stringify(text)}): no valid CIDR`,
+    );
   const [host = '', length = ''] = text.split('/');
   return new CidrValue(parseIp(host), Number(length));
 }

@@ -11,7 +11,9 @@ class SemverValue {
 }
 
 const number = '(0|[1-9]\\d*)';
-const strict = new RegExp(`^${number}\\.${number}\\.${number}(?:-([0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*))?(?:\\+[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*)?$`);
+const strict = new RegExp(
+  `^${number}\\.${number}\\.${number}(?:-([0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*))?(?:\\+[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*)?$`,
+);
 
 /** `semver('1.2.3')`, by the specification of Semantic Versioning 2.0.0. */
 export function registerSemanticVersions(environment: Environment): void {
@@ -28,11 +30,15 @@ export function registerSemanticVersions(environment: Environment): void {
   add(`semver(string, bool): ${type}`, (text: string, normalize: boolean) => required(text, normalize));
   add('isSemver(string): bool', (text: string) => parse(text, false) !== undefined);
   add('isSemver(string, bool): bool', (text: string, normalize: boolean) => parse(text, normalize) !== undefined);
-  for (const [index, name] of ['major', 'minor', 'patch'].entries()) add(`${type}.${name}(): int`, (a: SemverValue) => a.numbers[index]!);
+  for (const [index, name] of ['major', 'minor', 'patch'].entries())
+    add(`${type}.${name}(): int`, (a: SemverValue) => a.numbers[index]!);
   add(`${type}.isGreaterThan(${type}): bool`, (a: SemverValue, b: SemverValue) => compare(a, b) > 0);
   add(`${type}.isLessThan(${type}): bool`, (a: SemverValue, b: SemverValue) => compare(a, b) < 0);
   add(`${type}.compareTo(${type}): int`, (a: SemverValue, b: SemverValue) => BigInt(compare(a, b)));
-  environment.registerOperator(`${type} == ${type}`, ((a: SemverValue, b: SemverValue) => compare(a, b) === 0) as never);
+  environment.registerOperator(
+    `${type} == ${type}`,
+    ((a: SemverValue, b: SemverValue) => compare(a, b) === 0) as never,
+  );
 }
 
 function parse(text: string, normalize: boolean): SemverValue | undefined {

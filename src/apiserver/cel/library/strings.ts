@@ -1,5 +1,5 @@
 import type { Environment } from '@marcbachmann/cel-js';
-import { Duration } from '@marcbachmann/cel-js/evaluator';
+import type { Duration } from '@marcbachmann/cel-js/evaluator';
 import { compileRegularExpression } from '../../custom-resources/validation/regular-expression.ts';
 import { celToJson } from '../values.ts';
 
@@ -29,12 +29,20 @@ export function registerStrings(environment: Environment): void {
     if (at < 0n || at > BigInt(letters.length)) throw new Error(`index out of range: ${at}`);
     return letters[Number(at)] ?? '';
   });
-  add('string.replace(string, string): string', (text: string, from: string, to: string) => bounded(text.split(from).join(to)));
+  add('string.replace(string, string): string', (text: string, from: string, to: string) =>
+    bounded(text.split(from).join(to)),
+  );
   add('string.replace(string, string, int): string', (text: string, from: string, to: string, limit: bigint) => {
     if (limit < 0n) return bounded(text.split(from).join(to));
     const parts = text.split(from);
     const count = Math.min(Number(limit), parts.length - 1);
-    return bounded(parts.slice(0, count + 1).join(to) + parts.slice(count + 1).map((part) => from + part).join(''));
+    return bounded(
+      parts.slice(0, count + 1).join(to) +
+        parts
+          .slice(count + 1)
+          .map((part) => from + part)
+          .join(''),
+    );
   });
   add('string.reverse(): string', (text: string) => [...text].reverse().join(''));
   add('string.format(list): string', (text: string, values: unknown[]) => bounded(format(text, values)));
@@ -45,7 +53,10 @@ export function registerStrings(environment: Environment): void {
   add('string(google.protobuf.Timestamp): string', timestampText);
   add('string(google.protobuf.Duration): string', String);
   add('int(google.protobuf.Timestamp): int', (time: Date) => BigInt(Math.floor(time.getTime() / 1000)));
-  add('int(google.protobuf.Duration): int', (duration: Duration) => duration.seconds * 1_000_000_000n + BigInt(duration.nanos));
+  add(
+    'int(google.protobuf.Duration): int',
+    (duration: Duration) => duration.seconds * 1_000_000_000n + BigInt(duration.nanos),
+  );
   add('timestamp(google.protobuf.Timestamp): google.protobuf.Timestamp', (time: Date) => time);
   add('duration(google.protobuf.Duration): google.protobuf.Duration', (duration: Duration) => duration);
 }
@@ -64,7 +75,10 @@ function bounded(text: string): string {
 }
 
 export function timestampText(time: Date): string {
-  return time.toISOString().replace(/\.000Z$/, 'Z').replace(/(\.\d*?)0+Z$/, '$1Z');
+  return time
+    .toISOString()
+    .replace(/\.000Z$/, 'Z')
+    .replace(/(\.\d*?)0+Z$/, '$1Z');
 }
 
 /** `%s %d %f %e %b %o %x %X %%`, with a precision for `%f` and `%e`. */
@@ -84,7 +98,9 @@ function format(text: string, values: readonly unknown[]): string {
       case 'f':
         return Number(value).toFixed(digits);
       case 'e':
-        return Number(value).toExponential(digits).replace(/e([+-])(\d)$/, 'e$10$2');
+        return Number(value)
+          .toExponential(digits)
+          .replace(/e([+-])(\d)$/, 'e$10$2');
       case 'b':
         return typeof value === 'boolean' ? String(Number(value)) : (value as bigint).toString(2);
       case 'o':
@@ -104,7 +120,11 @@ function show(value: unknown): string {
   if (value === null) return 'null';
   if (value instanceof Date) return timestampText(value);
   if (Array.isArray(value)) return `[${value.map(show).join(', ')}]`;
-  if (value instanceof Map) return `{${[...value].map(([key, item]) => `${show(key)}: ${show(item)}`).sort().join(', ')}}`;
+  if (value instanceof Map)
+    return `{${[...value]
+      .map(([key, item]) => `${show(key)}: ${show(item)}`)
+      .sort()
+      .join(', ')}}`;
   if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype)
     return JSON.stringify(celToJson(value));
   return String(value);

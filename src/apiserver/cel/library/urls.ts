@@ -21,16 +21,27 @@ export function registerUrls(environment: Environment): void {
     environment.registerFunction(signature, handler as never, { async: false } as never);
   add(`url(string): ${type}`, (text: string) => {
     const value = parse(text);
-    if (!value) throw new Error(`URL parse error during conversion from string: parse ${JSON.stringify(text)}: invalid URI for request`);
+    if (!value)
+      throw new Error(
+        `URL parse error during conversion from string: parse ${JSON.stringify(text)}: invalid URI for request`,
+      );
     return value;
   });
   add('isURL(string): bool', (text: string) => parse(text) !== undefined);
   const part = (name: string, read: (value: UrlValue) => string) => add(`${type}.${name}(): string`, read);
   part('getScheme', ({ relative, url }) => (relative ? '' : url.protocol.slice(0, -1)));
   part('getHost', ({ relative, text }) => (relative ? '' : authorityOf(text)));
-  part('getHostname', ({ relative, text }) => (relative ? '' : authorityOf(text).replace(/:\d*$/, '').replace(/^\[|\]$/g, '')));
+  part('getHostname', ({ relative, text }) =>
+    relative
+      ? ''
+      : authorityOf(text)
+          .replace(/:\d*$/, '')
+          .replace(/^\[|\]$/g, ''),
+  );
   part('getPort', ({ relative, text }) => (relative ? '' : (/:(\d*)$/.exec(authorityOf(text))?.[1] ?? '')));
-  part('getEscapedPath', ({ relative, url, text }) => (relative || /^[^:]+:\/\/[^/?#]*\//.test(text) ? url.pathname : ''));
+  part('getEscapedPath', ({ relative, url, text }) =>
+    relative || /^[^:]+:\/\/[^/?#]*\//.test(text) ? url.pathname : '',
+  );
   add(`${type}.getQuery(): map<string, list<string>>`, ({ url }: UrlValue) => {
     const query = new Map<string, string[]>();
     for (const [key, value] of url.searchParams) query.set(key, [...(query.get(key) ?? []), value]);
@@ -43,7 +54,9 @@ function parse(text: string): UrlValue | undefined {
   if (text.startsWith('/') && !text.startsWith('//')) {
     return URL.canParse(text, 'http://host') ? new UrlValue(new URL(text, 'http://host'), true, text) : undefined;
   }
-  return /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s]*$/.test(text) && URL.canParse(text) ? new UrlValue(new URL(text), false, text) : undefined;
+  return /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s]*$/.test(text) && URL.canParse(text)
+    ? new UrlValue(new URL(text), false, text)
+    : undefined;
 }
 
 function authorityOf(text: string): string {

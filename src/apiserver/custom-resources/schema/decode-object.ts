@@ -23,7 +23,9 @@ export function structuralDecoding(schema: Schema): ObjectDecoding {
 
 function checkMetadata(metadata: unknown, schema: Schema): void {
   if (!isDictionary(metadata))
-    throw new Error(`json: cannot unmarshal ${Array.isArray(metadata) ? 'array' : typeof metadata} into Go struct field ObjectMeta.metadata of type v1.ObjectMeta`);
+    throw new Error(
+      `json: cannot unmarshal ${Array.isArray(metadata) ? 'array' : typeof metadata} into Go struct field ObjectMeta.metadata of type v1.ObjectMeta`,
+    );
   const [mismatch] = checkTypes(metadata, schema);
   if (mismatch) throw new Error(mismatch.message);
   canonicalize(metadata, schema);
@@ -64,8 +66,7 @@ export function conforms(value: unknown, schema: Schema): boolean {
     } else if (!conforms(object[key], child)) return false;
   }
   if (fields)
-    for (const [key, field] of fields)
-      if (field.default !== undefined && !Object.hasOwn(object, key)) return false;
+    for (const [key, field] of fields) if (field.default !== undefined && !Object.hasOwn(object, key)) return false;
   return true;
 }
 

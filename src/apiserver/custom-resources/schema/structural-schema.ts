@@ -75,7 +75,8 @@ function fieldsOf(props: JSONSchemaProps, isObject: boolean): ReadonlyMap<string
       ...(schema.default === undefined ? {} : { default: schema.default }),
     });
   if (!isObject) return fields;
-  const meta = (name: string, schema: Schema) => fields.set(name, { schema: { ...fields.get(name)?.schema, ...schema } });
+  const meta = (name: string, schema: Schema) =>
+    fields.set(name, { schema: { ...fields.get(name)?.schema, ...schema } });
   if (!fields.has('apiVersion')) meta('apiVersion', text);
   if (!fields.has('kind')) meta('kind', text);
   meta('metadata', schemaOf('meta.v1.ObjectMeta'));

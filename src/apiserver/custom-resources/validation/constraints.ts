@@ -1,5 +1,5 @@
 import type { JSONSchemaProps } from '../../../api/types/apiextensions.v1.gen.ts';
-import { FieldError, tooLong, tooMany, typeInvalid, invalidValue } from '../../../apimachinery/field.ts';
+import { type FieldError, invalidValue, tooLong, tooMany, typeInvalid } from '../../../apimachinery/field.ts';
 import { formatCheck } from './formats.ts';
 import { compileRegularExpression } from './regular-expression.ts';
 
@@ -10,16 +10,20 @@ export type Check = (value: unknown, at: string, errors: FieldError[]) => void;
 export function constraintChecks(props: JSONSchemaProps): readonly Check[] {
   const checks: Check[] = [];
   const { pattern, format } = props;
-  if (props.maxLength !== undefined || props.minLength !== undefined) checks.push(lengthCheck(props.minLength, props.maxLength));
+  if (props.maxLength !== undefined || props.minLength !== undefined)
+    checks.push(lengthCheck(props.minLength, props.maxLength));
   if (pattern) checks.push(patternCheck(pattern));
   if (format) checks.push(...formatChecks(props, format));
-  if (props.maximum !== undefined || props.minimum !== undefined || props.multipleOf !== undefined) checks.push(numberCheck(props));
-  if (props.maxItems !== undefined || props.minItems !== undefined) checks.push(itemsCheck(props.minItems, props.maxItems));
-  if (props.maxProperties !== undefined || props.minProperties !== undefined) checks.push(propertiesCheck(props.minProperties, props.maxProperties));
+  if (props.maximum !== undefined || props.minimum !== undefined || props.multipleOf !== undefined)
+    checks.push(numberCheck(props));
+  if (props.maxItems !== undefined || props.minItems !== undefined)
+    checks.push(itemsCheck(props.minItems, props.maxItems));
+  if (props.maxProperties !== undefined || props.minProperties !== undefined)
+    checks.push(propertiesCheck(props.minProperties, props.maxProperties));
   return checks;
 }
 
-const path = (at: string): string => at || "<nil>";
+const path = (at: string): string => at || '<nil>';
 
 function lengthCheck(min: number | undefined, max: number | undefined): Check {
   return (value, at, errors) => {
@@ -52,7 +56,9 @@ function formatChecks(props: JSONSchemaProps, format: string): Check[] {
     return [
       (value, at, errors) => {
         if (typeof value === 'number' && (value < range[0] || value > range[1]))
-          errors.push(invalidValue(path(at), value, `Checked value must be of type ${props.type} with format ${format}`));
+          errors.push(
+            invalidValue(path(at), value, `Checked value must be of type ${props.type} with format ${format}`),
+          );
       },
     ];
   const check = formatCheck(format);
@@ -69,7 +75,8 @@ function numberCheck({ minimum, maximum, exclusiveMinimum, exclusiveMaximum, mul
   return (value, at, errors) => {
     if (typeof value !== 'number') return;
     const fail = (detail: string) => errors.push(invalidValue(path(at), value, `${at} in body should be ${detail}`));
-    if (multipleOf !== undefined && multipleOf > 0 && !isMultiple(value, multipleOf)) fail(`a multiple of ${multipleOf}`);
+    if (multipleOf !== undefined && multipleOf > 0 && !isMultiple(value, multipleOf))
+      fail(`a multiple of ${multipleOf}`);
     if (maximum !== undefined) {
       if (exclusiveMaximum && value >= maximum) fail(`less than ${maximum}`);
       else if (!exclusiveMaximum && value > maximum) fail(`less than or equal to ${maximum}`);

@@ -6,7 +6,10 @@ import { itemsSchema } from '../schema/schema-parts.ts';
  * Finds the old item that an item of a list is the new state of: by key in lists of type map; in other lists
  * there is no telling (`undefined`).
  */
-export function correlate(list: JSONSchemaProps, old: readonly unknown[]): ((item: unknown, index: number) => unknown) | undefined {
+export function correlate(
+  list: JSONSchemaProps,
+  old: readonly unknown[],
+): ((item: unknown, index: number) => unknown) | undefined {
   if (list['x-kubernetes-list-type'] !== 'map') return undefined;
   const keys = list['x-kubernetes-list-map-keys'] ?? [];
   const byKey = new Map(old.map((item) => [keyOf(item, keys, list), item]));

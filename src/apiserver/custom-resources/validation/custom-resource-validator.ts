@@ -13,7 +13,11 @@ export type CustomResourceValidator = (object: UnstructuredObject, old?: Unstruc
 export type MakeRules = (props: JSONSchemaProps) => SchemaRules;
 
 /** Everything that the schema of a custom resource demands. What it takes is made when it is first used. */
-export function customResourceValidator(props: JSONSchemaProps, schema: Schema, makeRules: MakeRules | undefined): CustomResourceValidator {
+export function customResourceValidator(
+  props: JSONSchemaProps,
+  schema: Schema,
+  makeRules: MakeRules | undefined,
+): CustomResourceValidator {
   let values: ValueValidator | undefined;
   let rules: SchemaRules | undefined;
   return (object, old) => {

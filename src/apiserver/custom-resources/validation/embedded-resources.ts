@@ -20,11 +20,15 @@ function embeddedErrors({ apiVersion, kind, metadata }: Dictionary, path: FieldP
   if (!kind) errors.push(required(path.child('kind'), 'must not be empty'));
   else if (typeof kind === 'string')
     for (const message of isDns1035Label(kind.toLowerCase()))
-      errors.push(invalidValue(path.child('kind'), kind, `may have mixed case, but should otherwise match: ${message}`));
+      errors.push(
+        invalidValue(path.child('kind'), kind, `may have mixed case, but should otherwise match: ${message}`),
+      );
   if (!isDictionary(metadata)) return errors;
   const at = path.child('metadata');
   if (typeof metadata.name === 'string' && metadata.name !== '')
-    for (const message of isDns1123Subdomain(metadata.name)) errors.push(invalidValue(at.child('name'), metadata.name, message));
-  if (isDictionary(metadata.labels)) errors.push(...validateLabels(metadata.labels as Record<string, string>, at.child('labels')));
+    for (const message of isDns1123Subdomain(metadata.name))
+      errors.push(invalidValue(at.child('name'), metadata.name, message));
+  if (isDictionary(metadata.labels))
+    errors.push(...validateLabels(metadata.labels as Record<string, string>, at.child('labels')));
   return errors;
 }

@@ -17,11 +17,17 @@ function visit(value: unknown, props: JSONSchemaProps, at: string, errors: Field
     if (listType === 'set') noTwice(value, at, errors, stableText, (item) => item);
     else if (listType === 'map') {
       const keys = props['x-kubernetes-list-map-keys'] ?? [];
-      const shownKey = (item: unknown) => Object.fromEntries(keys.filter((key) => isDictionary(item) && Object.hasOwn(item, key)).map((key) => [key, (item as Record<string, unknown>)[key]]));
+      const shownKey = (item: unknown) =>
+        Object.fromEntries(
+          keys
+            .filter((key) => isDictionary(item) && Object.hasOwn(item, key))
+            .map((key) => [key, (item as Record<string, unknown>)[key]]),
+        );
       noTwice(value, at, errors, (item) => keyOf(item, keys, props), shownKey);
     }
     const items = itemsSchema(props);
-    if (items && hasListTypes(items)) for (const [index, item] of value.entries()) visit(item, items, `${at}[${index}]`, errors);
+    if (items && hasListTypes(items))
+      for (const [index, item] of value.entries()) visit(item, items, `${at}[${index}]`, errors);
   } else if (isDictionary(value)) {
     const values = additionalPropertiesSchema(props);
     for (const key of Object.keys(value)) {

@@ -3,7 +3,7 @@ import { deepEqual } from '../../../apimachinery/deep-equal.ts';
 import { FieldError, notSupported, required, typeInvalid } from '../../../apimachinery/field.ts';
 import { isDictionary } from '../../../apimachinery/schema-walk.ts';
 import { additionalPropertiesSchema, itemsSchema } from '../schema/schema-parts.ts';
-import { constraintChecks, type Check } from './constraints.ts';
+import { type Check, constraintChecks } from './constraints.ts';
 import { correlate } from './correlate.ts';
 
 /** A place in the object, as errors show it: `spec.list[0].name`; '' is the root. */
@@ -30,7 +30,9 @@ export class ValueValidator {
     const intOrString = props['x-kubernetes-int-or-string'] === true;
     this.#types = intOrString ? ['integer', 'string'] : props.type ? [props.type] : [];
     this.#checks = constraintChecks(props);
-    this.#fields = new Map(Object.entries(props.properties ?? {}).map(([name, field]) => [name, new ValueValidator(field)]));
+    this.#fields = new Map(
+      Object.entries(props.properties ?? {}).map(([name, field]) => [name, new ValueValidator(field)]),
+    );
     const values = additionalPropertiesSchema(props);
     this.#values = values && new ValueValidator(values);
     const items = itemsSchema(props);
@@ -55,7 +57,9 @@ export class ValueValidator {
     if (!this.#rightType(value)) {
       const seen = typeName(value);
       const wanted = this.#types.join(',');
-      errors.push(typeInvalid(fieldOf(at), seen, `${shown(at)} in body must be of type ${wanted}: ${JSON.stringify(seen)}`));
+      errors.push(
+        typeInvalid(fieldOf(at), seen, `${shown(at)} in body must be of type ${wanted}: ${JSON.stringify(seen)}`),
+      );
       return;
     }
     if (value === null) {
@@ -80,14 +84,17 @@ export class ValueValidator {
   }
 
   #notInEnum(value: unknown, at: Place): FieldError {
-    const supported = this.#props.enum!.map((allowed) => (typeof allowed === 'string' ? allowed : JSON.stringify(allowed)));
+    const supported = this.#props.enum!.map((allowed) =>
+      typeof allowed === 'string' ? allowed : JSON.stringify(allowed),
+    );
     return notSupported(fieldOf(at), value, supported);
   }
 
   #visitItems(items: readonly unknown[], at: Place, errors: FieldError[], old: unknown): void {
     if (!this.#items) return;
     const before = Array.isArray(old) ? correlate(this.#props, old) : undefined;
-    for (const [index, item] of items.entries()) this.#items.visit(item, `${at}[${index}]`, errors, before?.(item, index));
+    for (const [index, item] of items.entries())
+      this.#items.visit(item, `${at}[${index}]`, errors, before?.(item, index));
   }
 
   #visitFields(object: Readonly<Record<string, unknown>>, at: Place, errors: FieldError[], old: unknown): void {
@@ -108,7 +115,8 @@ export class ValueValidator {
       validator.visit(value, at, found);
       return found;
     };
-    const fail = (message: string) => errors.push(new FieldError('FieldValueInvalid', '<nil>', `Invalid value: "": ${message}`));
+    const fail = (message: string) =>
+      errors.push(new FieldError('FieldValueInvalid', '<nil>', `Invalid value: "": ${message}`));
     const quoted = JSON.stringify(at);
     if (this.#anyOf.length) {
       const best = fewest(this.#anyOf.map(nested));
@@ -130,7 +138,8 @@ export class ValueValidator {
       const results = this.#allOf.map(nested);
       const valid = results.filter((found) => found.length === 0).length;
       for (const found of results) errors.push(...found);
-      if (valid < results.length) fail(`${quoted} must validate all the schemas (allOf)${valid === 0 ? '. None validated' : ''}`);
+      if (valid < results.length)
+        fail(`${quoted} must validate all the schemas (allOf)${valid === 0 ? '. None validated' : ''}`);
     }
     if (this.#not && nested(this.#not).length === 0) fail(`${quoted} must not validate the schema (not)`);
   }

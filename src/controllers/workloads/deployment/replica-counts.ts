@@ -10,7 +10,6 @@ export const replicasOf = (object: { readonly spec: { readonly replicas?: number
 export const sum = (sets: readonly ReplicaSet[], count: (set: ReplicaSet) => number | undefined) =>
   sets.reduce((total, set) => total + (count(set) ?? 0), 0);
 export const specReplicas = (sets: readonly ReplicaSet[]) => sum(sets, replicasOf);
-export const availableReplicas = (sets: readonly ReplicaSet[]) => sum(sets, (set) => set.status?.availableReplicas);
 
 /** maxSurge and maxUnavailable in pods: percentages of the replicas, surge rounded up, unavailable down; never both 0. */
 export function rollingLimits(deployment: Deployment): { maxSurge: number; maxUnavailable: number } {

@@ -98,7 +98,10 @@ export class SpdyConnection implements StreamCarrier {
   }
 
   sendData(id: number, bytes: Buffer, fin: boolean, taken: (error?: Error | null) => void): void {
-    if (this.#closed || this.#transport.destroyed) return taken(new Error('the connection is closed'));
+    if (this.#closed || this.#transport.destroyed) {
+      taken(new Error('the connection is closed'));
+      return;
+    }
     this.#transport.cork();
     this.#transport.write(dataFrameHead(id, bytes.length, fin));
     const room = bytes.length > 0 ? this.#transport.write(bytes) : !this.#transport.writableNeedDrain;

@@ -93,9 +93,11 @@ export class SpdyStream extends Duplex {
   }
 
   override _final(callback: (error?: Error | null) => void): void {
-    if (this.#localEnd) return callback();
-    this.#localEnd = true;
-    this.#carrier.sendData(this.id, Buffer.alloc(0), true, callback);
+    if (this.#localEnd) callback();
+    else {
+      this.#localEnd = true;
+      this.#carrier.sendData(this.id, Buffer.alloc(0), true, callback);
+    }
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {

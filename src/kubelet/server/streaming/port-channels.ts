@@ -1,5 +1,5 @@
 import { Duplex, Writable } from 'node:stream';
-import { forward, type PortConnector } from './port-forward.ts';
+import { forwardConnection, type PortConnector } from './forward-connection.ts';
 import { refuseUpgrade, type UpgradeRequest } from './upgrade.ts';
 import { acceptWebSocket, closeWebSocket } from './websocket-client.ts';
 
@@ -63,7 +63,7 @@ export async function servePortChannels(
     const bytes = Buffer.from([port & 0xff, port >> 8]);
     send(index * 2, bytes, () => undefined);
     send(index * 2 + 1, bytes, () => undefined);
-    return forward(port, data, error, target.connect);
+    return forwardConnection(port, data, error, target.connect);
   });
   await Promise.all(ends);
   await closeWebSocket(socket);

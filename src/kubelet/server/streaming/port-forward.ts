@@ -1,9 +1,9 @@
-import type { Duplex, Readable, Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Duplex } from 'node:stream';
 import { splice } from '../../../apimachinery/splice.ts';
 import type { PortForwardSession } from '../../runtime/container-runtime.ts';
 import { SpdyConnection } from '../spdy/spdy-connection.ts';
 import type { SpdyStream } from '../spdy/spdy-stream.ts';
+import { forwardConnection, type PortConnector } from './forward-connection.ts';
 import { servePortChannels } from './port-channels.ts';
 import { connectToRuntime, tunnelToRuntime } from './runtime-connection.ts';
 import { grantSpdy, isSpdy, isWebSocket, negotiateProtocol, refuseUpgrade, type UpgradeRequest } from './upgrade.ts';
@@ -97,7 +97,7 @@ function serveConnections(transport: Duplex, head: Buffer, connect: (port: numbe
         clearTimeout(pair.timer);
         pairs.delete(requestid);
         pair.error.resume();
-        void forward(number, pair.data, pair.error, connect);
+        void forwardConnection(number, pair.data, pair.error, connect);
         return true;
       },
       onClose() {
@@ -106,42 +106,6 @@ function serveConnections(transport: Duplex, head: Buffer, connect: (port: numbe
       },
     });
   });
-}
-
-/** One connection, to its end. Why it failed goes to the error stream. */
-export async function forward(
-  port: number,
-  data: Duplex,
-  error: Writable,
-  connect: (port: number) => Promise<Duplex>,
-): Promise<void> {
-  try {
-    const target = await connect(port);
-    await copyBothWays(data, target);
-    error.end();
-  } catch (cause) {
-    data.destroy();
-    error.end(
-      `an error occurred forwarding ${port} -> ${port}: ${cause instanceof Error ? cause.message : String(cause)}`,
-    );
-  }
-}
-
-async function copyBothWays(client: Duplex, target: Duplex): Promise<void> {
-  target.on('error', () => undefined);
-  const up = pipeline(client as Readable, target as Writable, { end: true }).catch(() => {
-    // The client went away: nobody reads what the target still says.
-    if (client.destroyed) target.destroy();
-  });
-  const down = pipeline(target as Readable, client as Writable, { end: true }).catch(() => undefined);
-  await Promise.all([up, down]);
-  target.destroy();
-}
-
-/** How to reach ports, wherever the session is. `close` ends what it holds. */
-export interface PortConnector {
-  connect(port: number): Promise<Duplex>;
-  close(): void;
 }
 
 async function connector(session: PortForwardSession): Promise<PortConnector> {

@@ -92,8 +92,8 @@ export async function acceptWebSocketClient(
   }
 
   const send = (channel: number, bytes: Uint8Array, sent: (error?: Error | null) => void) => {
-    if (socket.readyState !== socket.OPEN) return sent(new Error('the client has gone'));
-    if (base64)
+    if (socket.readyState !== socket.OPEN) sent(new Error('the client has gone'));
+    else if (base64)
       socket.send(String.fromCharCode(0x30 + channel) + Buffer.from(bytes).toString('base64'), { binary: false }, sent);
     else socket.send(Buffer.concat([Buffer.of(channel), bytes]), { binary: true }, sent);
   };
