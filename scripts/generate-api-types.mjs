@@ -74,7 +74,10 @@ for (const [key, kinds] of packages) {
       const isKind = definition.gvk && ['apiVersion', 'kind', 'metadata', 'spec'].includes(field);
       const required = spec.required || isKind || (key === 'meta.v1' && kind === 'ObjectMeta' && field === 'name');
       const property = /^[A-Za-z_$][\w$]*$/.test(field) ? field : JSON.stringify(field);
-      body += `  readonly ${property}${required ? '' : '?'}: ${reference(spec.type)};\n`;
+      // Metadata inside an object (a pod template's) needs no name.
+      const inner = !definition.gvk && spec.type === 'meta.v1.ObjectMeta';
+      const type = inner ? `Partial<${reference(spec.type)}>` : reference(spec.type);
+      body += `  readonly ${property}${required ? '' : '?'}: ${type};\n`;
     }
     body += '}\n\n';
   }

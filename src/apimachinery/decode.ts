@@ -4,7 +4,7 @@ import { findDuplicateKeys, jsonSyntaxError } from './json-scanner.ts';
 import { badRequest } from './status-error.ts';
 
 export { decodeYaml } from './decode-yaml.ts';
-export { type Decoded, type DecodeOptions } from './decoded.ts';
+export type { Decoded, DecodeOptions } from './decoded.ts';
 
 /**
  * Throws StatusError 400 with the message of Kubernetes' decoder. A `__proto__` key is kept as an own property, as any

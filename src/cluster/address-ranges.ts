@@ -54,6 +54,7 @@ export function claimAddressRanges(options: RangeClaimOptions): AddressRanges {
   for (const blocks of [exists, isActive]) {
     for (const n of free) {
       if (!take(claimsDir, n, dataDir, blocks)) continue;
+      mkdirSync(dataDir, { recursive: true, mode: 0o700 });
       writeFileSync(join(dataDir, REMEMBERED), `${n}\n`, { mode: 0o600 });
       return rangesOf(n);
     }

@@ -92,7 +92,7 @@ export interface JobStatus {
 }
 
 export interface JobTemplateSpec {
-  readonly metadata?: ObjectMeta;
+  readonly metadata?: Partial<ObjectMeta>;
   readonly spec?: JobSpec;
 }
 

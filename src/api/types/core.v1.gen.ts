@@ -900,7 +900,7 @@ export interface PersistentVolumeClaimStatus {
 }
 
 export interface PersistentVolumeClaimTemplate {
-  readonly metadata?: ObjectMeta;
+  readonly metadata?: Partial<ObjectMeta>;
   readonly spec: PersistentVolumeClaimSpec;
 }
 
@@ -1163,7 +1163,7 @@ export interface PodTemplateList {
 }
 
 export interface PodTemplateSpec {
-  readonly metadata?: ObjectMeta;
+  readonly metadata?: Partial<ObjectMeta>;
   readonly spec?: PodSpec;
 }
 

@@ -1,9 +1,9 @@
+import type { KindRegistry } from '../../api/kind.ts';
 import { methodNotSupported, notAcceptable } from '../../apimachinery/status-error.ts';
 import { parseAccept } from '../http/negotiation.ts';
 import { headerOf, type RequestContext } from '../request/request-context.ts';
-import { resourceNotFound } from '../request/request-router.ts';
+import { type RequestRouter, resourceNotFound } from '../request/request-router.ts';
 import type { ContentResult } from '../request/result.ts';
-import type { ApiServer } from '../server.ts';
 import type { OpenApiDocument } from './openapi-documents.ts';
 
 const V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
@@ -11,8 +11,13 @@ const V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
 const V2_PROTOBUF_ASKED = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
 
+export interface OpenApiRouteOptions {
+  readonly router: RequestRouter;
+  readonly services: { readonly kinds: KindRegistry };
+}
+
 /** `/openapi/v2` and `/openapi/v3`: the schemas of everything that is served. */
-export function addOpenApiRoutes({ router, services }: Pick<ApiServer, 'router' | 'services'>): void {
+export function addOpenApiRoutes({ router, services }: OpenApiRouteOptions): void {
   let loading: ReturnType<typeof load> | undefined;
   const load = async () => {
     const { OpenApiDocuments } = await import('./openapi-documents.ts');

@@ -1,4 +1,4 @@
-import type { ApiServer } from '../server.ts';
+import type { RequestRouter } from '../request/request-router.ts';
 import type { KubeletCredentials } from './kubelet-endpoint.ts';
 import { nodeProxy } from './node-proxy.ts';
 import { podLog } from './pod-log.ts';
@@ -14,7 +14,7 @@ export interface ProxyRouteOptions {
 
 /** Serves what the API server only passes on: logs, exec, attach and port-forward of pods, and the proxies. */
 export function addProxyRoutes(
-  { router, reader, services }: Pick<ApiServer, 'router' | 'reader' | 'services'>,
+  { router, reader, services }: { readonly router: RequestRouter } & Omit<ProxyServices, 'kubelet'>,
   { kubelet }: ProxyRouteOptions,
 ): void {
   const proxy: ProxyServices = { reader, services, kubelet };

@@ -24,6 +24,7 @@ const JSON_PATCH = 'application/json-patch+json';
 const MERGE_PATCH = 'application/merge-patch+json';
 const STRATEGIC_PATCH = 'application/strategic-merge-patch+json';
 const APPLY_PATCH = 'application/apply-patch+yaml';
+const OPENING_BRACE = 0x7b;
 
 /** A patch as the client sent it, before it meets an object. */
 export interface PatchRequest {
@@ -98,7 +99,7 @@ export async function readPatch(context: RequestContext, custom: boolean): Promi
 
 function decodePatch(raw: RequestBody, mediaType: string, duplicates: boolean): DecodedValue {
   if ('object' in raw) return { value: draft(raw.object), duplicateFields: [] };
-  if (mediaType === APPLY_PATCH) return decodeYaml(raw.bytes, { duplicates });
+  if (mediaType === APPLY_PATCH) return decodeConfiguration(raw.bytes, duplicates);
   try {
     return decodeJson(raw.bytes, { duplicates });
   } catch (error) {
@@ -106,6 +107,19 @@ function decodePatch(raw: RequestBody, mediaType: string, duplicates: boolean): 
     const why = error.message.replace("couldn't get version/kind; json parse error: ", '');
     throw badRequest(mediaType === STRATEGIC_PATCH ? why : `error decoding patch: ${why}`);
   }
+}
+
+/** JSON is YAML, and what clients mostly send; its own parser is ten times as fast. What is odd about it, YAML's tells. */
+function decodeConfiguration(bytes: Uint8Array, duplicates: boolean): ReturnType<typeof decodeJson> {
+  if (bytes[0] === OPENING_BRACE) {
+    try {
+      const decoded = decodeJson(bytes, { duplicates: true });
+      if (decoded.duplicateFields.length === 0) return decoded;
+    } catch (error) {
+      if (!isStatusError(error)) throw error;
+    }
+  }
+  return decodeYaml(bytes, { duplicates });
 }
 
 function invalidOptions(error: ReturnType<typeof required>) {

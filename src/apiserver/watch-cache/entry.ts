@@ -45,6 +45,11 @@ export class Entry {
     return this.#object;
   }
 
+  /** Only history knows this state from now on: its bytes are enough, and are parsed again if somebody asks. */
+  forgetObject(): void {
+    this.#object = undefined;
+  }
+
   /** Length of what `writeTo` writes. */
   get byteLength(): number {
     return this.stored.length + FIELD.length + 2 + digits(this.revision);

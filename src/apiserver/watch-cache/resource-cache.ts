@@ -161,6 +161,7 @@ export class ResourceCache {
       else listener.remove(event.entry);
     }
     this.#tell(event);
+    previous?.forgetObject();
     return event;
   }
 

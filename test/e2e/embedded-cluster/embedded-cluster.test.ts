@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLogger } from '../../../src/apimachinery/logger.ts';
 import { isStatusError } from '../../../src/apimachinery/status-error.ts';
 import { createClient } from '../../../src/client/create-client.ts';
 import { createHttpTransport } from '../../../src/client/http-transport.ts';
@@ -135,7 +136,7 @@ describe('a cluster in the process', () => {
         cert: embedded.identity.cert,
         key: embedded.identity.key,
       };
-      const stranger = createClient(createHttpTransport(mixed));
+      const stranger = createClient(createHttpTransport({ ...mixed, logger: silentLogger }));
       const denied = await stranger
         .for(ConfigMaps)
         .list({ namespace })
