@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Pool } from 'undici';
-import { parse } from 'yaml';
+import type { Pool } from 'undici';
 import { badRequest, unauthorized } from '../../apimachinery/status-error.ts';
 
 /** Who a browser is: its own token, or the client certificate of its own kubeconfig. */
@@ -55,13 +54,15 @@ export class Sessions {
   }): Promise<{ id: string; session: Session }> {
     const identity =
       typeof body.kubeconfig === 'string'
-        ? identityOf(body.kubeconfig)
+        ? await identityOf(body.kubeconfig)
         : typeof body.token === 'string'
           ? { token: body.token.trim() }
           : undefined;
     if (!identity || (!identity.token && !identity.cert)) throw badRequest('give a token or a kubeconfig');
     if (identity.token && /[^\x21-\x7e]/.test(identity.token))
       throw unauthorized('the token has characters that no token has');
+    // Loaded with the first login: most clusters never see one.
+    const { Pool } = await import('undici');
     const pool = new Pool(this.#options.server, {
       connections: 32,
       headersTimeout: 60_000,
@@ -114,7 +115,8 @@ async function whoAmI(pool: Pool, headers: Record<string, string>): Promise<Sess
 }
 
 /** The current context's user of a kubeconfig with inline credentials. */
-function identityOf(text: string): Identity {
+async function identityOf(text: string): Promise<Identity> {
+  const { parse } = await import('yaml');
   type Named<T> = { readonly name?: string } & T;
   let config: {
     'current-context'?: string;

@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import { Pool } from 'undici';
+import type * as Undici from 'undici';
 import type { Logger } from '../../apimachinery/logger.ts';
 import type { Backends } from './backends.ts';
 import type { RouteTable, RouteTarget } from './routes.ts';
@@ -33,7 +33,8 @@ export interface IngressProxyOptions {
 /** Passes requests on to pods, streaming both ways. */
 export class IngressProxy {
   readonly #options: IngressProxyOptions;
-  readonly #pools = new Map<string, { pool: Pool; usedAt: number }>();
+  readonly #pools = new Map<string, { pool: Undici.Pool; usedAt: number }>();
+  #undici: Promise<typeof Undici> | undefined;
   readonly #sweeper: NodeJS.Timeout;
 
   constructor(options: IngressProxyOptions) {
@@ -59,7 +60,7 @@ export class IngressProxy {
       refuse(response, 503, `no endpoint of service ${target.namespace}/${target.service} is ready`);
       return;
     }
-    this.#forward(request, response, origins, secure, target);
+    void this.#forward(request, response, origins, secure, target);
   }
 
   /** WebSocket and other upgrades: two sockets joined. */
@@ -106,13 +107,17 @@ export class IngressProxy {
     return this.#options.routes().match(host, question < 0 ? url : url.slice(0, question));
   }
 
-  #forward(
+  async #forward(
     request: Request,
     response: Response,
     origins: readonly string[],
     secure: boolean,
     target: RouteTarget,
-  ): void {
+  ): Promise<void> {
+    // Loaded with the first request: most clusters never see one.
+    this.#undici ??= import('undici');
+    const { Pool } = await this.#undici;
+    if (response.destroyed) return;
     const [origin, ...others] = origins as [string, ...string[]];
     const hasBody =
       request.headers['content-length'] !== undefined ||
@@ -123,7 +128,7 @@ export class IngressProxy {
     respond.on('close', () => {
       if (!respond.writableFinished) abort?.();
     });
-    this.#pool(origin).dispatch(
+    this.#pool(origin, Pool).dispatch(
       {
         path: request.url ?? '/',
         method: (request.method ?? 'GET') as 'GET',
@@ -156,7 +161,7 @@ export class IngressProxy {
             (error as NodeJS.ErrnoException).code === 'EHOSTUNREACH';
           // A pod that is just gone: nothing was sent to it, so another may have the request.
           if (refused && others.length && !hasBody) {
-            this.#forward(request, response, others, secure, target);
+            void this.#forward(request, response, others, secure, target);
             return;
           }
           this.#options.logger.warn({ err: error, ingress: target.ingress, origin }, 'a backend did not answer');
@@ -166,7 +171,7 @@ export class IngressProxy {
     );
   }
 
-  #pool(origin: string): Pool {
+  #pool(origin: string, Pool: typeof Undici.Pool): Undici.Pool {
     let entry = this.#pools.get(origin);
     if (!entry) {
       entry = {

@@ -391,6 +391,12 @@ describe('an aggregated API', () => {
     expect(await send('GET', `/apis/${GROUP}`)).toMatchObject({ kind: 'APIGroup', name: GROUP });
     expect(await send('GET', BASE)).toMatchObject({ kind: 'APIResourceList', resources: { length: 4 } });
     expect(await send('GET', `/openapi/v3${BASE}`)).toMatchObject({ info: { title: 'wardle' } });
+    const index = await fetchRaw('GET', '/openapi/v3');
+    const { paths } = JSON.parse(index.text) as { paths: Record<string, { serverRelativeURL: string }> };
+    expect(paths[BASE.slice(1)]?.serverRelativeURL).toBe(`/openapi/v3${BASE}?hash=1`);
+    expect(paths).toHaveProperty('api/v1');
+    const again = await fetchRaw('GET', '/openapi/v3', { headers: { 'if-none-match': String(index.headers.etag) } });
+    expect(again).toMatchObject({ status: 304, text: '' });
   });
 
   it('is stale in discovery while it is unavailable, and comes back', async () => {

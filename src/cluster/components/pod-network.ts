@@ -67,9 +67,12 @@ export function podNetworkComponent(site: NodeSite, node: NodeParts, name: strin
       await Promise.all(parts.map((part) => part.start()));
     },
     async stop() {
-      await endPods(node);
-      for (const stop of stops.reverse()) await stop();
-      stops = [];
+      try {
+        await endPods(node);
+      } finally {
+        for (const stop of stops.reverse()) await stop();
+        stops = [];
+      }
     },
   };
 }

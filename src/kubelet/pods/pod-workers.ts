@@ -156,7 +156,7 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
     async removeAll() {
       const uids = new Set([...cache.list().map(({ uid }) => uid), ...(await cleanup.podsWithTraces())]);
       const endless = new AbortController().signal;
-      await Promise.all(
+      const outcomes = await Promise.allSettled(
         [...uids].map(async (uid) => {
           const pod = await cache.refresh(uid);
           const grace = Math.min(REMOVE_GRACE_SECONDS, ...pod.containers.map(gracePeriodOf));
@@ -165,6 +165,7 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
         }),
       );
       workers.clear();
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     },
   };
 }
