@@ -53,38 +53,64 @@ async function measure(server: ServerProcess, units: number, run: () => Promise<
 
 interface Row {
   readonly name: string;
-  measure(): Promise<Measured>;
-  /** What the bare server is asked for comparison, and how much of it this operation comes to. */
-  readonly against: Task;
-  readonly share?: number;
+  readonly measured: Measured;
+  readonly reference: number;
   readonly upstream?: number;
   readonly aim?: number;
 }
 
-/** Measures row by row, each between two measurements of the reference, and prints what comes out. */
-async function run(title: string, rows: readonly Row[]): Promise<void> {
-  const lines: string[][] = [];
-  for (const { name, against, share = 1, aim, upstream, measure } of rows) {
-    const before = await reference.measure(against);
-    const { cpuMs, latency } = await measure();
-    const bare = ((before + (await reference.measure(against))) / 2) * share;
-    const scaled = (cpuMs / bare) * FLOOR[against] * share;
-    lines.push([
+function print(title: string, rows: readonly Row[]): void {
+  printTable(
+    title,
+    ['operation', 'CPU ms', 'x reference', 'aim', 'upstream', 'p50 ms', 'p99 ms'],
+    rows.map(({ name, measured: { cpuMs, latency }, reference, aim, upstream }) => [
       name,
       number(cpuMs),
-      number(bare),
-      ratio(cpuMs, bare),
-      number(scaled),
+      ratio(cpuMs, reference),
       number(aim),
       number(upstream),
       number(latency?.p50),
       number(latency?.p99),
-    ]);
-  }
-  printTable(title, ['operation', 'CPU ms', 'bare', 'ratio', 'scaled', 'aim', 'upstream', 'p50 ms', 'p99 ms'], lines);
+    ]),
+  );
 }
 
-async function measureGet(server: ServerProcess, title: string): Promise<void> {
+interface Reference {
+  readonly http1: number;
+  readonly http2: number;
+  /** Sending 40 MB. */
+  readonly bulk: number;
+}
+
+async function measureReference(): Promise<Reference> {
+  const server = await ServerProcess.start('echo-server');
+  const [http1, http2] = [openHttp1(server.target, 16), openHttp2(server.target)];
+  const echo = (client: HttpClient, count: number, concurrency: number) =>
+    load(client, count, concurrency, () => ({ path: '/' }));
+  await Promise.all([echo(http1, calls, 16), echo(http2, calls, 64)]);
+  const small1 = await measure(server, calls, () => echo(http1, calls, 16));
+  const small2 = await measure(server, calls, () => echo(http2, calls, 64));
+  const bulk: number[] = [];
+  for (let round = 0; round < 5; round++)
+    bulk.push(
+      (await measure(server, 1, async () => void (await http1.request({ path: `/bytes/${40 * 2 ** 20}` })))).cpuMs,
+    );
+  await Promise.all([http1.close(), http2.close()]);
+  await server.stop();
+  const reference = { http1: small1.cpuMs, http2: small2.cpuMs, bulk: median(bulk) };
+  printTable(
+    'reference: a bare Node HTTPS server',
+    ['operation', 'CPU ms', 'p50 ms'],
+    [
+      ['1 KB, HTTP/1.1, 16 connections', number(reference.http1), number(small1.latency?.p50)],
+      ['1 KB, HTTP/2, 64 streams', number(reference.http2), number(small2.latency?.p50)],
+      ['40 MB', number(reference.bulk), ''],
+    ],
+  );
+  return reference;
+}
+
+async function measureGet(server: ServerProcess, reference: Reference, title: string): Promise<void> {
   const [http1, http2] = [openHttp1(server.target, 16), openHttp2(server.target)];
   const path = `${CONFIG_MAPS}/read-me`;
   await http1.request({
@@ -95,18 +121,18 @@ async function measureGet(server: ServerProcess, title: string): Promise<void> {
   });
   const get = (client: HttpClient, concurrency: number) => load(client, calls, concurrency, () => ({ path }));
   await Promise.all([get(http1, 16), get(http2, 64)]);
-  await run(title, [
+  print(title, [
     {
       name: 'GET 1 KB, HTTP/1.1, 16 connections',
-      measure: () => measure(server, calls, () => get(http1, 16)),
-      against: 'http1',
+      measured: await measure(server, calls, () => get(http1, 16)),
+      reference: reference.http1,
       aim: 0.1,
       upstream: 0.92,
     },
     {
       name: 'GET 1 KB, HTTP/2, 64 streams',
-      measure: () => measure(server, calls, () => get(http2, 64)),
-      against: 'http2',
+      measured: await measure(server, calls, () => get(http2, 64)),
+      reference: reference.http2,
       aim: 0.1,
       upstream: 0.82,
     },
@@ -115,7 +141,7 @@ async function measureGet(server: ServerProcess, title: string): Promise<void> {
   await Promise.all([http1.close(), http2.close()]);
 }
 
-async function measureWrites(server: ServerProcess, title: string): Promise<void> {
+async function measureWrites(server: ServerProcess, reference: Reference, title: string): Promise<void> {
   const client = openHttp1(server.target, 16);
   const name = (at: number) => `map-${at}`;
   const json =
@@ -155,16 +181,16 @@ async function measureWrites(server: ServerProcess, title: string): Promise<void
   ];
   for (const [, , , callOf] of operations) await load(client, Math.ceil(calls / 2), 16, callOf);
   turn++;
-  await run(
-    title,
-    operations.map(([operation, aim, upstream, callOf]) => ({
+  const rows: Row[] = [];
+  for (const [operation, aim, upstream, callOf] of operations)
+    rows.push({
       name: operation,
-      measure: () => measure(server, calls, () => load(client, calls, 16, callOf)),
-      against: 'http1',
+      measured: await measure(server, calls, () => load(client, calls, 16, callOf)),
+      reference: reference.http1,
       aim,
       upstream,
-    })),
-  );
+    });
+  print(title, rows);
   await client.close();
 }
 
@@ -185,7 +211,7 @@ async function fill(server: ServerProcess): Promise<void> {
   await client.close();
 }
 
-async function measureLists(server: ServerProcess): Promise<void> {
+async function measureLists(server: ServerProcess, reference: Reference): Promise<void> {
   const client = openHttp1(server.target, 1);
   const scale = objects / 10_000;
   const whole = await client.request({ path: PODS });
@@ -204,6 +230,8 @@ async function measureLists(server: ServerProcess): Promise<void> {
       latency: { p50: median(latencies), p99: Math.max(...latencies) },
     };
   };
+  const get = (path: string, accept?: string) => async () =>
+    void (await client.request({ path, ...(accept ? { accept } : {}) }));
   const paged = async () => {
     let token = '';
     do {
@@ -216,44 +244,53 @@ async function measureLists(server: ServerProcess): Promise<void> {
     await list();
     return measure(server, 200, list);
   };
-  const http2 = openHttp2(server.target);
-  const share = whole.bytes / BULK_BYTES;
-  const bulk = { against: 'bulk', share } as const;
-  const get =
-    (path: string, accept?: string, by = client) =>
-    () =>
-      repeated(async () => void (await by.request({ path, ...(accept ? { accept } : {}) })));
-  await run(`lists of ${objects} pods (${number(whole.bytes / 1e6)} MB JSON; bare: sending as much)`, [
-    { name: '1,000 pods', measure: get(`${PODS}?limit=1000`), against: 'bulk', share: (share * 1000) / objects },
-    { name: 'all', measure: get(PODS), ...bulk, aim: 60 * scale, upstream: 606 * scale },
-    { name: 'all, HTTP/2', measure: get(PODS, undefined, http2), ...bulk },
-    { name: 'all, paged by 500', measure: () => repeated(paged), ...bulk, aim: 75 * scale, upstream: 757 * scale },
-    { name: 'all, as Table', measure: get(PODS, TABLE), ...bulk, aim: 60 * scale, upstream: 427 * scale },
+  const reference40 = (reference.bulk * whole.bytes) / (40 * 2 ** 20);
+  const thousand = await repeated(get(`${PODS}?limit=1000&resourceVersion=0`));
+  print(`lists of ${objects} pods (${number(whole.bytes / 1e6)} MB JSON, reference: sending as much)`, [
+    { name: '1,000 pods, JSON', measured: thousand, reference: (reference40 * 1000) / objects },
+    {
+      name: 'all, JSON',
+      measured: await repeated(get(PODS)),
+      reference: reference40,
+      aim: 60 * scale,
+      upstream: 606 * scale,
+    },
+    {
+      name: 'all, paged by 500',
+      measured: await repeated(paged),
+      reference: reference40,
+      aim: 75 * scale,
+      upstream: 757 * scale,
+    },
+    {
+      name: 'all, as Table',
+      measured: await repeated(get(PODS, TABLE)),
+      reference: reference40,
+      aim: 60 * scale,
+      upstream: 427 * scale,
+    },
     {
       name: 'label, 1 %',
-      measure: () => few(`${PODS}?labelSelector=sample%3Dyes`),
-      against: 'bulk',
-      share: share / 100,
+      measured: await few(`${PODS}?labelSelector=sample%3Dyes`),
+      reference: reference40 / 100,
       aim: 1.5 * scale,
       upstream: 26 * scale,
     },
     {
       name: 'one of 100 nodes',
-      measure: () => few(`${PODS}?fieldSelector=spec.nodeName%3D${nodeName(7)}`),
-      against: 'bulk',
-      share: share / 100,
+      measured: await few(`${PODS}?fieldSelector=spec.nodeName%3D${nodeName(7)}`),
+      reference: reference40 / 100,
       aim: 0.7 * scale,
       upstream: 7.2 * scale,
     },
     {
-      name: 'streaming list, HTTP/2',
-      measure: () => repeated(() => streamingList(server.target)),
-      ...bulk,
+      name: 'streaming list',
+      measured: await repeated(() => streamingList(server.target)),
+      reference: reference40,
       aim: 90 * scale,
       upstream: 1333 * scale,
     },
   ]);
-  await http2.close();
   await client.close();
 }
 
@@ -294,7 +331,7 @@ const UPDATES = 500;
 const WATCHED_OBJECTS = 50;
 const STREAMS_PER_CONNECTION = 50;
 
-async function measureWatches(server: ServerProcess): Promise<void> {
+async function measureWatches(server: ServerProcess, reference: Reference): Promise<void> {
   const client = openHttp1(server.target, 4);
   const name = (at: number) => `watched-${at % WATCHED_OBJECTS}`;
   await load(client, WATCHED_OBJECTS, 4, (at) => ({

@@ -93,7 +93,7 @@ for (const [key, kinds] of packages) {
     const list = [...names].sort().map(([name, alias]) => (name === alias ? name : `${name} as ${alias}`));
     head += `import type { ${list.join(', ')} } from '${importPath(key, target)}';\n`;
   }
-  writeFileSync(new URL(fileOf(key), root), `${head}\n${body}`.trimEnd() + '\n');
+  writeFileSync(new URL(fileOf(key), root), `${`${head}\n${body}`.trimEnd()}\n`);
 }
 
 // src/client/resource-types.gen.ts: a typed constant per stored resource of the GA versions.

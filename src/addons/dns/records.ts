@@ -84,7 +84,7 @@ export class ClusterRecords {
     for (const slice of slices.byIndex('address', ip)) {
       const owner = slice.metadata.labels?.[SERVICE_NAME];
       const headless = owner ? services.get(`${slice.metadata.namespace}/${owner}`) : undefined;
-      if (!headless || headless.spec.clusterIP !== 'None') continue;
+      if (headless?.spec.clusterIP !== 'None') continue;
       for (const endpoint of slice.endpoints ?? []) {
         if (endpoint.addresses.includes(ip))
           records.push(

@@ -141,7 +141,7 @@ describe('over HTTPS', () => {
 
   it('warns in headers', async () => {
     const answer = await send('POST', path, JSON_TYPE, JSON.stringify({ metadata: { name: 'warned' }, spec: {} }));
-    expect(answer.headers['warning']).toBe('299 - "unknown field \\"spec\\""');
+    expect(answer.headers.warning).toBe('299 - "unknown field \\"spec\\""');
   });
 
   it('answers discovery by ETag and in aggregated form', async () => {
@@ -157,7 +157,7 @@ describe('over HTTPS', () => {
       'scale',
       'status',
     ]);
-    const again = await send('GET', '/apis', { accept, 'if-none-match': String(groups.headers['etag']) });
+    const again = await send('GET', '/apis', { accept, 'if-none-match': String(groups.headers.etag) });
     expect(again.status).toBe(304);
     expect(json(await send('GET', '/apis/autoscaling')).preferredVersion.version).toBe('v2');
   });

@@ -118,7 +118,7 @@ export class CompiledPolicy {
       attributes.namespace,
     );
     const objects = { object: await inForm(object), oldObject: await inForm(attributes.oldObject) };
-    const known = {
+    const known: Readonly<Record<string, unknown>> = {
       ...requestVariables(attributes, match, objects, authorizer),
       namespaceObject: jsonToCel(await this.#namespaceObject(attributes)),
     };

@@ -6,7 +6,7 @@ import type { Draft } from '../../../apimachinery/json.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import { isStatusError } from '../../../apimachinery/status-error.ts';
 import type { AdmissionAttributes } from '../../../sdk/admission.ts';
-import type { ConfiguredStep, DynamicAdmissionOptions } from '../dynamic-admission.ts';
+import type { ConfiguredStep, DynamicAdmissionOptions } from '../configured-step.ts';
 import { rejected } from '../rejection.ts';
 import { BoundPolicies } from './bound-policies.ts';
 import { MutatingPolicy } from './mutating-policy.ts';

@@ -5,7 +5,7 @@ import { ExpressionCompiler } from '../../cel/expression.ts';
 import { typeOfKind } from '../../cel/kind-types.ts';
 import { dyn } from '../../cel/schema-types.ts';
 import { analyse } from '../../cel/static-check.ts';
-import type { DynamicAdmissionOptions } from '../dynamic-admission.ts';
+import type { DynamicAdmissionOptions } from '../configured-step.ts';
 import { POLICY_VARIABLES } from './compiled-policy.ts';
 
 /** Upstream looks at so many kinds and no more. */

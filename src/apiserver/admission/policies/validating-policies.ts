@@ -6,7 +6,7 @@ import type {
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import { StatusError } from '../../../apimachinery/status-error.ts';
 import type { AdmissionAttributes } from '../../../sdk/admission.ts';
-import type { ConfiguredStep, DynamicAdmissionOptions } from '../dynamic-admission.ts';
+import type { ConfiguredStep, DynamicAdmissionOptions } from '../configured-step.ts';
 import { rejected } from '../rejection.ts';
 import { BoundPolicies, type BoundPolicy, type PolicyBinding } from './bound-policies.ts';
 import { isExemptFromPolicies } from './policy-match.ts';

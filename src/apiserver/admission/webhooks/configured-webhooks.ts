@@ -2,7 +2,7 @@ import type {
   MutatingWebhookConfiguration,
   ValidatingWebhookConfiguration,
 } from '../../../api/types/admissionregistration.v1.gen.ts';
-import type { ConfiguredStep, DynamicAdmissionOptions } from '../dynamic-admission.ts';
+import type { ConfiguredStep, DynamicAdmissionOptions } from '../configured-step.ts';
 import { mutatingWebhooks } from './mutating-webhooks.ts';
 import { validatingWebhooks } from './validating-webhooks.ts';
 import { WebhookConfigurations } from './webhook-configurations.ts';

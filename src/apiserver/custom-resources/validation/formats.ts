@@ -59,7 +59,7 @@ const checks: Readonly<Record<string, (value: string) => boolean>> = {
 function isUri(value: string): boolean {
   return (
     value !== '' &&
-    !/[\s\x00-\x1f\x7f]/.test(value) &&
+    !/[\s\p{Cc}]/u.test(value) &&
     (URL.canParse(value) || (value.startsWith('/') && URL.canParse(value, 'http://host')))
   );
 }
