@@ -2,10 +2,9 @@ import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Logger } from '../apimachinery/logger.ts';
+import { LogFile } from './log-file.ts';
 
 const ROTATE_BYTES = 20 * 1024 * 1024;
-/** What waits to be written when the disk takes nothing; more is dropped. */
-const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 /** JSON lines in `logs/k8ts.log` of the data directory; the file before is kept as `k8ts.log.1`. */
 export function createFileLogger(
@@ -15,17 +14,7 @@ export function createFileLogger(
   const file = logFile(dataDir);
   mkdirSync(join(dataDir, 'logs'), { recursive: true, mode: 0o700 });
   if (existsSync(file) && statSync(file).size > ROTATE_BYTES) renameSync(file, `${file}.1`);
-  const destination = pino.destination({
-    dest: file,
-    sync: false,
-    minLength: 4096,
-    maxLength: MAX_WAITING_BYTES,
-    mode: 0o600,
-  });
-  // A full disk: there is nowhere to tell of it, and the next write tries again.
-  destination.on('error', () => {});
-  const timer = setInterval(() => destination.flush(), 1000);
-  timer.unref();
+  const destination = new LogFile(file);
   const logger = pino(
     {
       level,
@@ -36,13 +25,7 @@ export function createFileLogger(
     destination,
   );
   return Object.assign(logger as unknown as Logger, {
-    flush: () => {
-      try {
-        destination.flushSync();
-      } catch {
-        // not opened yet: there is nothing to lose
-      }
-    },
+    flush: () => destination.flushSync(),
   });
 }
 

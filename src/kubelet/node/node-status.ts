@@ -95,7 +95,7 @@ export function createNodeStatusReporter(options: NodeStatusOptions): NodeStatus
       conditions: status.conditions?.map(({ type, status, reason, message }) => [type, status, reason, message]),
     });
     const ready = readyProblem(health) === undefined;
-    if (essence === told && ready === toldReady && Date.now() - toldAt < REPORT_MS) return;
+    if (essence === told && ready === toldReady && !takenForLost() && Date.now() - toldAt < REPORT_MS) return;
     await client
       .for(Nodes)
       .patch({ name: options.nodeName }, 'strategic', { status }, { subresource: 'status', signal: abort.signal });
@@ -109,6 +109,13 @@ export function createNodeStatusReporter(options: NodeStatusOptions): NodeStatus
       for (const resolve of waiting) resolve();
       waiting.clear();
     }
+  }
+
+  /** After a silence, of the network or of this machine, the control plane does not know what it was told before. */
+  function takenForLost(): boolean {
+    return (
+      options.node()?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'Unknown') ?? false
+    );
   }
 
   async function tick(): Promise<void> {

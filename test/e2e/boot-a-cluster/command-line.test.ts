@@ -147,7 +147,7 @@ describe('the command line', () => {
       lines += chunk;
     });
     expect(await ended).toBe(0);
-    expect(lines).toMatch(/^(pki|datastore): ready in \d+ ms\n/);
+    expect(lines).toMatch(/^(pki|datastore|container-runtime): ready in \d+ ms\n/);
     expect(lines).not.toContain('\x1b');
     expect(await runCommand(process.execPath, [program, 'status', '--data-dir', dataDir])).toMatchObject({ code: 1 });
   });

@@ -60,7 +60,8 @@ describe('metrics of simulated nodes', () => {
   it('are shown by kubectl top, as the pods use them', async () => {
     const pods = await eventually(async () => {
       const found = rows(await kubectl('top pods -l app=busy'));
-      return found.size === 6 && found;
+      expect(found.size).toBe(6);
+      return found;
     });
     for (const [cpu, memory] of pods.values()) {
       expect(Math.abs(millicores(cpu) - 150)).toBeLessThan(30);
@@ -69,7 +70,8 @@ describe('metrics of simulated nodes', () => {
     expect(await kubectl('top pods --containers -l app=busy')).toContain(' busy ');
     const nodes = await eventually(async () => {
       const found = rows(await kubectl('top nodes'));
-      return found.size === 3 && found;
+      expect(found.size).toBe(3);
+      return found;
     });
     expect([...nodes.keys()].sort()).toEqual(['node-1', 'node-2', 'node-3']);
     expect(await kubectl('top nodes')).toContain('CPU(cores)');

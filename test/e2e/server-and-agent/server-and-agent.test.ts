@@ -187,12 +187,13 @@ describe.skipIf(reason)(`a server and two agents on three hosts${reason ? ` (${r
       '-c',
       'printf "#!/bin/sh\\necho Content-Type: text/plain\\necho\\necho \\$REMOTE_ADDR\\n" > /www/cgi-bin/who && chmod +x /www/cgi-bin/who',
     ]);
-    expect(await ask('on-one', await podIP('on-two'), 8080, '/cgi-bin/who')).toBe(await podIP('on-one'));
+    // As an IPv6 socket shows IPv4 addresses: [::ffff:10.244.0.2].
+    expect(await ask('on-one', await podIP('on-two'), 8080, '/cgi-bin/who')).toContain(`${await podIP('on-one')}]`);
   });
 
   it('hides pods behind their node from the outside', async () => {
     const script =
-      'const s = require("net").createServer((c) => { c.on("error", () => {}); c.end(c.remoteAddress); }).listen(7000, "0.0.0.0"); setTimeout(() => process.exit(), 15000)';
+      'require("net").createServer((c) => { c.on("close", () => process.exit()); c.end(c.remoteAddress); }).listen(7000, "0.0.0.0"); setTimeout(() => process.exit(1), 15000)';
     const listening = hosts.run('outside', [process.execPath, '-e', script], { timeoutMs: 20_000 });
     await eventually(async () =>
       expect(
@@ -375,10 +376,7 @@ describe.skipIf(reason)(`a server and two agents on three hosts${reason ? ` (${r
       await startAgent('one');
       expect(await kubectl('get node one -o jsonpath={.spec.unschedulable}')).toBe('');
       await eventually(async () => expect(await ask('on-two', await podIP('on-one'), 8080)).toBe('on-one'));
-      expect(
-        (await running('app=web')).find(({ metadata }) => metadata.name === 'on-one')?.status.containerStatuses[0]
-          ?.restartCount,
-      ).toBe(1);
+      expect((await running('app=web')).map(({ metadata }) => metadata.name).sort()).toEqual(['on-one', 'on-two']);
     });
   });
 });
