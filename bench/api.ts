@@ -9,6 +9,7 @@ import {
   openSession,
 } from './support/http-client.ts';
 import { configMap, nodeName, pod } from './support/objects.ts';
+import { BULK_BYTES, FLOOR, Reference, type Task } from './support/reference.ts';
 import { median, number, printTable, ratio } from './support/report.ts';
 import { ServerProcess, type Target } from './support/server-process.ts';
 
@@ -53,64 +54,37 @@ async function measure(server: ServerProcess, units: number, run: () => Promise<
 
 interface Row {
   readonly name: string;
-  readonly measured: Measured;
-  readonly reference: number;
+  measure(): Promise<Measured>;
+  /** What the bare server is asked for comparison, and how much of it this operation comes to. */
+  readonly against: Task;
+  readonly share?: number;
   readonly upstream?: number;
   readonly aim?: number;
 }
 
-function print(title: string, rows: readonly Row[]): void {
-  printTable(
-    title,
-    ['operation', 'CPU ms', 'x reference', 'aim', 'upstream', 'p50 ms', 'p99 ms'],
-    rows.map(({ name, measured: { cpuMs, latency }, reference, aim, upstream }) => [
+/** Measures row by row, each between two measurements of the reference, and prints what comes out. */
+async function run(title: string, rows: readonly Row[]): Promise<void> {
+  const lines: string[][] = [];
+  for (const { name, against, share = 1, aim, upstream, measure } of rows) {
+    const before = await reference.measure(against);
+    const { cpuMs, latency } = await measure();
+    const bare = ((before + (await reference.measure(against))) / 2) * share;
+    lines.push([
       name,
       number(cpuMs),
-      ratio(cpuMs, reference),
+      number(bare),
+      ratio(cpuMs, bare),
+      number((cpuMs / bare) * FLOOR[against] * share),
       number(aim),
       number(upstream),
       number(latency?.p50),
       number(latency?.p99),
-    ]),
-  );
+    ]);
+  }
+  printTable(title, ['operation', 'CPU ms', 'bare', 'ratio', 'scaled', 'aim', 'upstream', 'p50 ms', 'p99 ms'], lines);
 }
 
-interface Reference {
-  readonly http1: number;
-  readonly http2: number;
-  /** Sending 40 MB. */
-  readonly bulk: number;
-}
-
-async function measureReference(): Promise<Reference> {
-  const server = await ServerProcess.start('echo-server');
-  const [http1, http2] = [openHttp1(server.target, 16), openHttp2(server.target)];
-  const echo = (client: HttpClient, count: number, concurrency: number) =>
-    load(client, count, concurrency, () => ({ path: '/' }));
-  await Promise.all([echo(http1, calls, 16), echo(http2, calls, 64)]);
-  const small1 = await measure(server, calls, () => echo(http1, calls, 16));
-  const small2 = await measure(server, calls, () => echo(http2, calls, 64));
-  const bulk: number[] = [];
-  for (let round = 0; round < 5; round++)
-    bulk.push(
-      (await measure(server, 1, async () => void (await http1.request({ path: `/bytes/${40 * 2 ** 20}` })))).cpuMs,
-    );
-  await Promise.all([http1.close(), http2.close()]);
-  await server.stop();
-  const reference = { http1: small1.cpuMs, http2: small2.cpuMs, bulk: median(bulk) };
-  printTable(
-    'reference: a bare Node HTTPS server',
-    ['operation', 'CPU ms', 'p50 ms'],
-    [
-      ['1 KB, HTTP/1.1, 16 connections', number(reference.http1), number(small1.latency?.p50)],
-      ['1 KB, HTTP/2, 64 streams', number(reference.http2), number(small2.latency?.p50)],
-      ['40 MB', number(reference.bulk), ''],
-    ],
-  );
-  return reference;
-}
-
-async function measureGet(server: ServerProcess, reference: Reference, title: string): Promise<void> {
+async function measureGet(server: ServerProcess, title: string): Promise<void> {
   const [http1, http2] = [openHttp1(server.target, 16), openHttp2(server.target)];
   const path = `${CONFIG_MAPS}/read-me`;
   await http1.request({
@@ -121,18 +95,18 @@ async function measureGet(server: ServerProcess, reference: Reference, title: st
   });
   const get = (client: HttpClient, concurrency: number) => load(client, calls, concurrency, () => ({ path }));
   await Promise.all([get(http1, 16), get(http2, 64)]);
-  print(title, [
+  await run(title, [
     {
       name: 'GET 1 KB, HTTP/1.1, 16 connections',
-      measured: await measure(server, calls, () => get(http1, 16)),
-      reference: reference.http1,
+      measure: () => measure(server, calls, () => get(http1, 16)),
+      against: 'http1',
       aim: 0.1,
       upstream: 0.92,
     },
     {
       name: 'GET 1 KB, HTTP/2, 64 streams',
-      measured: await measure(server, calls, () => get(http2, 64)),
-      reference: reference.http2,
+      measure: () => measure(server, calls, () => get(http2, 64)),
+      against: 'http2',
       aim: 0.1,
       upstream: 0.82,
     },
@@ -141,7 +115,7 @@ async function measureGet(server: ServerProcess, reference: Reference, title: st
   await Promise.all([http1.close(), http2.close()]);
 }
 
-async function measureWrites(server: ServerProcess, reference: Reference, title: string): Promise<void> {
+async function measureWrites(server: ServerProcess, title: string): Promise<void> {
   const client = openHttp1(server.target, 16);
   const name = (at: number) => `map-${at}`;
   const json =
@@ -181,16 +155,16 @@ async function measureWrites(server: ServerProcess, reference: Reference, title:
   ];
   for (const [, , , callOf] of operations) await load(client, Math.ceil(calls / 2), 16, callOf);
   turn++;
-  const rows: Row[] = [];
-  for (const [operation, aim, upstream, callOf] of operations)
-    rows.push({
+  await run(
+    title,
+    operations.map(([operation, aim, upstream, callOf]) => ({
       name: operation,
-      measured: await measure(server, calls, () => load(client, calls, 16, callOf)),
-      reference: reference.http1,
+      measure: () => measure(server, calls, () => load(client, calls, 16, callOf)),
+      against: 'http1',
       aim,
       upstream,
-    });
-  print(title, rows);
+    })),
+  );
   await client.close();
 }
 
@@ -211,7 +185,7 @@ async function fill(server: ServerProcess): Promise<void> {
   await client.close();
 }
 
-async function measureLists(server: ServerProcess, reference: Reference): Promise<void> {
+async function measureLists(server: ServerProcess): Promise<void> {
   const client = openHttp1(server.target, 1);
   const scale = objects / 10_000;
   const whole = await client.request({ path: PODS });
@@ -230,8 +204,6 @@ async function measureLists(server: ServerProcess, reference: Reference): Promis
       latency: { p50: median(latencies), p99: Math.max(...latencies) },
     };
   };
-  const get = (path: string, accept?: string) => async () =>
-    void (await client.request({ path, ...(accept ? { accept } : {}) }));
   const paged = async () => {
     let token = '';
     do {
@@ -244,53 +216,43 @@ async function measureLists(server: ServerProcess, reference: Reference): Promis
     await list();
     return measure(server, 200, list);
   };
-  const reference40 = (reference.bulk * whole.bytes) / (40 * 2 ** 20);
-  const thousand = await repeated(get(`${PODS}?limit=1000&resourceVersion=0`));
-  print(`lists of ${objects} pods (${number(whole.bytes / 1e6)} MB JSON, reference: sending as much)`, [
-    { name: '1,000 pods, JSON', measured: thousand, reference: (reference40 * 1000) / objects },
-    {
-      name: 'all, JSON',
-      measured: await repeated(get(PODS)),
-      reference: reference40,
-      aim: 60 * scale,
-      upstream: 606 * scale,
-    },
-    {
-      name: 'all, paged by 500',
-      measured: await repeated(paged),
-      reference: reference40,
-      aim: 75 * scale,
-      upstream: 757 * scale,
-    },
-    {
-      name: 'all, as Table',
-      measured: await repeated(get(PODS, TABLE)),
-      reference: reference40,
-      aim: 60 * scale,
-      upstream: 427 * scale,
-    },
+  const http2 = openHttp2(server.target);
+  const share = whole.bytes / BULK_BYTES;
+  const all = { against: 'bulk', share } as const;
+  const hundredth = { against: 'bulk', share: share / 100 } as const;
+  const get =
+    (path: string, accept?: string, by = client) =>
+    () =>
+      repeated(async () => void (await by.request({ path, ...(accept ? { accept } : {}) })));
+  await run(`lists of ${objects} pods (${number(whole.bytes / 1e6)} MB JSON; bare: sending as much)`, [
+    { name: '1,000 pods', measure: get(`${PODS}?limit=1000`), against: 'bulk', share: (share * 1000) / objects },
+    { name: 'all', measure: get(PODS), ...all, aim: 60 * scale, upstream: 606 * scale },
+    { name: 'all, HTTP/2', measure: get(PODS, undefined, http2), ...all },
+    { name: 'all, paged by 500', measure: () => repeated(paged), ...all, aim: 75 * scale, upstream: 757 * scale },
+    { name: 'all, as Table', measure: get(PODS, TABLE), ...all, aim: 60 * scale, upstream: 427 * scale },
     {
       name: 'label, 1 %',
-      measured: await few(`${PODS}?labelSelector=sample%3Dyes`),
-      reference: reference40 / 100,
+      measure: () => few(`${PODS}?labelSelector=sample%3Dyes`),
+      ...hundredth,
       aim: 1.5 * scale,
       upstream: 26 * scale,
     },
     {
       name: 'one of 100 nodes',
-      measured: await few(`${PODS}?fieldSelector=spec.nodeName%3D${nodeName(7)}`),
-      reference: reference40 / 100,
+      measure: () => few(`${PODS}?fieldSelector=spec.nodeName%3D${nodeName(7)}`),
+      ...hundredth,
       aim: 0.7 * scale,
       upstream: 7.2 * scale,
     },
     {
-      name: 'streaming list',
-      measured: await repeated(() => streamingList(server.target)),
-      reference: reference40,
+      name: 'streaming list, HTTP/2',
+      measure: () => repeated(() => streamingList(server.target)),
+      ...all,
       aim: 90 * scale,
       upstream: 1333 * scale,
     },
   ]);
+  await http2.close();
   await client.close();
 }
 
@@ -331,7 +293,7 @@ const UPDATES = 500;
 const WATCHED_OBJECTS = 50;
 const STREAMS_PER_CONNECTION = 50;
 
-async function measureWatches(server: ServerProcess, reference: Reference): Promise<void> {
+async function measureWatches(server: ServerProcess): Promise<void> {
   const client = openHttp1(server.target, 4);
   const name = (at: number) => `watched-${at % WATCHED_OBJECTS}`;
   await load(client, WATCHED_OBJECTS, 4, (at) => ({
@@ -349,47 +311,46 @@ async function measureWatches(server: ServerProcess, reference: Reference): Prom
     }));
   await update('warm-up')();
   const alone = await measure(server, UPDATES, update('alone'));
-  const rows: Row[] = [];
-  for (const watchers of [200, 1000]) {
+  /** Server CPU per event delivered to one of so many watchers. */
+  const watched = async (watchers: number): Promise<Measured> => {
     const sessions = Array.from({ length: Math.ceil(watchers / STREAMS_PER_CONNECTION) }, () =>
       openSession(server.target),
     );
-    let behind = watchers;
-    let arrived = () => {};
     const { body } = await client.request({ path: `${CONFIG_MAPS}?limit=1` }, true);
     const { resourceVersion } = (JSON.parse(body) as { metadata: { resourceVersion: string } }).metadata;
-    const everyone = new Promise<void>((resolve) => {
-      arrived = resolve;
+    const path = `${CONFIG_MAPS}?watch=1&resourceVersion=${resourceVersion}`;
+    const everyone = Array.from({ length: watchers }, (_, at) => {
+      const watch = openWatch(server.target, path, sessions[at % sessions.length], false);
+      return new Promise<void>((resolve, reject) => {
+        watch.onError = reject;
+        watch.onLines = (lines) => lines >= UPDATES && resolve();
+      });
     });
-    for (let at = 0; at < watchers; at++) {
-      const watch = openWatch(
-        server.target,
-        `${CONFIG_MAPS}?watch=1&resourceVersion=${resourceVersion}`,
-        sessions[at % sessions.length],
-        false,
-      );
-      watch.onLines = (lines) => {
-        if (lines >= UPDATES && --behind === 0) arrived();
-        if (lines >= UPDATES) watch.onLines = () => {};
-      };
-    }
     await new Promise((resolve) => setTimeout(resolve, 1000));
     const measured = await measure(server, 1, async () => {
       const latency = await update(`${watchers} watchers`)();
-      await everyone;
+      await Promise.all(everyone);
       return latency;
     });
     for (const session of sessions) session.destroy();
-    const perEvent = (measured.cpuMs - alone.cpuMs * UPDATES) / (watchers * UPDATES);
-    rows.push({
-      name: `event to one of ${watchers} watchers`,
-      measured: { cpuMs: perEvent, ...(measured.latency ? { latency: measured.latency } : {}) },
-      reference: reference.http2,
+    return { ...measured, cpuMs: (measured.cpuMs - alone.cpuMs * UPDATES) / (watchers * UPDATES) };
+  };
+  await run(`${UPDATES} updates (latency: of the updates; ${number(alone.cpuMs)} ms CPU each without watchers)`, [
+    {
+      name: 'event to one of 200 watchers',
+      measure: () => watched(200),
+      against: 'http2',
       aim: 0.005,
-      upstream: watchers === 200 ? 0.021 : 0.013,
-    });
-  }
-  print(`${UPDATES} updates (latency: of the updates; ${number(alone.cpuMs)} ms CPU each without watchers)`, rows);
+      upstream: 0.021,
+    },
+    {
+      name: 'event to one of 1000 watchers',
+      measure: () => watched(1000),
+      against: 'http2',
+      aim: 0.005,
+      upstream: 0.013,
+    },
+  ]);
   await client.close();
 }
 
@@ -399,20 +360,20 @@ async function noteMemory(server: ServerProcess, when: string, aim: string, upst
   memory.push([when, number(rssMB), number(ownMB), number(heapMB), aim, upstream]);
 }
 
-const reference = await measureReference();
+const reference = await Reference.start();
 const server = await ServerProcess.start('api-server', {}, options['cpu-prof'] ? ['--cpu-prof'] : []);
 await noteMemory(server, 'idle', '120', '331');
-if (only.has('get')) await measureGet(server, reference, 'single objects');
-if (only.has('write')) await measureWrites(server, reference, 'writes, durable, 16 connections');
+if (only.has('get')) await measureGet(server, 'single objects');
+if (only.has('write')) await measureWrites(server, 'writes, durable, 16 connections');
 if (only.has('list')) {
   await fill(server);
   await new Promise((resolve) => setTimeout(resolve, 2000));
   await noteMemory(server, `${objects} pods`, objects === 10_000 ? '300' : '-', objects === 10_000 ? '907' : '-');
-  await measureLists(server, reference);
-  if (only.has('get')) await measureGet(server, reference, `single objects among ${objects} pods`);
-  if (only.has('write')) await measureWrites(server, reference, `writes among ${objects} pods`);
+  await measureLists(server);
+  if (only.has('get')) await measureGet(server, `single objects among ${objects} pods`);
+  if (only.has('write')) await measureWrites(server, `writes among ${objects} pods`);
 }
-if (only.has('watch')) await measureWatches(server, reference);
+if (only.has('watch')) await measureWatches(server);
 await noteMemory(server, 'after all', '350', '1200');
-await server.stop();
+await Promise.all([server.stop(), reference.stop()]);
 printTable('memory of the server, MB', ['when', 'resident', 'of it own', 'heap', 'aim', 'upstream'], memory);

@@ -147,10 +147,14 @@ export const timedOut = (message: string, retryAfterSeconds = 0) =>
 export const serviceUnavailable = (message: string) =>
   new StatusError({ code: 503, reason: 'ServiceUnavailable', message });
 
-export const internalError = (message: string) =>
-  new StatusError({
+/** `cause` stays in the process: a failed boot names what was behind it. */
+export const internalError = (message: string, cause?: unknown) => {
+  const error = new StatusError({
     code: 500,
     reason: 'InternalError',
     message: `Internal error occurred: ${message}`,
     details: { causes: [{ message }] },
   });
+  if (cause !== undefined) error.cause = cause;
+  return error;
+};

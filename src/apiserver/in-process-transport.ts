@@ -114,7 +114,7 @@ export class InProcessTransport implements Transport {
       readBody: async () => ({ contentType, object: request.body }),
       warnings,
     }).catch((error) => {
-      throw isStatusError(error) ? error : internalError(error instanceof Error ? error.message : String(error));
+      throw isStatusError(error) ? error : internalError(error instanceof Error ? error.message : String(error), error);
     });
   }
 }

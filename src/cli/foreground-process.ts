@@ -68,9 +68,12 @@ export async function runInForeground<T extends Booted>(run: ForegroundProcess<T
     progress?.update(timeline);
     record({ timeline });
   };
+  // Both stay until the process ends: what failed to stop may still fail.
   const onStray = (error: unknown) => logger.error({ err: error }, 'an error that nobody handled');
   process.on('uncaughtException', onStray);
   process.on('unhandledRejection', onStray);
+  // lmdb tells of a full disk this way, with a stack trace, before it rejects the write.
+  console.error = (...args: unknown[]) => logger.error({ err: args[0] }, 'a library reported an error');
   let booted: T | undefined;
   try {
     record({});
@@ -104,8 +107,6 @@ export async function runInForeground<T extends Booted>(run: ForegroundProcess<T
     stopped.dispose();
     // Whatever failed to stop must not keep the process from ending.
     setTimeout(() => process.exit(), EXIT_MS).unref();
-    process.off('uncaughtException', onStray);
-    process.off('unhandledRejection', onStray);
   }
 }
 

@@ -23,9 +23,6 @@ Exit codes:
   )
   .exitOverride();
 
-/** For what its parts have left: nothing keeps a command that is done from ending. */
-const EXIT_MS = 5_000;
-
 for (const define of [defineUp, defineStatus, defineDown, defineImage, defineServer, defineAgent]) define(program);
 
 try {
@@ -34,7 +31,6 @@ try {
   process.exitCode = report(error);
   sendFailure(error);
 }
-setTimeout(() => process.exit(), EXIT_MS).unref();
 
 function report(error: unknown): number {
   if (error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')) {

@@ -34,12 +34,19 @@ const SYSTEM_ERRORS: Readonly<Record<string, { code: string; what: string; remed
 
 /** The failure of a component, for the user: its name, the cause and what to do. */
 export function componentFailure(name: string, cause: unknown): CodedError {
-  if (cause instanceof CodedError)
-    return new CodedError(cause.code, `${name}: ${cause.message}`, cause.remedy, { cause });
+  const coded = codedCause(cause);
+  if (coded) return new CodedError(coded.code, `${name}: ${coded.message}`, coded.remedy, { cause });
   const message = cause instanceof Error ? cause.message : String(cause);
   const system = SYSTEM_ERRORS[(cause as NodeJS.ErrnoException | undefined)?.code ?? ''];
   if (system) return new CodedError(system.code, `${name}: ${system.what} (${message})`, system.remedy, { cause });
   return new CodedError('COMPONENT_FAILED', `${name}: ${message}`, SEE_LOG, { cause });
+}
+
+/** It, or what is behind it: an answer of the API server may be the datastore's failure. */
+function codedCause(error: unknown): CodedError | undefined {
+  for (let depth = 0; error instanceof Error && depth < 5; depth++, error = error.cause)
+    if (error instanceof CodedError) return error;
+  return undefined;
 }
 
 export function missedDeadline(name: string, deadlineMs: number, cause: unknown): CodedError {
