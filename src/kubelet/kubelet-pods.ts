@@ -14,6 +14,7 @@ export interface KubeletPods {
   sandboxId(pod: Pod): string | undefined;
 }
 
+/** `pods` in the order in which they came to this node. */
 export function createKubeletPods(
   pods: () => Iterable<Pod>,
   runtimePod: (uid: string) => RuntimePod | undefined,
@@ -27,9 +28,8 @@ export function createKubeletPods(
     get(namespace, name) {
       let found: Pod | undefined;
       for (const pod of pods()) {
-        if (pod.metadata.name !== name || pod.metadata.namespace !== namespace) continue;
-        // A pod of the same name may be ending still.
-        if (!found || found.metadata.deletionTimestamp) found = pod;
+        // The last to come: a pod of the same name may be ending still.
+        if (pod.metadata.name === name && pod.metadata.namespace === namespace) found = pod;
       }
       return found;
     },

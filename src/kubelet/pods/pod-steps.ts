@@ -62,10 +62,11 @@ export function createPodSteps(options: PodStepsOptions): PodSteps {
   }
 
   function report(worker: PodWorker, runtime: RuntimePod, terminal: boolean): PodStatus {
+    const before = status.get(worker.uid) ?? worker.pod.status;
     const next = podStatus({
       pod: worker.pod,
       runtime,
-      previous: status.get(worker.uid) ?? worker.pod.status,
+      previous: before,
       failures: worker.failures,
       readiness: probes,
       hostIPs: options.hostIPs(),
@@ -75,7 +76,9 @@ export function createPodSteps(options: PodStepsOptions): PodSteps {
       ...(worker.verdict ? { verdict: worker.verdict } : {}),
       now: options.now(),
     });
-    status.set(worker.pod, next);
+    // The end is told once nothing runs any more: sidecars outlive the main containers.
+    const told = isOver(next) && hasRunningContainers(runtime) ? { ...next, phase: before?.phase ?? 'Running' } : next;
+    status.set(worker.pod, told);
     return next;
   }
 

@@ -35,7 +35,10 @@ export class VolumeError extends Error {
 }
 
 export interface VolumeManager {
-  /** Sets all volumes of the pod up, or throws VolumeError. Idempotent: later calls bring changed contents in. */
+  /**
+   * Sets all volumes of the pod up, or throws VolumeError. Idempotent: later calls bring changed contents in. `onFailure` gets the
+   * name of the PersistentVolume if that is known, else the volume's own.
+   */
   mount(pod: Pod, onFailure: (volume: string, message: string) => void, signal: AbortSignal): Promise<MountedVolumes>;
   /** Takes the pod's volumes down; nothing of them is left. */
   unmount(podUid: string): Promise<void>;
@@ -51,11 +54,19 @@ export interface VolumeManagerOptions {
   readonly now?: () => number;
 }
 
+interface Failure {
+  readonly shown: string;
+  readonly message: string;
+  readonly delay: number;
+  readonly retryAt: number;
+}
+
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 122_000;
 
 export function createVolumeManager({ client, podsDir, drivers, now = Date.now }: VolumeManagerOptions): VolumeManager {
-  const failures = new Map<string, Map<string, { delay: number; retryAt: number; message: string }>>();
+  /** By pod, by volume of the pod; `shown` is the PersistentVolume's name once it is known. */
+  const failures = new Map<string, Map<string, Failure>>();
   const mounted = new Map<string, Map<string, MountedVolume>>();
   const volumesDir = (uid: string) => join(podsDir, uid, 'volumes');
 
@@ -64,18 +75,21 @@ export function createVolumeManager({ client, podsDir, drivers, now = Date.now }
     return { name: volume.name, volume, ...(await resolveClaim(client, pod, volume)) };
   }
 
-  async function setUp(pod: Pod, volume: Volume, signal: AbortSignal): Promise<MountedVolume> {
+  async function setUp(
+    pod: Pod,
+    volume: Volume,
+    signal: AbortSignal,
+    resolved: (name: string) => void,
+  ): Promise<MountedVolume> {
     const uid = pod.metadata.uid ?? '';
     const known = mounted.get(uid)?.get(volume.name);
     if (known && !drivers.find(({ name }) => name === known.driver)?.refreshes) return known;
     const spec = await specOf(pod, volume);
+    const outerName = spec.persistentVolume?.metadata.name ?? volume.name;
+    resolved(outerName);
     const driver = drivers.find((candidate) => candidate.supports(spec));
     if (!driver) throw new Error('no volume plugin matched');
-    const path = join(
-      volumesDir(uid),
-      escapeDriverName(driver.name),
-      spec.persistentVolume?.metadata.name ?? volume.name,
-    );
+    const path = join(volumesDir(uid), escapeDriverName(driver.name), outerName);
     await mkdir(join(volumesDir(uid), escapeDriverName(driver.name)), { recursive: true, mode: 0o750 });
     const context: VolumeContext = { pod, spec, path, fsGroup: pod.spec.securityContext?.fsGroup, signal };
     const hostPath = await driver.setUp(context);
@@ -85,7 +99,7 @@ export function createVolumeManager({ client, podsDir, drivers, now = Date.now }
   return {
     async mount(pod, onFailure, signal) {
       const uid = pod.metadata.uid ?? '';
-      const failed = failures.get(uid) ?? new Map();
+      const failed = failures.get(uid) ?? new Map<string, Failure>();
       failures.set(uid, failed);
       const done = mounted.get(uid) ?? new Map<string, MountedVolume>();
       mounted.set(uid, done);
@@ -93,25 +107,29 @@ export function createVolumeManager({ client, podsDir, drivers, now = Date.now }
         (pod.spec.volumes ?? []).map(async (volume) => {
           const before = failed.get(volume.name);
           if (before && before.retryAt > now()) return;
+          let shown = volume.name;
           try {
-            done.set(volume.name, await setUp(pod, volume, signal));
+            const named = (name: string) => {
+              shown = name;
+            };
+            done.set(volume.name, await setUp(pod, volume, signal, named));
             failed.delete(volume.name);
           } catch (error) {
             const message = messageOf(error);
             const delay = Math.min(before ? before.delay * 2 : FIRST_RETRY_MS, LAST_RETRY_MS);
             if (signal.aborted) return;
             // A volume that is mounted already goes on with what it has; the next refresh tries again.
-            if (done.has(volume.name)) return onFailure(volume.name, message);
-            failed.set(volume.name, { delay, retryAt: now() + delay, message });
-            onFailure(volume.name, message);
+            if (done.has(volume.name)) return onFailure(shown, message);
+            failed.set(volume.name, { shown, delay, retryAt: now() + delay, message });
+            onFailure(shown, message);
           }
         }),
       );
       signal.throwIfAborted();
       if (failed.size > 0) {
-        const [name, { message }] = [...failed][0] as [string, { message: string }];
+        const { shown, message } = [...failed.values()][0]!;
         throw new VolumeError(
-          `unmounted volumes=[${[...failed.keys()].join(' ')}]: MountVolume.SetUp failed for volume "${name}" : ${message}`,
+          `unmounted volumes=[${[...failed.keys()].join(' ')}]: MountVolume.SetUp failed for volume "${shown}" : ${message}`,
           Math.min(...[...failed.values()].map(({ retryAt }) => retryAt)),
         );
       }

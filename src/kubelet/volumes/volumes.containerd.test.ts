@@ -219,7 +219,7 @@ describe.skipIf(skip)(`volumes in containers${skip ? ` (skipped: ${skip})` : ''}
     await expect
       .poll(() => k.events('nfs').find(({ reason }) => reason === 'FailedMount')?.message, { timeout: 20_000 })
       .toMatch(
-        /^MountVolume.SetUp failed for volume "v" : mount failed: exit status \d+\nMounting command: mount\nMounting arguments: -t nfs -o hard,nfsvers=4.1 nfs-server.example.com:\/path\/to\/nfs .*\nOutput: ./,
+        /^MountVolume.SetUp failed for volume "pv-nfs" : mount failed: exit status \d+\nMounting command: mount\nMounting arguments: -t nfs -o hard,nfsvers=4.1 nfs-server.example.com:\/path\/to\/nfs .*\nOutput: ./,
       );
     expect(k.pod('nfs').status?.containerStatuses?.[0]?.state?.waiting?.reason).toBe('ContainerCreating');
     for (const name of ['nfs', 'unbound', 'claims']) {

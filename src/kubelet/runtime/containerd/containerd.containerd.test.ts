@@ -116,7 +116,9 @@ describe.skipIf(skip)(`a containerd of our own${skip ? ` (skipped: ${skip})` : '
           spec: { imagePullSecrets: [{ name: 'pull' }] },
         }),
       );
-      await k.when('denied', ({ status }) => status?.containerStatuses?.[0]?.state?.waiting?.reason === 'ErrImagePull');
+      await k.when('denied', ({ status }) =>
+        /^(ErrImagePull|ImagePullBackOff)$/.test(status?.containerStatuses?.[0]?.state?.waiting?.reason ?? ''),
+      );
       const done = await k.phase('pulled', 'Succeeded');
       expect(done.status?.containerStatuses?.[0]?.imageID).toBe(`${host}/app@${image.manifest.digest}`);
       expect(

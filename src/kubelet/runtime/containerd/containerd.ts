@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:http2';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -15,6 +16,7 @@ import { chooseSnapshotter } from './snapshotter.ts';
 const MAX_SOCKET_PATH = 96;
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 10_000;
+const ANSWER_TIMEOUT_MS = 2_000;
 
 export interface ContainerdOptions {
   /** Everything of it is below `<dataDir>/containerd`. */
@@ -89,7 +91,7 @@ export async function startContainerd(options: ContainerdOptions): Promise<Conta
 
   const running = await runningPid(pidFile, configFile);
   if (running !== undefined) {
-    if (old === config && (await connects(socket))) {
+    if (old === config && (await answers(socket))) {
       logger.info({ pid: running }, 'adopted the running containerd');
       return result(running, true);
     }
@@ -195,7 +197,7 @@ async function whenListening(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
-  while (!(await connects(socket))) {
+  while (!(await answers(socket))) {
     signal?.throwIfAborted();
     if (!isAlive(pid) || Date.now() > deadline) {
       const why = await lastErrorLine(join(home, 'containerd.log'));
@@ -215,14 +217,18 @@ async function lastErrorLine(logFile: string): Promise<string> {
   return /msg="((?:[^"\\]|\\.)*)"/.exec(last)?.[1] ?? last;
 }
 
-function connects(socket: string): Promise<boolean> {
+/** Whether a gRPC server speaks: the kernel accepts connections also for a process that is being killed. */
+function answers(socket: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const connection = createConnection(socket);
-    connection.once('connect', () => {
-      connection.destroy();
-      resolve(true);
-    });
-    connection.once('error', () => resolve(false));
+    const session = connect('http://localhost', { createConnection: () => createConnection(socket) });
+    const settle = (result: boolean) => {
+      resolve(result);
+      session.destroy();
+    };
+    session.setTimeout(ANSWER_TIMEOUT_MS, () => settle(false));
+    session.once('remoteSettings', () => settle(true));
+    session.once('error', () => settle(false));
+    session.once('close', () => settle(false));
   });
 }
 
