@@ -56,6 +56,7 @@ describe('the x509 authenticator', () => {
     expect(ask(await ca.issue(subject, { until: new Date('2021-01-01') }))).toBeUndefined();
     expect(ask(await ca.issue(subject, { usage: '1.3.6.1.5.5.7.3.1' }))).toBeUndefined();
     expect(ask(await ca.issue([{ O: ['dev'] }]))).toBeUndefined();
+    expect(authenticator.authenticate({ headers: {}, clientCertificate: jane, bearerToken: 'x' })).toBeUndefined();
   });
 });
 

@@ -15,7 +15,10 @@ interface KnownCertificate {
   readonly result?: AuthenticationResult;
 }
 
-/** Client certificates: the common name is the user, the organizations are the groups. Validity is checked at each request. */
+/**
+ * Client certificates: the common name is the user, the organizations are the groups. Validity is checked at each request. A
+ * bearer token goes before a certificate: see docs/decisions/token-before-certificate.md.
+ */
 export function createX509Authenticator(options: X509AuthenticatorOptions = {}): Authenticator {
   const now = options.now ?? Date.now;
   const byBytes = new WeakMap<Uint8Array, KnownCertificate>();
@@ -36,7 +39,7 @@ export function createX509Authenticator(options: X509AuthenticatorOptions = {}):
     name: 'x509',
     authenticate(request: AuthenticationRequest) {
       const der = request.clientCertificate;
-      if (!der) return undefined;
+      if (!der || request.bearerToken !== undefined) return undefined;
       const known = byBytes.get(der) ?? lookUp(der);
       const time = now();
       return time >= known.notBefore && time <= known.notAfter ? known.result : undefined;

@@ -74,6 +74,8 @@ describe('seed examples', () => {
       await eventually(async () => expect(await withToken('value1')).toMatchObject({ code: 0, stdout: 'value2' }), {
         timeoutMs: 5_000,
       });
+      // The token goes before the kubeconfig's certificate.
+      expect(await kubectl('auth whoami --token=value1 -o jsonpath={.status.userInfo.username}')).toBe('value2');
       const stored = await kubectl.get<{ data: object }>('configmap my-auth-plugin-config');
       expect(stored.data).toEqual(parse(readFileSync(CONFIGURATION, 'utf8')).data);
       expect(await kubectl('get plugins --no-headers')).toMatch(
@@ -115,6 +117,7 @@ describe('seed examples', () => {
       await eventually(async () => expect((await withToken('other-token')).stderr).toContain('Unauthorized'), {
         timeoutMs: 5_000,
       });
+      expect((await kubectl.run('auth whoami --token=other-token')).stderr).toContain('Unauthorized');
       await eventually(async () => expect((await plugin()).status.phase).toBe('Stopped'), { timeoutMs: 5_000 });
     });
 
