@@ -1,5 +1,7 @@
 import type { FieldSchema, Schema } from '../apimachinery/schema.ts';
+import { keepsZero, type ScalarType } from '../apimachinery/zero-values.ts';
 import { typeFacts } from './facts/types.gen.ts';
+import { isWrittenStruct } from './written-structs.ts';
 
 /** One row of the type facts: a struct with fields, or an alias of a scalar. */
 interface TypeFact {
@@ -91,7 +93,9 @@ export function schemaOf(typeName: string): Schema {
         type: 'object',
         ...common,
         fields: () => {
-          fields ??= new Map(Object.entries(fact.fields ?? {}).map(([field, row]) => [field, fieldSchema(row)]));
+          fields ??= new Map(
+            Object.entries(fact.fields ?? {}).map(([field, row]) => [field, fieldSchema(typeName, field, row)]),
+          );
           return fields;
         },
       }
@@ -118,7 +122,7 @@ export function typeNames(): readonly string[] {
   return [...texts().keys()];
 }
 
-function fieldSchema(fact: FieldFact): FieldSchema {
+function fieldSchema(typeName: string, field: string, fact: FieldFact): FieldSchema {
   let schema = typeSchema(fact.type);
   const { listType, listMapKeys, mapType, patchStrategy, patchMergeKey } = fact;
   if (listType || listMapKeys || mapType || patchStrategy || patchMergeKey) {
@@ -134,8 +138,14 @@ function fieldSchema(fact: FieldFact): FieldSchema {
   return {
     schema,
     ...(fact.required ? { required: true } : {}),
-    ...(fact.default !== undefined ? { default: fact.default } : {}),
+    ...(schema.type === 'object' && !fact.required && isWrittenStruct(typeName, field) ? { written: true } : {}),
+    ...(fact.default === undefined ? omitsZero(typeName, field, fact) : { default: fact.default }),
   };
+}
+
+function omitsZero(typeName: string, field: string, { type, required }: FieldFact): { omitsZero?: true } {
+  const scalar = ['string', 'bool', 'int32', 'int64'].includes(type) ? (type as ScalarType) : undefined;
+  return required || keepsZero(typeName, field, scalar) ? {} : { omitsZero: true };
 }
 
 function typeSchema(type: string): Schema {

@@ -11,7 +11,8 @@ const WRITTEN_WHEN_EMPTY = new Set([
 /**
  * Gives a type-checked value the form that it has after Kubernetes decoded it to its types and encoded it again: times
  * are UTC, in whole seconds (MicroTime: microseconds); `null` is gone wherever the schema does not allow it (as an item
- * of a list it becomes the empty value); optional lists and maps that are empty are gone, unless `keepEmpty`.
+ * of a list it becomes the empty value); optional lists and maps that are empty, and scalars whose zero means nothing, are
+ * gone, unless `keepEmpty`.
  */
 export function canonicalize(draft: unknown, schema: Schema, options: { readonly keepEmpty?: boolean } = {}): void {
   visit(draft, schema, options.keepEmpty === true);
@@ -39,7 +40,9 @@ function visit(draft: unknown, schema: Schema, keepEmpty: boolean): void {
     const child = field?.schema ?? items;
     if (!child) continue;
     const value = object[key];
-    if (typeof value === 'string') {
+    if (field?.omitsZero && !keepEmpty && (value === '' || value === 0 || value === false)) {
+      delete object[key];
+    } else if (typeof value === 'string') {
       if (child.type === 'time' || child.type === 'microTime') setKey(object, key, canonicalText(value, child));
     } else if (typeof value === 'object' && value !== null) {
       visit(value, child, keepEmpty);

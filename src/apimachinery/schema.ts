@@ -53,6 +53,10 @@ export type SchemaType =
 export interface FieldSchema {
   readonly schema: Schema;
   readonly required?: boolean;
+  /** An optional scalar whose zero (`''`, `0`, `false`) means nothing and is left out. */
+  readonly omitsZero?: boolean;
+  /** An optional struct that is written out as `{}` rather than left out. */
+  readonly written?: boolean;
   readonly default?: JSONValue;
 }
 

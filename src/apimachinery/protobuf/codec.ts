@@ -1,6 +1,7 @@
 import { MAX_DEPTH } from '../decoded.ts';
 import type { UnstructuredObject } from '../meta.ts';
 import { type Dictionary, isDictionary, setKey } from '../schema-walk.ts';
+import type { ScalarType } from '../zero-values.ts';
 import {
   readDuration,
   readIntOrString,
@@ -22,7 +23,6 @@ import {
   type ValueType,
 } from './tables.ts';
 import { BYTES, FIXED64, malformed, Reader, ReverseWriter, VARINT } from './wire.ts';
-import type { ScalarType } from './zero-values.ts';
 
 export type { ProtobufTables } from './tables.ts';
 

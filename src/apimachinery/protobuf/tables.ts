@@ -1,5 +1,5 @@
 import type { Schema } from '../schema.ts';
-import { keepsZero, type ScalarType } from './zero-values.ts';
+import { keepsZero, type ScalarType } from '../zero-values.ts';
 
 /** What a codec is made from: the message tables and the JSON shape of the types. */
 export interface ProtobufTables {

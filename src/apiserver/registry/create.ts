@@ -13,6 +13,7 @@ import { cacheKey } from './object-storage.ts';
 import { dropDuplicateOwners } from './owner-references.ts';
 import { completeObject, readObject } from './read-object.ts';
 import { hooksOf, type RegistryServices, timestamp } from './registry-services.ts';
+import { fillZeroValues } from './zero-values.ts';
 
 const NAME_ATTEMPTS = 8;
 
@@ -65,7 +66,10 @@ async function attempt(
   tracking: 'Update' | 'tracked',
 ): Promise<Entry> {
   const { name, namespace = '' } = object.metadata;
-  if (keepsNoStatus(definition)) delete (object as { status?: unknown }).status;
+  if (keepsNoStatus(definition)) {
+    delete (object as { status?: unknown }).status;
+    fillZeroValues(object, definition.schema);
+  }
   dropDuplicateOwners(object, context.warnings);
   let tracked = object;
   if (tracking === 'Update')

@@ -13,7 +13,7 @@ import {
 } from '../../apimachinery/typecheck.ts';
 import type { RequestBody, RequestContext } from '../request/request-context.ts';
 import type { FieldValidation } from '../request/write-options.ts';
-import { fillRequired } from './required-zero-values.ts';
+import { fillZeroValues } from './zero-values.ts';
 
 export const BODY_MEDIA_TYPES = [
   'application/json',
@@ -129,7 +129,7 @@ function decodeCustom(object: Draft<UnstructuredObject>, target: DecodeTarget, d
 
 /** Fills in what an absent field means. */
 export function completeObject(object: Draft<UnstructuredObject>, target: DecodeTarget): void {
-  fillRequired(object, target.schema);
+  fillZeroValues(object, target.schema);
   applyDefaults(object, target.schema);
   target.default?.(object);
 }
