@@ -9,6 +9,7 @@ import { createSecurity } from '../src/apiserver/security.ts';
 import { API_SERVER_USER, createApiServer } from '../src/apiserver/server.ts';
 import { openPki } from '../src/cluster/pki/pki.ts';
 import { openLmdbStore } from '../src/store/lmdb/lmdb-store.ts';
+import { GROUP } from './support/objects.ts';
 import { serveControl } from './support/server-process.ts';
 
 /** The API server alone, as `k8ts server` runs it: lmdb, TLS, RBAC, admission; `bench` may do what its role says. */
@@ -36,6 +37,7 @@ await api.start();
 
 const system = api.transport(API_SERVER_USER, 'bench-setup');
 const create = (path: string, body: object) => system.request({ method: 'POST', path, body });
+const verbs = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
 const rbac = { apiGroup: 'rbac.authorization.k8s.io' };
 await create('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'bench' } });
 await create('/api/v1/namespaces/bench/serviceaccounts', {
@@ -48,11 +50,9 @@ await create('/apis/rbac.authorization.k8s.io/v1/clusterroles', {
   kind: 'ClusterRole',
   metadata: { name: 'bench' },
   rules: [
-    {
-      apiGroups: [''],
-      resources: ['pods', 'configmaps'],
-      verbs: ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'],
-    },
+    { apiGroups: [''], resources: ['pods', 'configmaps'], verbs },
+    { apiGroups: [GROUP], resources: ['*'], verbs },
+    { apiGroups: ['apiextensions.k8s.io'], resources: ['customresourcedefinitions'], verbs },
   ],
 });
 await create('/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {

@@ -14,13 +14,13 @@ export interface Call {
 export interface Answer {
   readonly status: number;
   readonly bytes: number;
-  /** As much of the body as was asked for. */
+  /** The head of the body, if it was asked for. */
   readonly body: string;
 }
 
 export interface HttpClient {
-  /** Throws on a status from 400 on. `keep`: the body is wanted. */
-  request(call: Call, keep?: boolean): Promise<Answer>;
+  /** Throws on a status from 400 on that is not among the `expected`. `keep`: the first bytes of the body are wanted. */
+  request(call: Call, keep?: boolean, expected?: readonly number[]): Promise<Answer>;
   close(): Promise<void>;
 }
 
@@ -28,7 +28,7 @@ export function openHttp1(target: Target, connections: number): HttpClient {
   const { port, ca, cert, key } = target;
   const pool = new Pool(`https://127.0.0.1:${port}`, { connections, pipelining: 1, connect: { ca, cert, key } });
   return {
-    async request(call, keep = false) {
+    async request(call, keep = false, expected = []) {
       const { statusCode, body } = await pool.request({
         method: (call.method ?? 'GET') as 'GET',
         path: call.path,
@@ -39,9 +39,9 @@ export function openHttp1(target: Target, connections: number): HttpClient {
       let bytes = 0;
       for await (const chunk of body as AsyncIterable<Buffer>) {
         bytes += chunk.length;
-        if (keep || statusCode >= 400) chunks.push(chunk);
+        if ((keep && chunks.length === 0) || statusCode >= 400) chunks.push(chunk);
       }
-      return checked(call, { status: statusCode, bytes, body: Buffer.concat(chunks).toString() });
+      return checked(call, { status: statusCode, bytes, body: Buffer.concat(chunks).toString() }, expected);
     },
     close: () => pool.destroy(),
   };
@@ -50,7 +50,7 @@ export function openHttp1(target: Target, connections: number): HttpClient {
 export function openHttp2(target: Target): HttpClient {
   const session = openSession(target);
   return {
-    request: (call, keep = false) =>
+    request: (call, keep = false, expected = []) =>
       new Promise((resolve, reject) => {
         const stream = session.request({ ':method': call.method ?? 'GET', ':path': call.path, ...headersOf(call) });
         const chunks: Buffer[] = [];
@@ -61,11 +61,11 @@ export function openHttp2(target: Target): HttpClient {
         });
         stream.on('data', (chunk: Buffer) => {
           bytes += chunk.length;
-          if (keep || status >= 400) chunks.push(chunk);
+          if ((keep && chunks.length === 0) || status >= 400) chunks.push(chunk);
         });
         stream.on('end', () => {
           try {
-            resolve(checked(call, { status, bytes, body: Buffer.concat(chunks).toString() }));
+            resolve(checked(call, { status, bytes, body: Buffer.concat(chunks).toString() }, expected));
           } catch (error) {
             reject(error);
           }
@@ -91,8 +91,8 @@ function headersOf({ contentType, accept }: Call): Record<string, string> {
   };
 }
 
-function checked(call: Call, answer: Answer): Answer {
-  if (answer.status < 400) return answer;
+function checked(call: Call, answer: Answer, expected: readonly number[]): Answer {
+  if (answer.status < 400 || expected.includes(answer.status)) return answer;
   throw new Error(`${call.method ?? 'GET'} ${call.path}: ${answer.status} ${answer.body.slice(0, 500)}`);
 }
 

@@ -18,7 +18,10 @@ export interface Usage {
   readonly rssMB: number;
   /** Resident memory that is not a file's, MB; the datastore's mapped pages are the kernel's to take back. */
   readonly ownMB: number;
+  /** JavaScript heap in use. */
   readonly heapMB: number;
+  /** Buffers in use, outside the heap. */
+  readonly buffersMB: number;
 }
 
 /** A server in a process of its own, with a control channel. */
@@ -67,12 +70,13 @@ export function serveControl(target: Target, stop: () => Promise<void>): void {
 
 function usage(): Usage {
   const { user, system } = process.cpuUsage();
-  const { rss, heapUsed } = process.memoryUsage();
+  const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
   return {
     cpuMs: (user + system) / 1000,
     rssMB: rss / 2 ** 20,
     ownMB: ownMemory() ?? rss / 2 ** 20,
     heapMB: heapUsed / 2 ** 20,
+    buffersMB: arrayBuffers / 2 ** 20,
   };
 }
 

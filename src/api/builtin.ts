@@ -23,17 +23,18 @@ import { kinds as rbac } from './rbac/index.ts';
 import { kinds as resource } from './resource/index.ts';
 import { kinds as scheduling } from './scheduling/index.ts';
 import { kinds as storage } from './storage/index.ts';
+import { kinds as storagemigration } from './storagemigration/index.ts';
 
 /**
  * Every built-in kind: those of the GA versions that Kubernetes 1.36 serves by default, in the order of the facts,
- * then k8ts's own. A kind without a file of its own is served with its schema alone.
+ * then StorageVersionMigration (a beta, without which values could not be stored anew on demand) and k8ts's own. A kind without a file of its own is served with its schema alone.
  */
 export function builtinKinds(): readonly KindDefinition[] {
   const written = new Map(
     [
       ...[core, admissionregistration, apiextensions, apiregistration, apps, authentication, authorization],
       ...[autoscaling, batch, certificates, coordination, discovery, events, flowcontrol, networking, node],
-      ...[policy, rbac, resource, scheduling, storage, k8ts],
+      ...[policy, rbac, resource, scheduling, storage, storagemigration, k8ts],
     ]
       .flat()
       .map((definition) => [keyOf(definition), definition] as const),

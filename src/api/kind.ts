@@ -44,8 +44,11 @@ export interface KindDefinition<T = any> {
 
   /** How `metadata.name` is checked. */
   readonly nameFormat: NameFormat;
-  /** `spec`: metadata.generation is 1 at creation and grows when anything but metadata and status changes. */
-  readonly generation: 'spec' | 'none';
+  /**
+   * `spec`: metadata.generation is 1 at creation and grows when anything but metadata and status changes; with the other
+   * two, annotations or labels count too.
+   */
+  readonly generation: 'spec' | 'specAndAnnotations' | 'specAndLabels' | 'none';
   /** PUT of a name that does not exist creates it (leases, endpoints, ...). */
   readonly createOnUpdate?: boolean;
   /** A PUT without resourceVersion is refused. */

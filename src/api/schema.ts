@@ -139,13 +139,15 @@ function fieldSchema(typeName: string, field: string, fact: FieldFact): FieldSch
     schema,
     ...(fact.required ? { required: true } : {}),
     ...(schema.type === 'object' && !fact.required && isWrittenStruct(typeName, field) ? { written: true } : {}),
-    ...(fact.default === undefined ? omitsZero(typeName, field, fact) : { default: fact.default }),
+    // A default that is such a zero (minReadySeconds) is left out too.
+    ...(fact.default ? { default: fact.default } : zeroOf(typeName, field, fact)),
   };
 }
 
-function omitsZero(typeName: string, field: string, { type, required }: FieldFact): { omitsZero?: true } {
+function zeroOf(typeName: string, field: string, { type, required, default: value }: FieldFact): Partial<FieldSchema> {
   const scalar = ['string', 'bool', 'int32', 'int64'].includes(type) ? (type as ScalarType) : undefined;
-  return required || keepsZero(typeName, field, scalar) ? {} : { omitsZero: true };
+  if (!required && !keepsZero(typeName, field, scalar)) return { omitsZero: true };
+  return value === undefined ? {} : { default: value };
 }
 
 function typeSchema(type: string): Schema {

@@ -16,11 +16,12 @@ export function decodeYaml(body: Uint8Array | string, options: DecodeOptions = {
   const text =
     typeof body === 'string' ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
   // Loaded when first needed: most requests are JSON.
-  const { parseAllDocuments } = createRequire(import.meta.url)('yaml') as typeof Yaml;
+  const yaml = createRequire(import.meta.url)('yaml') as typeof Yaml;
+  const lines = new yaml.LineCounter();
   const duplicateFields: string[] = [];
   let value: unknown;
   try {
-    const documents = parseAllDocuments(text, {
+    const composer = new yaml.Composer({
       version: '1.1',
       schema: 'yaml-1.1',
       merge: true,
@@ -28,16 +29,15 @@ export function decodeYaml(body: Uint8Array | string, options: DecodeOptions = {
       logLevel: 'silent',
       customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || !foreignTags.has(tagKey(tag))),
     });
-    const document = 'empty' in documents ? undefined : documents[0];
+    const [document] = composer.compose(tokens(yaml, text, lines));
     for (const error of document?.errors ?? []) {
-      if (error.code === 'DUPLICATE_KEY') {
-        const line = error.linePos?.[0].line ?? 0;
-        duplicateFields.push(`line ${line}: key ${JSON.stringify(keyAt(text, error.pos[0]))} already set in map`);
-      } else throw error;
+      if (error.code !== 'DUPLICATE_KEY') throw error;
+      const { line } = lines.linePos(error.pos[0]);
+      duplicateFields.push(`line ${line}: key ${JSON.stringify(keyAt(text, error.pos[0]))} already set in map`);
     }
     value = document?.toJS({ maxAliasCount: MAX_ALIASES }) ?? null;
   } catch (error) {
-    throw badRequest(`error converting YAML to JSON: yaml: ${describe(error)}`);
+    throw badRequest(`error converting YAML to JSON: yaml: ${describe(error, lines)}`);
   }
   return {
     value: plain(value, 0, { nodes: 0 }),
@@ -46,6 +46,17 @@ export function decodeYaml(body: Uint8Array | string, options: DecodeOptions = {
         ? [`yaml: unmarshal errors:\n${duplicateFields.map((line) => `  ${line}`).join('\n')}`]
         : [],
   };
+}
+
+/** The tokens of the text. Throws RangeError as soon as they nest too deeply: what composes values recurses. */
+function* tokens(yaml: typeof Yaml, text: string, lines: Yaml.LineCounter): Generator<Yaml.CST.Token, void> {
+  const parser = new yaml.Parser(lines.addNewLine);
+  lines.addNewLine(0);
+  for (const lexeme of new yaml.Lexer().lex(text)) {
+    yield* parser.next(lexeme);
+    if (parser.stack.length > MAX_DEPTH) throw new RangeError('nested too deeply');
+  }
+  yield* parser.end();
 }
 
 const foreignTags: ReadonlySet<string> = new Set([
@@ -96,15 +107,15 @@ const words: Readonly<Record<string, string>> = {
   BAD_DQ_ESCAPE: 'found unknown escape character',
 };
 
-function describe(error: unknown): string {
-  const { message, code, linePos } = error as Error & Partial<Yaml.YAMLParseError>;
+function describe(error: unknown, lines: Yaml.LineCounter): string {
+  const { message, code, pos } = error as Error & Partial<Yaml.YAMLParseError>;
   if (error instanceof ReferenceError) {
     return message.startsWith('Unresolved alias')
       ? `unknown anchor '${/: (.*)$/.exec(message)?.[1] ?? ''}' referenced`
       : 'document contains excessive aliasing';
   }
   if (error instanceof RangeError) return 'exceeded max depth';
-  const first = (message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
-  const line = linePos?.[0].line;
+  const first = message.split('\n')[0] ?? '';
+  const line = pos && lines.linePos(pos[0]).line;
   return `${line === undefined ? '' : `line ${line}: `}${words[code ?? ''] ?? first}`;
 }

@@ -12,9 +12,8 @@ export function applyDefaults(draft: unknown, schema: Schema): void {
   const object = draft as Dictionary;
   const fields = schema.fields?.();
   if (fields) {
-    for (const [key, field] of fields) {
-      if (field.default !== undefined && needsDefault(object, key, field))
-        setKey(object, key, structuredClone(field.default));
+    for (const [key, field] of defaultedFields(schema)) {
+      if (field.default !== undefined && needsDefault(object, key, field)) setKey(object, key, fresh(field.default));
       const child = Object.hasOwn(object, key) ? object[key] : undefined;
       if (typeof child === 'object' && child !== null) applyDefaults(child, field.schema);
     }
@@ -27,6 +26,24 @@ export function applyDefaults(draft: unknown, schema: Schema): void {
 function needsDefault(object: Dictionary, key: string, { schema }: FieldSchema): boolean {
   if (!Object.hasOwn(object, key) || object[key] === undefined) return true;
   return object[key] === null && !schema.nullable;
+}
+
+function fresh(value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? structuredClone(value) : value;
+}
+
+/** A pure cache of immutable data: by schema object, its fields that have a default or have one below them, in order. */
+const fieldsWithDefaults = new WeakMap<Schema, readonly (readonly [string, FieldSchema])[]>();
+
+function defaultedFields(schema: Schema): readonly (readonly [string, FieldSchema])[] {
+  let found = fieldsWithDefaults.get(schema);
+  if (!found) {
+    found = [...(schema.fields?.() ?? [])].filter(
+      ([, field]) => field.default !== undefined || hasDefaults(field.schema, new Set()),
+    );
+    fieldsWithDefaults.set(schema, found);
+  }
+  return found;
 }
 
 /** A pure cache of immutable data: by schema object, whether it or anything below it has a default. */

@@ -1,31 +1,44 @@
 /** A path into an object, printed as Kubernetes prints it: `spec.containers[0].ports[name]`. */
 export class FieldPath {
-  readonly #text: string;
+  readonly #parent: FieldPath | undefined;
+  readonly #part: string;
 
-  private constructor(text: string) {
-    this.#text = text;
+  /** Most paths are never printed: the text is put together by whoever asks. */
+  private constructor(parent: FieldPath | undefined, part: string) {
+    this.#parent = parent;
+    this.#part = part;
   }
 
-  static readonly root = new FieldPath('');
+  static readonly root = new FieldPath(undefined, '');
 
   static of(...names: string[]): FieldPath {
     return FieldPath.root.child(...names);
   }
 
   child(...names: string[]): FieldPath {
-    return new FieldPath([...(this.#text ? [this.#text] : []), ...names].join('.'));
+    let path: FieldPath = this;
+    for (const name of names) path = new FieldPath(path, path.#isEmpty() ? name : `.${name}`);
+    return path;
   }
 
   index(index: number): FieldPath {
-    return new FieldPath(`${this.#text}[${index}]`);
+    return new FieldPath(this, `[${index}]`);
   }
 
   key(key: string): FieldPath {
-    return new FieldPath(`${this.#text}[${key}]`);
+    return new FieldPath(this, `[${key}]`);
   }
 
   toString(): string {
-    return this.#text || '<nil>';
+    return this.#text() || '<nil>';
+  }
+
+  #isEmpty(): boolean {
+    return this.#part === '' && (this.#parent === undefined || this.#parent.#isEmpty());
+  }
+
+  #text(): string {
+    return this.#parent === undefined ? this.#part : this.#parent.#text() + this.#part;
   }
 }
 

@@ -108,7 +108,11 @@ function isInteger(value: number, bits: 32 | 64): boolean {
   return Number.isInteger(value) && value >= -limit && (bits === 32 ? value < limit : value <= limit);
 }
 
+/** What nearly all quantities are, and what no parser has to look at. */
+const plainQuantity = /^\d{1,15}(?:\.\d{1,9})?(?:[numkMGTPE]|[KMGTPE]i)?$/;
+
 function quantityError(text: string): string | undefined {
+  if (plainQuantity.test(text)) return undefined;
   try {
     Quantity.parse(text);
     return undefined;

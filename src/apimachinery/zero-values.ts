@@ -124,6 +124,7 @@ const exceptions: ReadonlyMap<string, boolean> = new Map([
   ['admissionregistration.v1.ValidatingWebhook.timeoutSeconds', true],
   ['apiextensions.v1.CustomResourceColumnDefinition.priority', false],
   ['apps.v1.DeploymentStatus.replicas', false],
+  ['apps.v1.StatefulSetStatus.availableReplicas', true],
   ['autoscaling.v1.HorizontalPodAutoscalerStatus.observedGeneration', true],
   ['autoscaling.v1.ScaleSpec.replicas', false],
   ['autoscaling.v2.HorizontalPodAutoscalerStatus.observedGeneration', true],

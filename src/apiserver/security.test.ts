@@ -106,6 +106,115 @@ describe('the security of an API server', () => {
     );
   });
 
+  it('lets those impersonate who may, each part by its own permission', async () => {
+    const { post, as } = await startServer();
+    const rbac = '/apis/rbac.authorization.k8s.io/v1';
+    const grant = async (name: string, rules: object[]) => {
+      const apiVersion = 'rbac.authorization.k8s.io/v1';
+      await post(`${rbac}/clusterroles`, { apiVersion, kind: 'ClusterRole', metadata: { name }, rules });
+      await post(`${rbac}/clusterrolebindings`, {
+        apiVersion,
+        kind: 'ClusterRoleBinding',
+        metadata: { name },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+        subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'proxy' }],
+      });
+    };
+    const whoami = async (headers: Record<string, string>) =>
+      (
+        await as(user('proxy')).request<{ status: { userInfo: object } }>({
+          method: 'POST',
+          path: '/apis/authentication.k8s.io/v1/selfsubjectreviews',
+          headers,
+          body: { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' },
+        })
+      ).body.status.userInfo;
+    const verbs = ['impersonate'];
+    await grant('users', [{ apiGroups: [''], resources: ['users'], verbs, resourceNames: ['jane'] }]);
+    await vi.waitFor(async () =>
+      expect(await whoami({ 'impersonate-user': 'jane' })).toEqual({
+        username: 'jane',
+        groups: ['system:authenticated'],
+      }),
+    );
+    await expect(whoami({ 'impersonate-user': 'root' })).rejects.toThrow(
+      'users "root" is forbidden: User "proxy" cannot impersonate resource "users" in API group "" at the cluster scope',
+    );
+    const all = {
+      'impersonate-user': 'jane',
+      'impersonate-group': 'dev',
+      'impersonate-uid': '17',
+      'impersonate-extra-acme.io%2fscope': 'view',
+    };
+    await expect(whoami(all)).rejects.toThrow(
+      'groups "dev" is forbidden: User "proxy" cannot impersonate resource "groups" in API group "" at the cluster scope',
+    );
+    await grant('groups', [{ apiGroups: [''], resources: ['groups'], verbs, resourceNames: ['dev'] }]);
+    await vi.waitFor(() =>
+      expect(whoami(all)).rejects.toThrow(
+        'uids.authentication.k8s.io "17" is forbidden: User "proxy" cannot impersonate resource "uids" in API group "authentication.k8s.io" at the cluster scope',
+      ),
+    );
+    await grant('more', [
+      { apiGroups: ['authentication.k8s.io'], resources: ['uids'], verbs, resourceNames: ['17'] },
+      { apiGroups: ['authentication.k8s.io'], resources: ['userextras/acme.io/scope'], verbs, resourceNames: ['view'] },
+    ]);
+    await vi.waitFor(async () =>
+      expect(await whoami(all)).toEqual({
+        username: 'jane',
+        uid: '17',
+        groups: ['dev', 'system:authenticated'],
+        extra: { 'acme.io/scope': ['view'] },
+      }),
+    );
+    await expect(whoami({ ...all, 'impersonate-extra-acme.io%2fscope': 'edit' })).rejects.toThrow(
+      /^userextras.authentication.k8s.io "edit" is forbidden: .* "userextras\/acme.io\/scope"/,
+    );
+    await expect(whoami({ 'impersonate-group': 'dev' })).rejects.toThrow(
+      'requested impersonation without impersonating a user',
+    );
+  });
+
+  it('tells users what they may do in a namespace', async () => {
+    const { as, post } = await startServer();
+    const rbac = '/apis/rbac.authorization.k8s.io/v1/namespaces/default';
+    const apiVersion = 'rbac.authorization.k8s.io/v1';
+    await post(`${rbac}/roles`, {
+      apiVersion,
+      kind: 'Role',
+      metadata: { name: 'viewer' },
+      rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['list'] }],
+    });
+    await post(`${rbac}/rolebindings`, {
+      apiVersion,
+      kind: 'RoleBinding',
+      metadata: { name: 'viewers' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'viewer' },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'dev' }],
+    });
+    const rules = async (namespace: string) => {
+      const { body } = await as(user('ann', 'dev')).request<{
+        status: { resourceRules: { verbs: string[]; resources: string[] }[]; nonResourceRules: object[] };
+      }>({
+        method: 'POST',
+        path: '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews',
+        body: { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectRulesReview', spec: { namespace } },
+      });
+      const mayList = body.status.resourceRules.some(
+        ({ verbs, resources }) => verbs.includes('list') && resources.includes('pods'),
+      );
+      return { ...body.status, mayList };
+    };
+    const own = await vi.waitFor(async () => {
+      const found = await rules('default');
+      expect(found.mayList).toBe(true);
+      return found;
+    });
+    expect(own.resourceRules.some(({ resources }) => resources.includes('selfsubjectaccessreviews'))).toBe(true);
+    expect(own.nonResourceRules.length).toBeGreaterThan(0);
+    expect((await rules('other')).mayList).toBe(false);
+  });
+
   it('brings its policy once', async () => {
     const { root } = await startServer();
     const revision = async () =>

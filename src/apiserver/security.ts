@@ -2,6 +2,7 @@ import type { ResourceQuota } from '../api/types/core.v1.gen.ts';
 import type { Logger } from '../apimachinery/logger.ts';
 import type { Transport } from '../apimachinery/transport.ts';
 import type { AdmissionStep } from '../sdk/admission.ts';
+import type { Authorizer } from '../sdk/authorization.ts';
 import { AdmissionChain } from './admission/admission-chain.ts';
 import { type DefaultAdmissionOptions, defaultAdmissionSteps } from './admission/default-steps.ts';
 import type { AdmissionLookup, AdmissionObjects } from './admission/lookup.ts';
@@ -47,6 +48,8 @@ export interface Security {
   >;
   readonly authentication: AuthenticationChain;
   readonly authorization: AuthorizationChain;
+  /** What an AuthorizationConfiguration calls by these types. */
+  readonly authorizers: { readonly Node: Authorizer; readonly RBAC: Authorizer };
   readonly admission: AdmissionChain;
   readonly tokenIssuer: TokenIssuer;
   readonly audiences: readonly string[];
@@ -114,6 +117,7 @@ export function createSecurity(options: SecurityOptions): Security {
   return {
     authentication,
     authorization,
+    authorizers: { Node: node, RBAC: rbac },
     admission,
     tokenIssuer,
     audiences,

@@ -1,12 +1,15 @@
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import type { IPAddress } from '../api/types/networking.v1.gen.ts';
 import type { Transport } from '../apimachinery/transport.ts';
 import type { AdmissionStep } from '../sdk/admission.ts';
 import { SYSTEM_AUTHENTICATED, SYSTEM_MASTERS, type UserInfo } from '../sdk/user.ts';
 import { DynamicAdmission } from './admission/dynamic-admission.ts';
+import { expressionHooks } from './admission/expression-hooks.ts';
 import { type ApiServerOptions, DEFAULT_LIMITS } from './api-server-options.ts';
 import {
   type BootstrapStep,
+  defaultServiceCidr,
   kubernetesService,
   systemNamespaces,
   systemPriorityClasses,
@@ -16,6 +19,8 @@ import { CustomResources } from './custom-resources/custom-resources.ts';
 import { DiscoveryDocuments } from './discovery/discovery-documents.ts';
 import { addDiscoveryRoutes } from './discovery/discovery-routes.ts';
 import { addVersionRoute } from './discovery/version-route.ts';
+import { flowControlConfiguration } from './flow-control/ensure-configuration.ts';
+import { PriorityAndFairness } from './flow-control/priority-and-fairness.ts';
 import { HealthChecks } from './health/health-checks.ts';
 import { addHealthRoutes } from './health/health-routes.ts';
 import { addMetricsRoute, RequestMetrics } from './health/request-metrics.ts';
@@ -32,7 +37,9 @@ import type { RegistryServices } from './registry/registry-services.ts';
 import { addResourceHandlers } from './registry/resource-handlers.ts';
 import type { ResourceHooks } from './registry/resource-hooks.ts';
 import { serveResource } from './registry/resource-operations.ts';
+import { IPAddressObjects } from './registry/services/ip-address-objects.ts';
 import { ServiceAllocator } from './registry/services/service-allocator.ts';
+import { ServiceRanges } from './registry/services/service-ranges.ts';
 import { RequestChain } from './request/request-chain.ts';
 import { RequestRouter } from './request/request-router.ts';
 import { Compactor } from './watch-cache/compactor.ts';
@@ -96,25 +103,33 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const staticSteps = options.admission?.(reader, transport) ?? noSteps;
   const admission = () => dynamicAdmission.extend(staticSteps());
 
-  const allocator = new ServiceAllocator(
-    options.serviceCIDRs ?? DEFAULT_SERVICE_CIDRS,
-    options.nodePorts ?? DEFAULT_NODE_PORTS,
-  );
+  const serviceRanges = new ServiceRanges(options.serviceCIDRs ?? DEFAULT_SERVICE_CIDRS);
+  const addressObjects = new IPAddressObjects({ kinds, storage, logger, now });
+  const allocator = new ServiceAllocator(serviceRanges, options.nodePorts ?? DEFAULT_NODE_PORTS, addressObjects);
+  cache.resource('networking.k8s.io', 'servicecidrs').listen(serviceRanges);
+  cache.resource('networking.k8s.io', 'ipaddresses').listen(allocator.addresses);
   cache.resource('', 'services').listen(allocator);
   const hooks = new Map<string, ResourceHooks>([
     ['/services', allocator],
     ['/namespaces', namespaceHooks],
     ['certificates.k8s.io/certificatesigningrequests', certificateHooks],
     ['apiextensions.k8s.io/customresourcedefinitions', customResourceDefinitionHooks],
+    ...expressionHooks(),
   ]);
   const services: RegistryServices = { kinds, storage, cache, admission, authorization, hooks, logger, now };
   const router = new RequestRouter(kinds, (context, definition) => serveResource(services, context, definition));
   const metrics = new RequestMetrics();
+  const flowControl = new PriorityAndFairness({
+    totalSeats: limits.readOnlyInFlight + limits.mutatingInFlight,
+    queueTimeoutMs: limits.requestTimeoutMs / 4,
+    objectCount: (group, resource) => cache.resource(group, resource).size,
+  });
   const chain = new RequestChain({
     authentication,
     authorization,
     audit: options.audit,
     limits: { readOnly: limits.readOnlyInFlight, mutating: limits.mutatingInFlight },
+    flowControl,
     metrics,
     handle: (context) => router.route(context),
   });
@@ -181,8 +196,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       systemNamespaces,
       ...(options.bootstrap ?? []),
       systemPriorityClasses,
+      flowControlConfiguration,
+      defaultServiceCidr(options.serviceCIDRs ?? DEFAULT_SERVICE_CIDRS),
       ...(address || options.advertise
-        ? [kubernetesService({ clusterIP: allocator.firstAddress, ...advertised() })]
+        ? [kubernetesService({ clusterIP: serviceRanges.firstAddress, ...advertised() })]
         : []),
     ];
     const pending = new Set(steps);
@@ -192,6 +209,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     // Namespaces first: the other steps put objects into them.
     for (const step of steps.slice(0, 1)) await run(step);
     await Promise.all(steps.slice(1).map(run));
+    await allocator.repair(reader.list<IPAddress>('ipaddresses'));
 
     async function run(step: BootstrapStep) {
       await step.run(system);
@@ -214,6 +232,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     renewCertificate: (tls) => listener?.renew(tls),
     async start() {
       await cache.start();
+      flowControl.follow(reader);
       await Promise.all([customResources.start(), dynamicAdmission.start()]);
       compactor.start();
       await listen();

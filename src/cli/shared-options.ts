@@ -10,6 +10,11 @@ export interface ControlPlaneFlags {
   readonly bindAddress: string;
   readonly datastore: 'memory' | 'lmdb' | 'etcd';
   readonly etcdEndpoints?: readonly string[];
+  readonly encryptionProviderConfig?: string;
+  readonly encryptionProviderConfigAutomaticReload: boolean;
+  readonly authenticationConfig?: string;
+  readonly authenticationTokenWebhookConfigFile?: string;
+  readonly authorizationConfig?: string;
   readonly disable: readonly string[];
   readonly plugins?: string;
   readonly clusterCidr?: string;
@@ -44,6 +49,28 @@ export function controlPlaneOptions(command: Command): Command {
       'lmdb',
     )
     .option('--etcd-endpoints <url,...>', 'of an etcd, for --datastore etcd', parseList)
+    .option(
+      '--encryption-provider-config <file>',
+      'an EncryptionConfiguration (default: Secrets are encrypted with a key made at the first boot)',
+      (file) => resolve(file),
+    )
+    .option(
+      '--encryption-provider-config-automatic-reload <boolean>',
+      'put changes of that file to use without a restart',
+      parseBoolean,
+      true,
+    )
+    .option('--authentication-config <file>', 'an AuthenticationConfiguration (OIDC issuers, anonymous)', (file) =>
+      resolve(file),
+    )
+    .option(
+      '--authentication-token-webhook-config-file <file>',
+      'a kubeconfig of the webhook that knows tokens',
+      (file) => resolve(file),
+    )
+    .option('--authorization-config <file>', 'an AuthorizationConfiguration (default: Node and RBAC)', (file) =>
+      resolve(file),
+    )
     .option('--disable <name,...>', `parts that do not start: ${DISABLEABLE.join(', ')}`, parseList, [])
     .option('--cluster-cidr <range>', 'of pods (default: the first of 10.244.0.0/16, 10.245.0.0/16, ... that is free)')
     .option(
@@ -68,6 +95,13 @@ export function clusterOptions(flags: ControlPlaneFlags): ClusterOptions {
     datastore: flags.datastore,
     disable: flags.disable,
     ...(flags.etcdEndpoints ? { etcdEndpoints: flags.etcdEndpoints } : {}),
+    ...(flags.encryptionProviderConfig ? { encryptionProviderConfig: flags.encryptionProviderConfig } : {}),
+    encryptionProviderConfigAutomaticReload: flags.encryptionProviderConfigAutomaticReload,
+    ...(flags.authenticationConfig ? { authenticationConfig: flags.authenticationConfig } : {}),
+    ...(flags.authenticationTokenWebhookConfigFile
+      ? { authenticationTokenWebhookConfigFile: flags.authenticationTokenWebhookConfigFile }
+      : {}),
+    ...(flags.authorizationConfig ? { authorizationConfig: flags.authorizationConfig } : {}),
     ...(flags.clusterCidr ? { clusterCIDR: flags.clusterCidr } : {}),
     ...(flags.serviceCidr ? { serviceCIDR: flags.serviceCidr } : {}),
     ...(flags.tlsSan ? { tlsSans: flags.tlsSan } : {}),
@@ -91,6 +125,11 @@ export function parseDuration(text: string): number {
   if (!parts.length || parts.map(([part]) => part).join('') !== text)
     throw new InvalidArgumentError('expected a duration such as 50s.');
   return parts.reduce((sum, [, count, unit]) => sum + Number(count) * UNITS[unit!]!, 0);
+}
+
+function parseBoolean(text: string): boolean {
+  if (text !== 'true' && text !== 'false') throw new InvalidArgumentError('expected true or false.');
+  return text === 'true';
 }
 
 export function parseCount(text: string): number {

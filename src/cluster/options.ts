@@ -11,6 +11,16 @@ export interface ClusterOptions {
   /** `memory` forgets everything at stop; `lmdb` keeps it in the data directory; `etcd` keeps it in an etcd (`etcdEndpoints`). */
   readonly datastore?: 'memory' | 'lmdb' | 'etcd';
   readonly etcdEndpoints?: readonly string[];
+  /** An EncryptionConfiguration file; without one Secrets are encrypted with a key kept in the data directory. */
+  readonly encryptionProviderConfig?: string;
+  /** Whether changes of that file are put to use without a restart; true when absent. */
+  readonly encryptionProviderConfigAutomaticReload?: boolean;
+  /** An AuthenticationConfiguration file: issuers of JSON web tokens, and what anonymous requests may ask. */
+  readonly authenticationConfig?: string;
+  /** A kubeconfig of the webhook that is asked whose a token is. */
+  readonly authenticationTokenWebhookConfigFile?: string;
+  /** An AuthorizationConfiguration file; Node and RBAC when absent. */
+  readonly authorizationConfig?: string;
   /** Where keys, datastore and containers live. Without it nothing is written to disk (memory and simulated only). */
   readonly dataDir?: string;
   /** Of the API server; 0 takes a free one. */
@@ -45,6 +55,11 @@ export interface ClusterConfig {
   readonly runtime: 'simulated' | 'containerd';
   readonly datastore: 'memory' | 'lmdb' | 'etcd';
   readonly etcdEndpoints: readonly string[];
+  readonly encryptionProviderConfig: string | undefined;
+  readonly encryptionProviderConfigAutomaticReload: boolean;
+  readonly authenticationConfig: string | undefined;
+  readonly authenticationTokenWebhookConfigFile: string | undefined;
+  readonly authorizationConfig: string | undefined;
   readonly dataDir: string | undefined;
   readonly apiPort: number;
   readonly bindAddress: string;
@@ -106,6 +121,11 @@ export function resolveOptions(options: ClusterOptions): ClusterConfig {
     runtime,
     datastore,
     etcdEndpoints: options.etcdEndpoints ?? [],
+    encryptionProviderConfig: options.encryptionProviderConfig,
+    encryptionProviderConfigAutomaticReload: options.encryptionProviderConfigAutomaticReload ?? true,
+    authenticationConfig: options.authenticationConfig,
+    authenticationTokenWebhookConfigFile: options.authenticationTokenWebhookConfigFile,
+    authorizationConfig: options.authorizationConfig,
     dataDir: options.dataDir,
     apiPort: checkPort('apiPort', options.apiPort ?? 0),
     bindAddress: options.bindAddress ?? '127.0.0.1',

@@ -27,6 +27,7 @@ import { rootCaController } from './service-account/root-ca-controller.ts';
 import { serviceAccountController } from './service-account/service-account-controller.ts';
 import { tokenSecretController } from './service-account/token-secret-controller.ts';
 import { serviceCidrController } from './service-cidr-controller.ts';
+import { storageVersionMigratorController } from './storage-version-migrator-controller.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished-controller.ts';
 import { ephemeralVolumeController } from './volume/ephemeral-volume-controller.ts';
 import { persistentVolumeBinder } from './volume/persistent-volume-binder.ts';
@@ -80,6 +81,7 @@ export function builtinControllers(options: BuiltinControllersOptions): readonly
     ttlAfterFinishedController(),
     horizontalPodAutoscalerController(options.horizontalPodAutoscaler),
     serviceCidrController(),
+    storageVersionMigratorController(),
     tokenCleanerController(),
     bootstrapSignerController(),
     csrApprovingController(),

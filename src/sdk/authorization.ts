@@ -37,6 +37,8 @@ export interface NonResourceRule {
 /** The first decision that is not "no opinion" counts; when all have none the request is denied. A failing authorizer denies. */
 export interface Authorizer {
   readonly name: string;
+  /** What takes longer counts as a failure; 10 s when absent. */
+  readonly deadlineMs?: number;
   authorize(attributes: AuthorizationAttributes): AuthorizationDecision | Promise<AuthorizationDecision>;
   /** For SelfSubjectRulesReview; an authorizer that can't list its rules leaves it out and the review says `incomplete`. */
   rulesFor?(

@@ -80,7 +80,7 @@ spec:
 `,
 };
 
-describe('helm', () => {
+describe.each([3, 4] as const)('helm %i', (version) => {
   let embedded: EmbeddedCluster;
   let kubectl: Kubectl;
   let chart: string;
@@ -99,7 +99,7 @@ describe('helm', () => {
   const helm = async (...args: string[]): Promise<string> => {
     const env = { HOME: embedded.folder, PATH: process.env.PATH };
     const { code, stdout, stderr } = await runCommand(
-      await helmPath(),
+      await helmPath(version),
       ['--kubeconfig', embedded.kubeconfig, '--namespace', 'shop', ...args],
       { env },
     );

@@ -43,7 +43,7 @@ export async function startEmbedded(options: ClusterOptions = {}): Promise<Embed
       cert: embedded(cluster.kubeconfig, 'client-certificate-data'),
       key: embedded(cluster.kubeconfig, 'client-key-data'),
     },
-    kubectl: (namespace = 'default', version = '1.35') => kubectlFor(kubeconfig, version, namespace),
+    kubectl: (namespace = 'default', version = '1.36') => kubectlFor(kubeconfig, version, namespace),
     async stop() {
       await cluster.stop();
       rmSync(folder, { recursive: true, force: true });

@@ -32,7 +32,7 @@ export interface RunOptions {
 
 export async function kubectlFor(
   kubeconfig: string,
-  version: KubectlVersion = '1.35',
+  version: KubectlVersion = '1.36',
   namespace = 'default',
 ): Promise<Kubectl> {
   const path = await kubectlPath(version);

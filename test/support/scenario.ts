@@ -19,6 +19,6 @@ export async function freshNamespace(
   const namespace = `${prefix}-${randomBytes(3).toString('hex')}`;
   const plain = await kubectlFor(cluster.kubeconfig);
   await plain(`create namespace ${namespace}`);
-  const kubectl = await kubectlFor(cluster.kubeconfig, '1.35', namespace);
+  const kubectl = await kubectlFor(cluster.kubeconfig, '1.36', namespace);
   return { namespace, kubectl, remove: async () => void (await plain(`delete namespace ${namespace} --timeout=60s`)) };
 }

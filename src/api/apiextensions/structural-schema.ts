@@ -1,6 +1,7 @@
 import { type FieldError, type FieldPath, forbiddenField, invalidValue, required } from '../../apimachinery/field.ts';
 import { semanticEqual } from '../field-checks.ts';
 import type { JSONSchemaProps } from '../types/apiextensions.v1.gen.ts';
+import { compileRegularExpression } from './regular-expression.ts';
 import { additionalPropertiesSchema, itemsSchema, properties, property } from './schema-children.ts';
 
 /**
@@ -130,32 +131,21 @@ function validateValues(path: FieldPath, schema: JSONSchemaProps, level: Level, 
   if (not) errors.push(...validateNested(path.child('not'), not, level));
   if (pattern) {
     try {
-      new RegExp(pattern, 'u');
+      compileRegularExpression(pattern);
     } catch (error) {
-      if (!looksLikeGoRegExp(pattern))
-        errors.push(
-          invalidValue(
-            path.child('pattern'),
-            pattern,
-            `must be a valid regular expression, but isn't: ${(error as Error).message}`,
-          ),
-        );
+      errors.push(
+        invalidValue(
+          path.child('pattern'),
+          pattern,
+          `must be a valid regular expression, but isn't: error parsing regexp: ${(error as Error).message}`,
+        ),
+      );
     }
   }
   return errors;
 }
 
 const isIntOrStringPattern = (anyOf: readonly JSONSchemaProps[]) => semanticEqual(anyOf, intOrString);
-
-/** Go's syntax has groups, flags and escapes of its own; what only JavaScript refuses is let through. */
-function looksLikeGoRegExp(pattern: string): boolean {
-  try {
-    new RegExp(pattern.replace(/\(\?[imsU-]+:?\)?/g, '(?:').replace(/\\[AzQEC]/g, ''));
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 function validateNested(path: FieldPath, schema: JSONSchemaProps, level: Level, skipAnyOf = false): FieldError[] {
   const errors = validateValues(path, skipAnyOf ? { ...schema, anyOf: [] } : schema, level);

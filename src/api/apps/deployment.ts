@@ -29,7 +29,8 @@ export const deployment = defineKind<Deployment>({
   group: 'apps',
   version: 'v1',
   kind: 'Deployment',
-  generation: 'spec',
+  // Annotations are handed on to ReplicaSets.
+  generation: 'specAndAnnotations',
   default: setDefaults,
   validate: (object) => validateSpec(object.spec),
   validateUpdate: (object, old) => immutable(spec.child('selector'), object.spec?.selector, old.spec?.selector),

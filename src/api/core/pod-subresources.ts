@@ -1,4 +1,11 @@
-import { type FieldError, FieldPath, forbiddenField, invalidValue, required } from '../../apimachinery/field.ts';
+import {
+  type FieldError,
+  FieldPath,
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+} from '../../apimachinery/field.ts';
 import { type Draft, draft } from '../../apimachinery/json.ts';
 import { isDns1123Subdomain } from '../../apimachinery/names.ts';
 import { semanticEqual } from '../field-checks.ts';
@@ -97,7 +104,7 @@ export function validateBinding(binding: Binding): FieldError[] {
   const path = FieldPath.of('target');
   const errors: FieldError[] = [];
   const { kind, name } = binding.target ?? {};
-  if (kind && kind !== 'Node') errors.push(invalidValue(path.child('kind'), kind, "must be empty or 'Node'"));
+  if (kind && kind !== 'Node') errors.push(notSupported(path.child('kind'), kind, ['Node', '<empty>']));
   if (!name) errors.push(required(path.child('name')));
   else for (const message of isDns1123Subdomain(name)) errors.push(invalidValue(path.child('name'), name, message));
   return errors;

@@ -24,7 +24,7 @@ export const endpointSlice = defineKind<EndpointSlice>({
   group: 'discovery.k8s.io',
   version: 'v1',
   kind: 'EndpointSlice',
-  generation: 'spec',
+  generation: 'specAndLabels',
   default: ({ ports }) => {
     for (const port of ports ?? []) {
       port.name ??= '';

@@ -14,6 +14,7 @@ export const csiDriver = defineKind<CSIDriver>({
   group: 'storage.k8s.io',
   version: 'v1',
   kind: 'CSIDriver',
+  generation: 'spec',
   requireResourceVersionOnUpdate: true,
   default: ({ spec }) => {
     if (!spec) return;

@@ -47,6 +47,11 @@ export class AuthenticationChain implements Authenticator {
     };
   }
 
+  /** Puts an authenticator in the place of the one of that name, if there is one. */
+  replace(name: string, authenticator: Authenticator): void {
+    this.#authenticators = this.#authenticators.map((known) => (known.name === name ? authenticator : known));
+  }
+
   authenticate(request: AuthenticationRequest): Outcome | Promise<Outcome> {
     return this.#from(0, request, this.#authenticators);
   }

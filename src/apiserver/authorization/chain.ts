@@ -32,6 +32,7 @@ export class AuthorizationChain implements Authorizer {
   readonly name = 'union';
   readonly #logger: Logger;
   readonly #deadlineMs: number;
+  #registered: readonly { readonly authorizer: Authorizer; readonly before: string | undefined }[] = [];
   #authorizers: readonly Authorizer[];
 
   constructor(options: AuthorizationChainOptions) {
@@ -44,12 +45,21 @@ export class AuthorizationChain implements Authorizer {
     return this.#authorizers;
   }
 
+  /** Asks these from now on, and those that were registered at run time at their places among them. */
+  use(authorizers: readonly Authorizer[]): void {
+    this.#authorizers = this.#registered.reduce(
+      (known, { authorizer, before }) => inserted(known, authorizer, before),
+      authorizers,
+    );
+  }
+
   /** Adds an authorizer at run time: last, or before the one named `before`. Returns its removal. */
   register(authorizer: Authorizer, options: { readonly before?: string } = {}): () => void {
-    const index =
-      options.before === undefined ? -1 : this.#authorizers.findIndex((known) => known.name === options.before);
-    this.#authorizers = this.#authorizers.toSpliced(index < 0 ? this.#authorizers.length : index, 0, authorizer);
+    const { before } = options;
+    this.#registered = [...this.#registered, { authorizer, before }];
+    this.#authorizers = inserted(this.#authorizers, authorizer, before);
     return () => {
+      this.#registered = this.#registered.filter((known) => known.authorizer !== authorizer);
       this.#authorizers = this.#authorizers.filter((known) => known !== authorizer);
     };
   }
@@ -110,7 +120,11 @@ export class AuthorizationChain implements Authorizer {
   ): Promise<Decision> {
     const authorizer = authorizers[index]!;
     try {
-      const decision = await withDeadline(pending, this.#deadlineMs, `authorizer ${authorizer.name}`);
+      const decision = await withDeadline(
+        pending,
+        authorizer.deadlineMs ?? this.#deadlineMs,
+        `authorizer ${authorizer.name}`,
+      );
       if (decision.decision !== 'noOpinion') return decision;
       if (decision.reason) reasons.push(decision.reason);
     } catch (error) {
@@ -123,6 +137,11 @@ export class AuthorizationChain implements Authorizer {
     this.#logger.error({ authorizer: authorizer.name, err: error }, 'request denied: an authorizer failed');
     return { decision: 'deny', reason: `the ${authorizer.name} authorizer failed` };
   }
+}
+
+function inserted(known: readonly Authorizer[], authorizer: Authorizer, before: string | undefined) {
+  const index = before === undefined ? -1 : known.findIndex(({ name }) => name === before);
+  return known.toSpliced(index < 0 ? known.length : index, 0, authorizer);
 }
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {

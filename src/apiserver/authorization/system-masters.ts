@@ -18,3 +18,9 @@ export const systemMasters: Authorizer = {
 
 /** For tests and for clusters that want no authorization. */
 export const alwaysAllow: Authorizer = { name: 'AlwaysAllow', authorize: () => allowed, rulesFor: () => everything };
+
+export const alwaysDeny: Authorizer = {
+  name: 'AlwaysDeny',
+  authorize: () => ({ decision: 'noOpinion', reason: 'Everything is forbidden.' }),
+  rulesFor: () => nothing,
+};

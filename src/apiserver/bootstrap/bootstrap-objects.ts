@@ -46,6 +46,20 @@ export const systemPriorityClasses: BootstrapStep = {
   },
 };
 
+/** The ServiceCIDR of the ranges that the server was started with. */
+export function defaultServiceCidr(cidrs: readonly string[]): BootstrapStep {
+  return {
+    name: 'start-kubernetes-service-cidr-controller',
+    run: (transport) =>
+      ensure(transport, '/apis/networking.k8s.io/v1/servicecidrs', {
+        apiVersion: 'networking.k8s.io/v1',
+        kind: 'ServiceCIDR',
+        metadata: { name: 'kubernetes' },
+        spec: { cidrs },
+      }),
+  };
+}
+
 export interface KubernetesServiceOptions {
   readonly clusterIP: string;
   /** Where this server is reached, by pods too. */

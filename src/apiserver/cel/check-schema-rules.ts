@@ -92,7 +92,7 @@ function checkRule(
       invalidValue(
         path.child('messageExpression'),
         rule.messageExpression,
-        `messageExpression ${failedToCompile((error as Error).message)}`,
+        failedToCompile((error as Error).message).replace(/^(?!messageExpression)/, 'messageExpression '),
       ),
     );
   }

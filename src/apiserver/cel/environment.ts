@@ -1,6 +1,7 @@
 import { Environment } from '@marcbachmann/cel-js';
 import { registerAuthorizer } from './library/authorizer.ts';
 import { registerCollections } from './library/collections.ts';
+import { registerJsonPatches } from './library/json-patches.ts';
 import { registerMacros } from './library/macros.ts';
 import { registerNamedFormats } from './library/named-formats.ts';
 import { registerNetworkAddresses } from './library/network-addresses.ts';
@@ -42,6 +43,7 @@ function base() {
   registerSemanticVersions(environment);
   registerNamedFormats(environment);
   registerAuthorizer(environment);
+  registerJsonPatches(environment);
   registerMacros(environment);
   const made = { environment, evaluator: undefined as Evaluator | undefined };
   // The evaluator is the library's own affair, but macros see it: that is where steps are counted.

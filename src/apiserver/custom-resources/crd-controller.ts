@@ -143,7 +143,9 @@ export class CrdController {
     if (this.#cleaning.has(uid)) return;
     this.#cleaning.add(uid);
     const { transport, services } = this.#options;
-    const kind = this.#served.get(name)?.kinds[0];
+    const kinds = this.#served.get(name)?.kinds ?? [];
+    // In the form in which they are stored: a conversion webhook that is gone is no reason to keep them.
+    const kind = kinds.find(({ version, storage }) => version === storage?.version) ?? kinds[0];
     (async () => {
       if (kind) await removeObjects(services.cache, transport, kind, this.#abort.signal);
       for (

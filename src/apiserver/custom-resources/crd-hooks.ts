@@ -13,11 +13,11 @@ export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
 
 export const customResourceDefinitionHooks: ResourceHooks = {
   async beginCreate(object) {
-    await checkRules(object as unknown as CustomResourceDefinition, undefined);
+    await checkSchemas(object as unknown as CustomResourceDefinition, undefined);
     return undefined;
   },
   async beginUpdate(object, old) {
-    await checkRules(object as unknown as CustomResourceDefinition, old as unknown as CustomResourceDefinition);
+    await checkSchemas(object as unknown as CustomResourceDefinition, old as unknown as CustomResourceDefinition);
     return undefined;
   },
   markForDeletion(object: Draft<UnstructuredObject>, now: number) {
@@ -33,13 +33,19 @@ export const customResourceDefinitionHooks: ResourceHooks = {
   },
 };
 
-/** Validation rules are compiled where an engine for them is at hand. What is otherwise invalid is not looked at here. */
-async function checkRules(crd: CustomResourceDefinition, old: CustomResourceDefinition | undefined): Promise<void> {
+/** Defaults and validation rules are tried where what they take is at hand. What is otherwise invalid is not looked at here. */
+async function checkSchemas(crd: CustomResourceDefinition, old: CustomResourceDefinition | undefined): Promise<void> {
   const versions = crd.spec?.versions;
   if (!Array.isArray(versions) || deepEqual(crd.spec, old?.spec)) return;
   const schemas = versions.map((version) => version?.schema?.openAPIV3Schema);
-  if (!schemas.some((schema) => schema && JSON.stringify(schema).includes('"x-kubernetes-validations"'))) return;
-  const { checkSchemaRules } = await import('../cel/check-schema-rules.ts');
+  const text = JSON.stringify(schemas);
+  const withDefaults = text.includes('"default":');
+  const withRules = text.includes('"x-kubernetes-validations":');
+  if (!withDefaults && !withRules) return;
+  const checks = await Promise.all([
+    ...(withDefaults ? [import('./schema/check-defaults.ts').then(({ checkDefaults }) => checkDefaults)] : []),
+    ...(withRules ? [import('../cel/check-schema-rules.ts').then(({ checkSchemaRules }) => checkSchemaRules)] : []),
+  ]);
   const shared = schemas.every((schema) => deepEqual(schema, schemas[0]));
   const errors = schemas.flatMap((schema, index) => {
     if (!schema || (shared && index > 0)) return [];
@@ -47,11 +53,13 @@ async function checkRules(crd: CustomResourceDefinition, old: CustomResourceDefi
       ? FieldPath.of('spec', 'validation')
       : FieldPath.of('spec', 'versions').index(index).child('schema');
     if (old?.spec.versions.some((version) => deepEqual(version.schema?.openAPIV3Schema, schema))) return [];
-    try {
-      return checkSchemaRules(path.child('openAPIV3Schema'), schema);
-    } catch {
-      return [];
-    }
+    return checks.flatMap((check) => {
+      try {
+        return check(path.child('openAPIV3Schema'), schema);
+      } catch {
+        return [];
+      }
+    });
   });
   if (errors.length)
     throw invalid({ group: 'apiextensions.k8s.io', kind: 'CustomResourceDefinition' }, crd.metadata.name, errors);

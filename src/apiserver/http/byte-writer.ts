@@ -24,6 +24,11 @@ export class ByteWriter {
     this.#length += this.#buffer.utf8Write(text, this.#length);
   }
 
+  byte(byte: number): void {
+    this.#reserve(1);
+    this.#buffer[this.#length++] = byte;
+  }
+
   entry(entry: Entry): void {
     this.#reserve(entry.byteLength);
     this.#length = entry.writeTo(this.#buffer, this.#length);

@@ -58,8 +58,11 @@ function encoder({ id, size, write }: FrameForm): FrameEncoder {
     return writer.view();
   };
   return (notices, writer) => {
-    if (!notices[0]?.shared) return joined(notices, writer);
-    return notices.length === 1 ? frameOf(notices[0]) : Buffer.concat(notices.map(frameOf));
+    const [first] = notices;
+    if (!first?.shared) return joined(notices, writer);
+    return notices.length === 1
+      ? frameOf(first)
+      : first.frames(id, notices, () => (notices.length <= 4 ? Buffer.concat(notices.map(frameOf)) : joined(notices)));
   };
 }
 

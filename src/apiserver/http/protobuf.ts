@@ -63,6 +63,14 @@ export class ProtobufEncoding {
     return notice.frame('protobuf', ({ type, entry }) => this.#frame(type, entry.object));
   }
 
+  /** Frames of several notices, one after another; shared ones are joined once. */
+  frames(notices: readonly Notice[]): Buffer {
+    const [first] = notices;
+    if (notices.length === 1) return this.frame(first!);
+    const join = () => Buffer.concat(notices.map((notice) => this.frame(notice)));
+    return first?.shared ? first.frames('protobuf', notices, join) : join();
+  }
+
   errorFrame(status: { readonly apiVersion: string; readonly kind: string }): Buffer {
     return this.#frame('ERROR', status);
   }

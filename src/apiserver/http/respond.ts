@@ -5,7 +5,6 @@ import { internalError, isStatusError, type StatusError } from '../../apimachine
 import { headerOf } from '../request/request-context.ts';
 import { isTrue } from '../request/request-info.ts';
 import type { ListResult, Result, WatchResult } from '../request/result.ts';
-import type { Notice } from '../watch-cache/cache-event.ts';
 import { ByteWriter, CHUNK_BYTES, type ChunkMemory } from './byte-writer.ts';
 import { encodeList } from './encode-list.ts';
 import { errorFrame, type FrameEncoder, frameEncoder } from './encode-watch.ts';
@@ -13,11 +12,13 @@ import type { HttpExchange, ResponseHeaders } from './http-exchange.ts';
 import { acceptsGzip, type Negotiated, negotiate } from './negotiation.ts';
 import { PROTOBUF, type ProtobufEncoding } from './protobuf.ts';
 import { includeObjectOf, tableHead, writePartial, writeRow } from './table.ts';
+import { wantsWebSocket } from './web-socket.ts';
 
 const GZIP_FROM_BYTES = 128 * 1024;
 /** Up to here an answer is sent in one piece. */
 const SMALL_BYTES = 64 * 1024;
 const MAX_WARNINGS_BYTES = 4096;
+const COMMA = 0x2c;
 
 const gzipAsync = promisify(gzip);
 
@@ -96,7 +97,19 @@ export function respondError(exchange: HttpExchange, error: unknown, options: Re
   const headers: ResponseHeaders = { ...baseHeaders(options), 'content-type': 'application/json' };
   const { retryAfterSeconds } = failure.status.details ?? {};
   if (retryAfterSeconds) headers['retry-after'] = String(retryAfterSeconds);
-  exchange.send(failure.code, headers, `${JSON.stringify(failure.status)}\n`);
+  const asJson = () => exchange.send(failure.code, headers, `${JSON.stringify(failure.status)}\n`);
+  if (!headerOf(exchange.headers, 'accept')?.startsWith(PROTOBUF)) return void asJson();
+  options
+    .protobuf()
+    .then((protobuf) => {
+      const body = protobuf.object(failure.status);
+      if (exchange.headersSent || exchange.finished) return;
+      if (body) exchange.send(failure.code, { ...headers, 'content-type': PROTOBUF }, body);
+      else asJson();
+    })
+    .catch(() => {
+      if (!exchange.headersSent) asJson();
+    });
 }
 
 function baseHeaders({ warnings, auditId }: ResponseOptions): ResponseHeaders {
@@ -175,7 +188,7 @@ async function respondList(
   let next = 0;
   const fill = () => {
     while (next < count && (whole || writer.length < CHUNK_BYTES)) {
-      if (next > 0) writer.text(',');
+      if (next > 0) writer.byte(COMMA);
       encoding.writeItem(writer, next++);
     }
     if (next === count) writer.text(encoding.tail);
@@ -250,8 +263,17 @@ function respondWatch(
 ): Promise<void> {
   const binary = as.format === 'protobuf' ? protobuf : undefined;
   const encode: FrameEncoder = binary
-    ? (notices: readonly Notice[]) => Buffer.concat(notices.map((notice) => binary.frame(notice)))
+    ? (notices) => binary.frames(notices)
     : frameEncoder(result.definition, as, includeObjectOf(options.query), options.now);
+  if (wantsWebSocket(exchange))
+    return import('./web-socket-watch.ts').then(({ watchOverWebSocket }) =>
+      watchOverWebSocket(exchange, result, {
+        encode: (notice) => encode([notice]),
+        error: (error) => (binary ? binary.errorFrame(error.status) : errorFrame(error)),
+        frameHead: binary ? 4 : 0,
+        text: !binary,
+      }),
+    );
   exchange.writeHead(200, {
     ...baseHeaders(options),
     'content-type': binary ? `${PROTOBUF};stream=watch` : 'application/json',

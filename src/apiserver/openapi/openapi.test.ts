@@ -10,7 +10,7 @@ import type { Schema } from '../../apimachinery/schema.ts';
 import { openPki } from '../../cluster/pki/pki.ts';
 import { startTestApiServer, type TestApiServer } from '../testing.ts';
 
-const VERSIONS = ['1.35', '1.31'] as const;
+const VERSIONS = ['1.36', '1.27'] as const;
 
 describe('OpenAPI', () => {
   let api: TestApiServer;
@@ -156,6 +156,6 @@ describe('OpenAPI', () => {
       properties: { cron: { type: 'string', description: 'When to run.', pattern: '^.+$' } },
       required: ['cron'],
     });
-    expect(await kubectl('1.35', 'explain', 'crontab.spec')).toContain('cron\t<string> -required-\n    When to run.');
+    expect(await kubectl('1.36', 'explain', 'crontab.spec')).toContain('cron\t<string> -required-\n    When to run.');
   });
 });

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { KindDefinition } from '../../api/kind.ts';
 import { badRequest, internalError, methodNotSupported, StatusError } from '../../apimachinery/status-error.ts';
+import { wantsWebSocket } from '../http/web-socket.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import type { ContentResult, Result } from '../request/result.ts';
 import { type Backend, beginRequest, responseOf } from './backend.ts';
@@ -40,6 +41,8 @@ export async function podLog(
     type: 'takeOver',
     async run(exchange) {
       const response = await open(backend, path, info.name, exchange.signal);
+      if (wantsWebSocket(exchange))
+        return (await import('./log-over-web-socket.ts')).logOverWebSocket(exchange, response);
       exchange.writeHead(200, { 'content-type': 'text/plain', 'cache-control': 'no-cache, private' });
       await copyResponse(response, exchange);
     },

@@ -164,6 +164,20 @@ describe.skipIf(!host)(`proxying${host ? '' : ' (skipped: the machine has loopba
     }
   });
 
+  it('passes every method on, with or without a path', async () => {
+    for (const method of ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'])
+      for (const path of [`${services}/web:http/proxy`, `${pods}/web/proxy`]) {
+        const body = ['POST', 'PUT', 'PATCH', 'DELETE'].includes(method) ? 'hello' : '';
+        const headers = body ? { 'content-length': '5' } : {};
+        const { status, text } = await call(`${path}/x?method=${method}`, { method, body, headers: headers as never });
+        expect([method, status]).toEqual([method, 200]);
+        if (method !== 'HEAD') expect(JSON.parse(text)).toMatchObject({ method, url: `/x?method=${method}`, body });
+        const bare = await call(`${path}?method=${method}`, { method, body, headers: headers as never });
+        if (method === 'GET' || method === 'HEAD') expect(bare.status).toBe(301);
+        else expect(JSON.parse(bare.text)).toMatchObject({ method, url: `/?method=${method}`, body });
+      }
+  });
+
   it('keeps redirects and links of pages within the proxy', async () => {
     const prefix = `${services}/web:http/proxy`;
     expect((await call(prefix)).headers.location).toBe(`${prefix}/`);

@@ -107,7 +107,7 @@ async function attempt(
 
 function prepare(services: RegistryServices, definition: KindDefinition, object: Draft<UnstructuredObject>): void {
   setSystemFields(object, timestamp(services.now()));
-  if (definition.generation === 'spec') object.metadata.generation = 1;
+  if (definition.generation !== 'none') object.metadata.generation = 1;
   definition.prepareForCreate?.(object);
 }
 

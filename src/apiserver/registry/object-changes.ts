@@ -1,3 +1,4 @@
+import type { KindDefinition } from '../../api/kind.ts';
 import { deepEqual } from '../../apimachinery/deep-equal.ts';
 import type { UnstructuredObject } from '../../apimachinery/meta.ts';
 
@@ -5,9 +6,17 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const notSpec = new Set(['apiVersion', 'kind', 'metadata', 'status']);
 
-/** Whether anything but metadata and status differs: what makes a new generation. */
-export function specChanged(object: UnstructuredObject, old: UnstructuredObject): boolean {
-  return !equalExcept(object, old, notSpec);
+/** Whether what the kind counts differs: anything but metadata and status, and for some kinds a part of the metadata. */
+export function generationChanged(
+  { generation }: Pick<KindDefinition, 'generation'>,
+  object: UnstructuredObject,
+  old: UnstructuredObject,
+): boolean {
+  if (generation === 'none') return false;
+  if (!equalExcept(object, old, notSpec)) return true;
+  if (generation === 'spec') return false;
+  const field = generation === 'specAndLabels' ? 'labels' : 'annotations';
+  return !deepEqual(object.metadata[field] ?? {}, old.metadata[field] ?? {});
 }
 
 /** Whether writing `object` over `old` would change nothing; times of managed fields alone are no change. */

@@ -32,7 +32,10 @@ export class ObjectStorage {
   async get(definition: KindDefinition, namespace: string, name: string): Promise<Entry | undefined> {
     const waiting = this.cache.fresh();
     if (waiting) await waiting;
-    const entry = this.cache.for(definition).get(cacheKey(namespace, name));
+    const resource = this.cache.for(definition);
+    const unread = this.cache.readable(resource, namespace, name);
+    if (unread) await unread;
+    const entry = resource.get(cacheKey(namespace, name));
     return entry && definition.storage?.convert ? entry.prepare(definition) : entry;
   }
 
@@ -46,6 +49,14 @@ export class ObjectStorage {
   /** Replaces the object if it is still at `revision`. */
   replace(definition: KindDefinition, object: UnstructuredObject, revision: number): Promise<WriteOutcome> {
     return this.#put(definition, object, revision);
+  }
+
+  /** Whether writing `entry` as it is would store it in another way: encrypted with a newer key, say. */
+  async isStale(definition: KindDefinition, entry: Entry): Promise<boolean> {
+    const key = this.cache.for(definition).prefix + entry.key;
+    if (!this.#transformer?.encrypts(key)) return false;
+    const kv = await this.store.get(key);
+    return kv !== undefined && kv.modRevision === entry.revision && !this.#transformer.isCurrent(kv.value, key);
   }
 
   /** Deletes the object if it is still as `entry` has it. */

@@ -1,5 +1,6 @@
 import type { KindDefinition } from '../../api/kind.ts';
-import { badRequest, methodNotAllowed, notFound } from '../../apimachinery/status-error.ts';
+import { forbiddenField } from '../../apimachinery/field.ts';
+import { badRequest, invalid, methodNotAllowed, notFound } from '../../apimachinery/status-error.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import { isTrue } from '../request/request-info.ts';
 import type { Result } from '../request/result.ts';
@@ -84,7 +85,10 @@ async function getObject(
   const requested = context.query.get('resourceVersion');
   const waiting = requested ? waitFor(services, requested) : cache.fresh();
   if (waiting) await waiting;
-  const entry = cache.for(definition).get(cacheKey(definition.namespaced ? namespace : '', name));
+  const resource = cache.for(definition);
+  const unread = cache.readable(resource, namespace, name);
+  if (unread) await unread;
+  const entry = resource.get(cacheKey(definition.namespaced ? namespace : '', name));
   if (!entry) throw notFound(definition, name);
   return { type: 'entry', status: 200, definition, entry };
 }
@@ -100,6 +104,10 @@ async function listObjects(
   definition: KindDefinition,
 ): Promise<Result> {
   const { cache, storage } = services;
+  if (context.query.get('sendInitialEvents'))
+    throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [
+      forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden for list'),
+    ]);
   const listing = await list(
     { cache, store: storage.store },
     definition,

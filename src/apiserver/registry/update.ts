@@ -10,7 +10,7 @@ import type { Entry } from '../watch-cache/entry.ts';
 import { Admission } from './admit.ts';
 import { createObject, unstored } from './create.ts';
 import { trackManagedFields } from './managed-fields.ts';
-import { specChanged, unchanged } from './object-changes.ts';
+import { generationChanged, unchanged } from './object-changes.ts';
 import { carryOverMetadata, placeInNamespace, validateMetadata, validateMetadataUpdate } from './object-metadata.ts';
 import { dropDuplicateOwners } from './owner-references.ts';
 import { completeObject, readObject } from './read-object.ts';
@@ -19,6 +19,8 @@ import { hooksOf, type RegistryServices } from './registry-services.ts';
 /** How a subresource turns what the client sent into a new state of the object. */
 export interface SubresourceStrategy {
   readonly name: string;
+  /** What it changes makes no new generation. */
+  readonly keepsGeneration?: boolean;
   /** Leaves in `object` only the changes that the subresource may make; `old` is the object as it is. */
   prepare(object: Draft<UnstructuredObject>, old: UnstructuredObject): void;
   validate(object: UnstructuredObject, old: UnstructuredObject): ReturnType<NonNullable<KindDefinition['validate']>>;
@@ -110,7 +112,7 @@ export async function updateObject(
     const object = await input.next(old);
     checkIdentity(definition, object, old, input);
     const step = await oneUpdate(services, context, input, object, old);
-    if (step.kind === 'unchanged') return current;
+    if (step.kind === 'unchanged' && !(await storage.isStale(definition, current))) return current;
     let outcome: Awaited<ReturnType<typeof storage.replace>>;
     let succeeded = false;
     try {
@@ -173,7 +175,7 @@ async function oneUpdate(
   const finish = subresource ? undefined : await hooks?.beginUpdate?.(object, old, hookOptions);
   let reserved = true;
   try {
-    if (definition.generation === 'spec' && specChanged(object, old))
+    if (!subresource?.keepsGeneration && generationChanged(definition, object, old))
       object.metadata.generation = (old.metadata.generation ?? 0) + 1;
     validate(definition, subresource, object, old);
     if (!input.admitted) await admission.validate(object);

@@ -72,10 +72,10 @@ function base(user: UserInfo): AuthorizationAttributes {
   };
 }
 
-/** A header that may be given more than once; Node joins repeated ones with a comma. */
+/** A header that may be given more than once; Node joins repeated ones with a comma and a space. Names may have commas. */
 function values(header: string | readonly string[] | undefined): string[] {
   if (header === undefined) return [];
-  const list = typeof header === 'string' ? header.split(',') : header;
+  const list = typeof header === 'string' ? header.split(', ') : header;
   return list.map((value) => value.trim()).filter((value) => value !== '');
 }
 

@@ -29,10 +29,10 @@ export class InFlight {
     return { readOnly: this.#readOnly, mutating: this.#mutating };
   }
 
-  /** Returns the release of the seat. */
-  enter(verb: string): () => void {
+  /** Returns the release of the seat. `admitted`: somebody else bounds them, and they are only counted. */
+  enter(verb: string, admitted = false): () => void {
     const readOnly = verb === 'get' || verb === 'list' || verb === 'watch' || verb === 'head';
-    if (readOnly ? this.#readOnly >= this.#limits.readOnly : this.#mutating >= this.#limits.mutating)
+    if (!admitted && (readOnly ? this.#readOnly >= this.#limits.readOnly : this.#mutating >= this.#limits.mutating))
       throw tooManyRequests('Too many requests, please try again later.', 1);
     if (readOnly) this.#readOnly++;
     else this.#mutating++;

@@ -4,6 +4,7 @@ import type { AuthorizationAttributes, Authorizer } from '../../sdk/authorizatio
 import type { UserInfo } from '../../sdk/user.ts';
 import { accessDenied } from '../authorization/access-denied.ts';
 import type { AuditTrail } from './audit-trail.ts';
+import type { FlowControl } from './flow-control.ts';
 import { impersonationOf } from './impersonation.ts';
 import { InFlight, type InFlightLimits, isLongRunning } from './in-flight.ts';
 import { headerOf, type RequestContext, type RequestHeaders } from './request-context.ts';
@@ -31,6 +32,8 @@ export interface RequestChainOptions {
   readonly authorization: Authorizer;
   readonly audit: AuditTrail | undefined;
   readonly limits: InFlightLimits;
+  /** Who goes first when there is more to do than can be done; without it `limits` alone bound what is worked on. */
+  readonly flowControl?: FlowControl;
   readonly metrics: { observe(info: RequestInfo, code: number, seconds: number): void };
   /** The end of the chain. */
   readonly handle: (context: RequestContext) => Promise<Result> | Result;
@@ -67,8 +70,16 @@ export class RequestChain {
       auditAnnotations: new Map(),
     };
     const record = audit?.begin(context, requester);
-    const leave = context.inProcess || isLongRunning(info, request.query) ? undefined : this.inFlight.enter(info.verb);
+    const counted = !context.inProcess && !isLongRunning(info, request.query);
+    const { flowControl } = this.#options;
+    let leave: (() => void) | undefined;
+    let giveBack: (() => void) | undefined;
     try {
+      if (counted && flowControl) {
+        const seat = flowControl.enter(context);
+        giveBack = typeof seat === 'function' ? seat : await seat;
+      }
+      if (counted) leave = this.inFlight.enter(info.verb, flowControl !== undefined);
       await this.#authorize(context);
       const result = await handle(context);
       finish('status' in result ? result.status : 200);
@@ -79,6 +90,7 @@ export class RequestChain {
       throw error;
     } finally {
       leave?.();
+      giveBack?.();
     }
 
     function finish(code: number, error?: StatusError) {

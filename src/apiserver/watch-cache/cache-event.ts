@@ -3,6 +3,8 @@ import type { KindDefinition } from '../../api/kind.ts';
 import { apiVersionOf, type WatchEventType } from '../../apimachinery/meta.ts';
 import { Entry } from './entry.ts';
 
+const MAX_BATCHES = 4;
+
 export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
 /** What a watcher is told. */
@@ -13,6 +15,7 @@ export class Notice {
   /** All watchers that are told the same are given the same notice, so that it is encoded once. */
   readonly shared: boolean;
   #frames: Map<string, Buffer> | undefined;
+  #batches: Batch[] | undefined;
 
   constructor(type: WatchEventType, entry: Entry, shared = false) {
     this.type = type;
@@ -30,6 +33,31 @@ export class Notice {
     }
     return frame;
   }
+
+  /** The encoded events of `notices`, of which this is the first: made once for all watchers that are told the same. */
+  frames(representation: string, notices: readonly Notice[], encode: () => Buffer): Buffer {
+    const known = this.#batches?.find(
+      (batch) => batch.representation === representation && same(batch.notices, notices),
+    );
+    if (known) return known.bytes;
+    const bytes = encode();
+    this.#batches ??= [];
+    // Of watchers that lag behind each may have a batch of its own.
+    if (this.#batches.length < MAX_BATCHES) this.#batches.push({ representation, notices, bytes });
+    return bytes;
+  }
+}
+
+interface Batch {
+  readonly representation: string;
+  readonly notices: readonly Notice[];
+  readonly bytes: Buffer;
+}
+
+function same(a: readonly Notice[], b: readonly Notice[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
 }
 
 /** One change of one object. */
@@ -64,6 +92,11 @@ export class CacheEvent {
       byDefinition.set(definition, notice);
     }
     return notice;
+  }
+
+  /** Whether any watcher was given notice. */
+  get told(): boolean {
+    return this.#notices !== undefined;
   }
 
   /** Lets go of encoded frames; history keeps the event itself. */

@@ -5,26 +5,26 @@ import type { UnstructuredObject } from '../../apimachinery/meta.ts';
 import { deepFreeze, encodeStored, withRevision } from './object-encoding.ts';
 
 const METADATA = Buffer.from('"metadata":{');
-const FIELD = '"resourceVersion":"';
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 
 /**
- * One object at one revision: the bytes the store holds and, parsed on first use or handed over by the write, the
- * object. What clients receive are the stored bytes with the resourceVersion spliced in.
+ * One object at one revision: its bytes and, parsed on first use or handed over by the write, the object. Clients receive
+ * the stored bytes with the resourceVersion spliced in, which is done once.
  */
 export class Entry {
   /** `namespace/name`, or the bare name of a cluster-scoped object. */
   readonly key: string;
   /** The mod-revision: the object's resourceVersion. */
   readonly revision: number;
-  /** Stored form; see `encodeStored`. */
-  readonly stored: Buffer;
+  /** The stored form until somebody asks for what clients receive, and that from then on. */
+  #bytes: Buffer;
+  #spliced = false;
   #object: UnstructuredObject | undefined;
   #views: Map<KindDefinition, Entry> | undefined;
-  /** Where the metadata's fields begin and where they are over, once looked for. */
+  /** Where the metadata's fields begin and, in what clients receive, where they are over; 0 before it was looked for. */
   #fieldsStart = 0;
   #end = 0;
 
@@ -32,13 +32,13 @@ export class Entry {
   constructor(key: string, revision: number, stored: Uint8Array, object?: UnstructuredObject) {
     this.key = key;
     this.revision = revision;
-    this.stored = Buffer.isBuffer(stored) ? stored : Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
+    this.#bytes = Buffer.isBuffer(stored) ? stored : Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
     this.#object = object;
   }
 
   get object(): UnstructuredObject {
     if (this.#object === undefined) {
-      const parsed = JSON.parse(this.stored.toString('utf8')) as { metadata: { resourceVersion?: string } };
+      const parsed = JSON.parse(this.#bytes.toString('utf8')) as { metadata: { resourceVersion?: string } };
       parsed.metadata.resourceVersion = String(this.revision);
       this.#object = deepFreeze(parsed) as unknown as UnstructuredObject;
     }
@@ -50,48 +50,66 @@ export class Entry {
     this.#object = undefined;
   }
 
-  /** Length of what `writeTo` writes. */
-  get byteLength(): number {
-    return this.stored.length + FIELD.length + 2 + digits(this.revision);
+  /** Stored form; see `encodeStored`. */
+  get stored(): Buffer {
+    if (!this.#spliced) return this.#bytes;
+    const at = this.#metadataFields();
+    return Buffer.concat([this.#bytes.subarray(0, at), this.#bytes.subarray(at + this.#versionField().length)]);
   }
 
-  /** The object's JSON, with its resourceVersion. */
+  /** The object's JSON, with its resourceVersion. Nobody changes it. */
   get bytes(): Buffer {
-    const buffer = Buffer.allocUnsafe(this.byteLength);
-    this.writeTo(buffer, 0);
-    return buffer;
+    if (this.#spliced) return this.#bytes;
+    const stored = this.#bytes;
+    const at = this.#metadataFields();
+    const field = this.#versionField();
+    const bytes = Buffer.allocUnsafe(stored.length + field.length);
+    bytes.set(stored.subarray(0, at));
+    bytes.latin1Write(field, at);
+    bytes.set(stored.subarray(at), at + field.length);
+    this.#bytes = bytes;
+    this.#spliced = true;
+    return bytes;
+  }
+
+  /** Length of what `writeTo` writes. */
+  get byteLength(): number {
+    return this.bytes.length;
   }
 
   /** Writes the object's JSON at `offset`, which must leave `byteLength` bytes; returns the end. */
   writeTo(target: Buffer, offset: number): number {
-    const at = this.#metadataFields();
-    let end = offset + this.stored.copy(target, offset, 0, at);
-    end += target.latin1Write(`${FIELD}${this.revision}",`, end);
-    return end + this.stored.copy(target, end, at);
+    const { bytes } = this;
+    target.set(bytes, offset);
+    return offset + bytes.length;
   }
 
   /** Length of what `writeMetadataTo` writes. */
   get metadataLength(): number {
-    return this.#metadataEnd() - this.#metadataFields() + METADATA.length + FIELD.length + 2 + digits(this.revision);
+    return this.#metadataEnd() - this.#metadataFields() + METADATA.length;
   }
 
   /** Writes `"metadata":{...}` alone. */
   writeMetadataTo(target: Buffer, offset: number): number {
-    const at = this.#metadataFields();
-    let end = offset + METADATA.copy(target, offset);
-    end += target.latin1Write(`${FIELD}${this.revision}",`, end);
-    return end + this.stored.copy(target, end, at, this.#metadataEnd());
+    const end = this.#metadataEnd();
+    const start = this.#metadataFields() - METADATA.length;
+    target.set(this.bytes.subarray(start, end), offset);
+    return offset + end - start;
+  }
+
+  #versionField(): string {
+    return `"resourceVersion":"${this.revision}",`;
   }
 
   /** The offset after the metadata's opening brace. */
   #metadataFields(): number {
-    if (this.#fieldsStart === 0) this.#fieldsStart = this.stored.indexOf(METADATA) + METADATA.length;
+    if (this.#fieldsStart === 0) this.#fieldsStart = this.#bytes.indexOf(METADATA) + METADATA.length;
     return this.#fieldsStart;
   }
 
   /** The offset after the metadata's closing brace. */
   #metadataEnd(): number {
-    if (this.#end === 0) this.#end = endOfObject(this.stored, this.#metadataFields() - 1);
+    if (this.#end === 0) this.#end = endOfObject(this.bytes, this.#metadataFields() - 1);
     return this.#end;
   }
 
@@ -169,12 +187,6 @@ function endOfString(bytes: Buffer, at: number): number {
     while (bytes[end - 1 - backslashes] === BACKSLASH) backslashes++;
     if (backslashes % 2 === 0) return end;
   }
-}
-
-function digits(revision: number): number {
-  let count = 1;
-  for (let rest = revision; rest >= 10; rest = Math.floor(rest / 10)) count++;
-  return count;
 }
 
 export function namespaceOfKey(key: string): string {

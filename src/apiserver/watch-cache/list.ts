@@ -51,6 +51,8 @@ export async function list(
   validate(options);
   const { cache } = reader;
   const resource = cache.for(definition);
+  const unread = readable(cache, definition, selection);
+  if (unread) await unread;
   if (options.continue) return nextPage(reader, resource, definition, selection, options);
   const requested = options.resourceVersion ? parseRevision(options.resourceVersion) : undefined;
   if (requested === undefined) await cache.fresh();
@@ -64,6 +66,15 @@ export async function list(
   }
   if (selection.filtered) await resource.parsed();
   return currentPage(resource, definition, selection, '', cache.revision, options.limit);
+}
+
+/** As `WatchCache.readable`, for what a selection may find. */
+export function readable(
+  cache: WatchCache,
+  definition: KindDefinition,
+  { namespace, name }: Selection,
+): Promise<void> | undefined {
+  return cache.readable(cache.for(definition), namespace, definition.namespaced && namespace === '' ? '' : name);
 }
 
 async function nextPage(

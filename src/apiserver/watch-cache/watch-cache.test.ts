@@ -68,6 +68,36 @@ describe('after a restart', () => {
   });
 });
 
+describe('compaction', () => {
+  it('forgets what is older than two intervals, and nobody who is up to date notices', async () => {
+    store = openMemoryStore();
+    const test = await startTestApiServer({ store, limits: { compactionIntervalMs: 50 } });
+    running.push(test);
+    for (const name of ['a', 'b', 'c']) await create(test, name);
+    const page = await list(test, { limit: 1 });
+    const old = page.metadata.resourceVersion!;
+    const events: WatchEvent[] = [];
+    const stream = test.transport.watch({ method: 'GET', path, query: { resourceVersion: old } }, (batch) => {
+      events.push(...batch);
+    });
+    await create(test, 'd');
+    const compacted = () =>
+      store.range({ start: '/', end: '0', revision: Number(old) }).then(
+        () => false,
+        (error: Error) => error.name === 'CompactedError',
+      );
+    for (let i = 0; !(await compacted()) && i < 200; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(await compacted()).toBe(true);
+    const refused = await list(test, { limit: 1, continue: page.metadata.continue! }).catch((error) => error.status);
+    expect(refused).toMatchObject({ code: 410, reason: 'Expired' });
+    expect(names(await list(test, { continue: refused.metadata.continue }))).toEqual(['b', 'c', 'd']);
+    await create(test, 'e');
+    for (let i = 0; events.length < 2 && i < 200; i++) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(events.map(({ object }) => object.metadata.name)).toEqual(['d', 'e']);
+    stream.stop();
+  });
+});
+
 describe('an entry', () => {
   it('shows the stored bytes with its resourceVersion, and its metadata alone', () => {
     const object = {

@@ -2,13 +2,14 @@ import { Buffer } from 'node:buffer';
 import type { KindDefinition } from '../../api/kind.ts';
 import type { Logger } from '../../apimachinery/logger.ts';
 import type { UnstructuredObject } from '../../apimachinery/meta.ts';
-import { tooLargeResourceVersion } from '../../apimachinery/status-error.ts';
+import { type StatusError, tooLargeResourceVersion } from '../../apimachinery/status-error.ts';
 import { type KeyValue, prefixEnd, type Store, type StoreEvent, type Watch } from '../../store/store.ts';
 import type { CacheEvent } from './cache-event.ts';
 import { Entry } from './entry.ts';
 import { deepFreeze, withRevision } from './object-encoding.ts';
 import { ResourceCache } from './resource-cache.ts';
-import { isPlain, type ValueTransformer } from './value-transformer.ts';
+import { UnreadableValues } from './unreadable-values.ts';
+import { isPlain, unreadable, type ValueTransformer } from './value-transformer.ts';
 import type { Watcher } from './watcher.ts';
 
 export const ROOT = '/registry/';
@@ -16,7 +17,9 @@ const LOAD_PAGE = 2000;
 /** How long a read waits for a revision that is not here yet. */
 const FRESHNESS_TIMEOUT_MS = 3000;
 const BOOKMARK_INTERVAL_MS = 60_000;
-const FLUSH_SLICE_MS = 8;
+const FLUSH_SLICE_MS = 6;
+/** So many watchers are served between two looks at the clock. */
+const FLUSH_CHECK = 8;
 /** The longest that an event waits for others to be sent with it. */
 const MAX_PAUSE_MS = 20;
 
@@ -46,6 +49,7 @@ export class WatchCache {
   readonly #transformer: ValueTransformer | undefined;
   readonly #resources = new Map<string, ResourceCache>();
   readonly #pending = new Map<string, PendingWrite[]>();
+  readonly #unreadable = new UnreadableValues();
   readonly #dirty = new Set<Watcher>();
   readonly #toRelease: CacheEvent[] = [];
   #waiters: Waiter[] = [];
@@ -150,29 +154,63 @@ export class WatchCache {
     if (revision > this.#committed) this.#committed = revision;
   }
 
-  /** An entry for a key-value of the store. */
+  /** An entry for a key-value of the store. Throws StatusError 500 when it is encrypted and can't be read. */
   async decode(kv: KeyValue): Promise<Entry> {
     const plain = isPlain(kv.value) ? kv.value : await this.#untransform(kv);
     return new Entry(splitKey(kv.key).rest, kv.modRevision, plain);
+  }
+
+  /**
+   * Undefined when the cache has all of `resource` that the namespace and name select ('' for all). Otherwise what it could
+   * not decrypt is tried again, and the promise rejects with StatusError 500 if that fails: nobody is shown a part for the
+   * whole.
+   */
+  readable(resource: ResourceCache, namespace: string, name = ''): Promise<void> | undefined {
+    if (this.#unreadable.size === 0) return undefined;
+    const keys = this.#unreadable.among(`${resource.prefix}${namespace && `${namespace}/`}`, name);
+    return keys.length ? this.#readAgain(resource, keys) : undefined;
+  }
+
+  async #readAgain(resource: ResourceCache, keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      const revision = this.#unreadable.revision(key);
+      const kv = await this.#store.get(key);
+      const entry = kv && (await this.decode(kv));
+      // An event that came meanwhile knows better.
+      if (this.#unreadable.revision(key) !== revision || kv?.modRevision !== revision) continue;
+      this.#unreadable.delete(key);
+      if (!entry) continue;
+      resource.load(entry);
+      // The change was told to nobody: watches that resume get it from the store.
+      resource.history.startAt(this.#revision);
+    }
+  }
+
+  /** The state that is known stays, and every reader is told that there is another which can't be read. */
+  #markUnreadable({ key, modRevision }: KeyValue, error: unknown): void {
+    this.#logger.error({ err: error, key }, 'a stored value could not be decrypted');
+    this.#unreadable.set(key, modRevision);
   }
 
   schedule = (watcher: Watcher): void => {
     this.#dirty.add(watcher);
     if (this.#flushing) return;
     this.#flushing = true;
-    // With many watchers a round of deliveries takes its time; a pause as long lets events gather for the next one.
+    // With many watchers a round of deliveries takes its time, and the connections as much again; a pause as long lets
+    // events gather for the next one.
     if (this.#lastRoundMs < 1) setImmediate(this.#flush);
-    else setTimeout(this.#flush, Math.min(this.#lastRoundMs, MAX_PAUSE_MS));
+    else setTimeout(this.#flush, Math.min(2 * this.#lastRoundMs, MAX_PAUSE_MS));
     this.#lastRoundMs = 0;
   };
 
   #flush = (): void => {
     const started = performance.now();
     const until = started + FLUSH_SLICE_MS;
+    let turn = 0;
     for (const watcher of this.#dirty) {
       this.#dirty.delete(watcher);
       watcher.flush();
-      if (performance.now() > until) break;
+      if (++turn % FLUSH_CHECK === 0 && performance.now() > until) break;
     }
     this.#lastRoundMs += performance.now() - started;
     if (this.#dirty.size) {
@@ -193,6 +231,8 @@ export class WatchCache {
     const seen = new Map<string, Set<string>>();
     let start = ROOT;
     let revision: number | undefined;
+    this.#unreadable.clear();
+    let until = performance.now() + FLUSH_SLICE_MS;
     const changes: { kv: KeyValue; entry: Entry }[] = [];
     for (;;) {
       const page = await this.#store.range({
@@ -210,8 +250,18 @@ export class WatchCache {
           seen.set(id, keys);
         }
         keys.add(rest);
-        if (this.#resource(id).get(rest)?.revision !== kv.modRevision)
-          changes.push({ kv, entry: await this.decode(kv) });
+        if (this.#resource(id).get(rest)?.revision === kv.modRevision) continue;
+        if (isPlain(kv.value)) {
+          changes.push({ kv, entry: new Entry(rest, kv.modRevision, kv.value) });
+          continue;
+        }
+        await this.decode(kv).then(
+          (entry) => changes.push({ kv, entry }),
+          (error: unknown) => this.#markUnreadable(kv, error),
+        );
+        if (performance.now() < until) continue;
+        await new Promise(setImmediate);
+        until = performance.now() + FLUSH_SLICE_MS;
       }
       const last = page.kvs[page.kvs.length - 1];
       if (!page.more || !last) break;
@@ -290,7 +340,9 @@ export class WatchCache {
         const decode = event.type === 'put' && this.#mustDecode(event.kv);
         this.#apply(event, decode ? await this.#untransform(event.kv) : event.kv.value);
       } catch (error) {
-        this.#logger.error({ err: error, key: event.kv.key }, 'a stored value could not be decrypted');
+        this.#markUnreadable(event.kv, error);
+        const resource = this.#resource(splitKey(event.kv.key).id);
+        for (const watcher of resource.watchers()) watcher.close(error as StatusError);
       }
     }
     this.#advance(revision);
@@ -300,6 +352,7 @@ export class WatchCache {
     const { kv } = event;
     const { id, rest } = splitKey(kv.key);
     if (!rest) return;
+    if (this.#unreadable.size > 0) this.#unreadable.delete(kv.key);
     let entry: Entry | undefined;
     if (event.type === 'put') {
       const write = this.#pendingOf(kv);
@@ -314,9 +367,8 @@ export class WatchCache {
 
   #applied(event: CacheEvent | undefined): void {
     if (!event) return;
-    this.#toRelease.push(event);
-    // Without watchers nothing flushes; frames were not made then either.
-    if (!this.#flushing) this.#toRelease.length = 0;
+    // Watchers that are behind are told in a later round.
+    if (event.told) this.#toRelease.push(event);
   }
 
   #pendingOf(kv: KeyValue): PendingWrite | undefined {
@@ -335,9 +387,14 @@ export class WatchCache {
     else this.#pending.set(write.key, writes);
   }
 
+  /** Throws StatusError. */
   async #untransform(kv: KeyValue): Promise<Uint8Array> {
-    if (!this.#transformer) throw new Error(`the value of ${kv.key} is encrypted and no encryption is configured`);
-    return this.#transformer.fromStorage(kv.value, kv.key);
+    try {
+      if (!this.#transformer) throw new Error('identity transformer tried to read encrypted data');
+      return await this.#transformer.fromStorage(kv.value, kv.key);
+    } catch (error) {
+      throw unreadable(kv.key, error);
+    }
   }
 
   #advance(revision: number): void {

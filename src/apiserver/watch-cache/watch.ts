@@ -4,7 +4,7 @@ import { internalError, invalid, isStatusError, type StatusError } from '../../a
 import { bookmark, type CacheEvent } from './cache-event.ts';
 import type { Entry } from './entry.ts';
 import type { Selection } from './filter.ts';
-import { parseRevision, type Reader } from './list.ts';
+import { parseRevision, type Reader, readable } from './list.ts';
 import type { ResourceCache } from './resource-cache.ts';
 import { replay, tooOld } from './watch-replay.ts';
 import { Watcher, type WatchSink } from './watcher.ts';
@@ -70,6 +70,8 @@ async function begin(reader: Reader, resource: ResourceCache, watcher: Watcher, 
   const { cache } = reader;
   const { definition, selection } = watcher;
   const since = options.resourceVersion ? parseRevision(options.resourceVersion) : undefined;
+  const unread = readable(cache, definition, selection);
+  if (unread) await unread;
   if (selection.filtered) await resource.parsed();
   if (options.sendInitialEvents === true || (options.sendInitialEvents === undefined && !since)) {
     if (since === undefined) await cache.fresh();

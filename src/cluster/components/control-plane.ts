@@ -10,6 +10,8 @@ import { hostAddress, hostNodeName } from '../machine.ts';
 import type { ClusterConfig } from '../options.ts';
 import type { ClusterParts, Connection } from '../parts.ts';
 import type { CertificateRequest } from '../pki/pki.ts';
+import { configureAccess } from './access.ts';
+import { type Encryption, openEncryption } from './encryption.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -81,6 +83,8 @@ export function apiServerComponent(parts: ClusterParts): Component {
   const { config, logger } = parts;
   let renewal: NodeJS.Timeout | undefined;
   let aggregation: Aggregation | undefined;
+  let encryption: Encryption | undefined;
+  let endAccess: (() => void) | undefined;
   return {
     name: 'apiserver',
     phase: 1,
@@ -127,13 +131,16 @@ export function apiServerComponent(parts: ClusterParts): Component {
           }),
         ],
       });
+      endAccess = await configureAccess(config, security, logger);
       const tls = async () => {
         const { cert, key } = await pki.certificate('apiserver', servingRequest(config));
         // The authority goes along for joining nodes, which know nothing but its key.
         return { cert: `${cert}${pki.ca.cert}`, key, clientCA: [pki.ca.cert, pki.frontProxyCa.cert] };
       };
+      encryption = await openEncryption(config, parts.store, logger);
       const api = createApiServer({
         ...security.serverOptions,
+        ...(encryption ? { transformer: encryption.transformer } : {}),
         store: parts.store,
         kinds,
         logger,
@@ -142,6 +149,7 @@ export function apiServerComponent(parts: ClusterParts): Component {
         serviceCIDRs: [config.serviceCIDR],
         bootstrap: [...security.serverOptions.bootstrap, clusterRoles, extensionTrust],
       });
+      if (encryption?.check) api.health.add('kms-providers', encryption.check);
       parts.security = security;
       const kubeletClient = () => pki.certificate('apiserver-kubelet-client', KUBELET_CLIENT);
       const frontProxyClient = () => pki.frontProxyCertificate('front-proxy-client', FRONT_PROXY_CLIENT);
@@ -192,7 +200,12 @@ export function apiServerComponent(parts: ClusterParts): Component {
     async stop() {
       clearInterval(renewal);
       await aggregation?.stop();
-      await parts.api.stop();
+      try {
+        await parts.api.stop();
+      } finally {
+        encryption?.stop();
+      }
+      endAccess?.();
     },
   };
 }

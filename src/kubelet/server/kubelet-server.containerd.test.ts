@@ -6,7 +6,7 @@ import { newPod } from '../testing/kubelet-on-fake-api.ts';
 import { type ApiWithNode, startApiWithNode } from './testing/api-with-node.ts';
 
 const skip = noContainers();
-const VERSIONS = ['1.35', '1.31'] as const;
+const VERSIONS = ['1.36', '1.27'] as const;
 
 describe.skipIf(skip)(`kubelet server on containerd${skip ? ` (skipped: ${skip})` : ''}`, () => {
   let node: TestNode;
@@ -173,15 +173,13 @@ describe.skipIf(skip)(`kubelet server on containerd${skip ? ` (skipped: ${skip})
         },
       }),
     );
-    const words = async (...args: string[]) => (await cluster.kubectl('1.35', args)).stderr;
+    const words = async (...args: string[]) => (await cluster.kubectl('1.36', args)).stderr;
     expect(await words('logs', 'none')).toBe(
       'error: error from server (NotFound): pods "none" not found in namespace "default"\n',
     );
-    expect(await words('exec', 'nowhere', '--', 'true')).toBe(
-      'Error from server (BadRequest): pod nowhere does not have a host assigned\n',
-    );
+    expect(await words('exec', 'nowhere', '--', 'true')).toMatch(/: pod nowhere does not have a host assigned\n$/);
     expect(await words('logs', 'two', '-c', 'x')).toBe('error: container x is not valid for pod two\n');
-    const direct = await cluster.kubectl('1.35', ['get', '--raw', '/api/v1/namespaces/default/pods/two/log']);
+    const direct = await cluster.kubectl('1.36', ['get', '--raw', '/api/v1/namespaces/default/pods/two/log']);
     expect(direct.stderr).toBe(
       'Error from server (BadRequest): a container name must be specified for pod two, choose one of: [a b]\n',
     );
@@ -190,12 +188,12 @@ describe.skipIf(skip)(`kubelet server on containerd${skip ? ` (skipped: ${skip})
       .toMatch(
         /^Error from server \(BadRequest\): container "main" in pod "pulling" is waiting to start: (image can't be pulled|trying and failing to pull image)\n$/,
       );
-    expect((await cluster.kubectl('1.35', ['exec', 'two', '-c', 'a', '--', 'nonesuch'])).code).not.toBe(0);
+    expect((await cluster.kubectl('1.36', ['exec', 'two', '-c', 'a', '--', 'nonesuch'])).code).not.toBe(0);
   });
 
   it('shows statistics and metrics through the node proxy', async () => {
     const raw = async (path: string) =>
-      (await cluster.kubectl('1.35', ['get', '--raw', `/api/v1/nodes/node1/proxy${path}`])).stdout;
+      (await cluster.kubectl('1.36', ['get', '--raw', `/api/v1/nodes/node1/proxy${path}`])).stdout;
     const summary = JSON.parse(await raw('/stats/summary'));
     expect(summary.node.memory.workingSetBytes).toBeGreaterThan(0);
     expect(

@@ -5,7 +5,7 @@ import { createSimulatedRuntime } from '../runtime/simulated/simulated-runtime.t
 import { newPod } from '../testing/kubelet-on-fake-api.ts';
 import { type ApiWithNode, startApiWithNode } from './testing/api-with-node.ts';
 
-const VERSIONS = ['1.35', '1.31'] as const;
+const VERSIONS = ['1.36', '1.27'] as const;
 
 describe('kubelet server on the simulated runtime', () => {
   let cluster: ApiWithNode;

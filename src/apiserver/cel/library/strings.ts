@@ -1,27 +1,37 @@
 import type { Environment } from '@marcbachmann/cel-js';
 import type { Duration } from '@marcbachmann/cel-js/evaluator';
-import { compileRegularExpression } from '../../custom-resources/validation/regular-expression.ts';
+import {
+  compileRegularExpression,
+  ExpressionTooSlow,
+  type RegularExpression,
+} from '../../../api/apiextensions/regular-expression.ts';
 import { celToJson } from '../values.ts';
 
 class StringsNamespace {}
 
 const MAX_TEXT = 1024 * 1024;
+const MAX_EXPRESSIONS = 200;
 
 /** Kubernetes' and the extensions' functions on strings, and conversions to them. */
 export function registerStrings(environment: Environment): void {
   const add = (signature: string, handler: (...args: never[]) => unknown) =>
     environment.registerFunction(signature, handler as never, { async: false } as never);
-  add('matches(string, string): bool', (text: string, pattern: string) => expression(pattern).test(text));
-  add('string.find(string): string', (text: string, pattern: string) => expression(pattern).exec(text)?.[0] ?? '');
-  const findAll = (text: string, pattern: string, limit = -1n) => {
-    const { source, flags } = expression(pattern);
-    const found: string[] = [];
-    for (const [match] of text.matchAll(new RegExp(source, `${flags}g`))) {
-      if (limit >= 0n && BigInt(found.length) >= limit) break;
-      found.push(match);
+  const expressions = new Map<string, RegularExpression>();
+  const expression = (pattern: string) => {
+    let known = expressions.get(pattern);
+    if (!known) {
+      known = compiled(pattern);
+      if (expressions.size >= MAX_EXPRESSIONS) expressions.clear();
+      expressions.set(pattern, known);
     }
-    return found;
+    return known;
   };
+  const findAll = (text: string, pattern: string, limit = -1n) =>
+    within(() => expression(pattern).findAll(text, limit < 0n ? Number.POSITIVE_INFINITY : Number(limit)));
+  add('matches(string, string): bool', (text: string, pattern: string) => within(() => expression(pattern).test(text)));
+  add('string.find(string): string', (text: string, pattern: string) =>
+    within(() => expression(pattern).find(text) ?? ''),
+  );
   add('string.findAll(string): list<string>', findAll as never);
   add('string.findAll(string, int): list<string>', findAll as never);
   add('string.charAt(int): string', (text: string, at: bigint) => {
@@ -61,7 +71,16 @@ export function registerStrings(environment: Environment): void {
   add('duration(google.protobuf.Duration): google.protobuf.Duration', (duration: Duration) => duration);
 }
 
-function expression(pattern: string): RegExp {
+/** A text that takes too long costs what an expression may. */
+function within<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw error instanceof ExpressionTooSlow ? new Error('operation cancelled: actual cost limit exceeded') : error;
+  }
+}
+
+function compiled(pattern: string): RegularExpression {
   try {
     return compileRegularExpression(pattern);
   } catch (error) {

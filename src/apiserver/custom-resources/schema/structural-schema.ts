@@ -14,6 +14,11 @@ export function structuralSchema(
   return { ...convert(props ?? { 'x-kubernetes-preserve-unknown-fields': true }, true), type: 'object', gvk };
 }
 
+/** The schema of a value inside of a custom resource. */
+export function valueSchema(props: JSONSchemaProps): Schema {
+  return convert(props, false);
+}
+
 function convert(props: JSONSchemaProps, isObject: boolean): Schema {
   const preserves = props['x-kubernetes-preserve-unknown-fields'] === true;
   const common: Omit<Schema, 'type'> = {

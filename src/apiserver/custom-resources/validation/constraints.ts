@@ -1,7 +1,7 @@
+import { compileRegularExpression, type RegularExpression } from '../../../api/apiextensions/regular-expression.ts';
 import type { JSONSchemaProps } from '../../../api/types/apiextensions.v1.gen.ts';
 import { type FieldError, invalidValue, tooLong, tooMany, typeInvalid } from '../../../apimachinery/field.ts';
 import { formatCheck } from './formats.ts';
-import { compileRegularExpression } from './regular-expression.ts';
 
 /** Adds what is wrong with a value of the right type. */
 export type Check = (value: unknown, at: string, errors: FieldError[]) => void;
@@ -37,11 +37,19 @@ function lengthCheck(min: number | undefined, max: number | undefined): Check {
 }
 
 function patternCheck(pattern: string): Check {
-  let expression: RegExp | undefined;
+  let expression: RegularExpression | undefined;
+  const matches = (value: string) => {
+    try {
+      expression ??= compileRegularExpression(pattern);
+      return expression.test(value);
+    } catch {
+      // What cannot be decided, in time or at all, is not let in.
+      return false;
+    }
+  };
   return (value, at, errors) => {
-    if (typeof value !== 'string') return;
-    expression ??= compileRegularExpression(pattern);
-    if (!expression.test(value)) errors.push(invalidValue(path(at), value, `${at} in body should match '${pattern}'`));
+    if (typeof value === 'string' && !matches(value))
+      errors.push(invalidValue(path(at), value, `${at} in body should match '${pattern}'`));
   };
 }
 

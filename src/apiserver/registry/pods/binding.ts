@@ -44,7 +44,7 @@ export async function bind(services: RegistryServices, context: RequestContext, 
     name,
     options,
     admitted: true,
-    subresource: { name: 'binding', prepare: () => {}, validate: () => [] },
+    subresource: { name: 'binding', keepsGeneration: true, prepare: () => {}, validate: () => [] },
     next(old) {
       const pod = draft(old) as unknown as Draft<Pod>;
       const problem = bindPod(pod, binding, timestamp(services.now()));

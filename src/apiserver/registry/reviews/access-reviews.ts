@@ -4,6 +4,7 @@ import type {
   ResourceAttributes,
   SubjectAccessReviewSpec,
 } from '../../../api/types/authorization.v1.gen.ts';
+import { escapeFieldValue } from '../../../apimachinery/fields.ts';
 import type { Draft } from '../../../apimachinery/json.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import { badRequest, invalid, methodNotSupported } from '../../../apimachinery/status-error.ts';
@@ -99,7 +100,10 @@ function attributesOf(
     namespace = '',
     name = '',
   } = spec.resourceAttributes ?? {};
-  if (spec.resourceAttributes)
+  if (spec.resourceAttributes) {
+    const { fieldSelector, labelSelector } = spec.resourceAttributes;
+    const fields = fieldSelector?.rawSelector || selectorText(fieldSelector?.requirements, FIELD_TERMS);
+    const labels = labelSelector?.rawSelector || selectorText(labelSelector?.requirements, LABEL_TERMS);
     return {
       user,
       verb,
@@ -111,8 +115,38 @@ function attributesOf(
       namespace,
       name,
       path: '',
+      ...(fields ? { fieldSelector: fields } : {}),
+      ...(labels ? { labelSelector: labels } : {}),
     };
+  }
   const { path = '', verb: method = '' } = spec.nonResourceAttributes ?? {};
   const none = { group: '', version: '', resource: '', subresource: '', namespace: '', name: '' };
   return { user, verb: method, resourceRequest: false, ...none, path };
+}
+
+interface Requirement {
+  readonly key: string;
+  readonly operator: string;
+  readonly values?: readonly string[];
+}
+type Terms = Readonly<Record<string, (key: string, values: readonly string[]) => string | undefined>>;
+
+const FIELD_TERMS: Terms = {
+  In: (key, [value, ...more]) => (value === undefined || more.length ? undefined : `${key}=${escapeFieldValue(value)}`),
+  NotIn: (key, [value, ...more]) =>
+    value === undefined || more.length ? undefined : `${key}!=${escapeFieldValue(value)}`,
+};
+const LABEL_TERMS: Terms = {
+  In: (key, values) => `${key} in (${values.join(',')})`,
+  NotIn: (key, values) => `${key} notin (${values.join(',')})`,
+  Exists: (key) => key,
+  DoesNotExist: (key) => `!${key}`,
+};
+
+/** The selector of a request that these stand for. What can't be said in one is left out: it only narrows. */
+function selectorText(requirements: readonly Requirement[] | undefined, terms: Terms): string {
+  return (requirements ?? [])
+    .map(({ key, operator, values = [] }) => terms[operator]?.(key, values))
+    .filter((term) => term !== undefined)
+    .join(',');
 }

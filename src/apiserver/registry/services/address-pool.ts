@@ -15,10 +15,11 @@ export class AddressPool {
   readonly #bits: number;
   readonly #base: bigint;
   readonly #size: number;
-  readonly #owners = new Map<string, string>();
+  readonly #owners: Map<string, string>;
 
-  /** Throws for a range that is no CIDR. */
-  constructor(cidr: string) {
+  /** `owners`, by address, is shared by ranges that may overlap. Throws for a range that is no CIDR. */
+  constructor(cidr: string, owners: Map<string, string>) {
+    this.#owners = owners;
     const [address, bits] = ipaddr.parseCIDR(cidr);
     this.cidr = cidr;
     this.family = address.kind() === 'ipv4' ? 'IPv4' : 'IPv6';
@@ -64,11 +65,6 @@ export class AddressPool {
     return this.#takeFrom(reserved + 1, last, owner) ?? this.#takeFrom(1, Math.min(reserved, last), owner);
   }
 
-  release(address: string, owner: string): void {
-    const key = normalize(address);
-    if (this.#owners.get(key) === owner) this.#owners.delete(key);
-  }
-
   #takeFrom(from: number, to: number, owner: string): string | undefined {
     const count = to - from + 1;
     if (count <= 0) return undefined;
@@ -87,8 +83,9 @@ export class AddressPool {
   }
 }
 
-function normalize(address: string): string {
-  return ipaddr.parse(address).toString();
+/** One form of an address; text that is none stays as it is. */
+export function normalize(address: string): string {
+  return ipaddr.isValid(address) ? ipaddr.parse(address).toString() : address;
 }
 
 function toNumber(address: ipaddr.IPv4 | ipaddr.IPv6): bigint {

@@ -1,14 +1,16 @@
 import { hasNodePorts } from '../../../api/core/service-update.ts';
 import type { Service, ServiceSpec } from '../../../api/types/core.v1.gen.ts';
+import type { IPAddress } from '../../../api/types/networking.v1.gen.ts';
 import { type FieldError, FieldPath, invalidValue } from '../../../apimachinery/field.ts';
 import type { Draft } from '../../../apimachinery/json.ts';
 import { internalError, invalid } from '../../../apimachinery/status-error.ts';
 import type { Entry } from '../../watch-cache/entry.ts';
 import type { CacheListener } from '../../watch-cache/resource-cache.ts';
 import type { ResourceHooks } from '../resource-hooks.ts';
-import { AddressPool, type IPFamily } from './address-pool.ts';
+import { type IPAddressObjects, serviceOf } from './ip-address-objects.ts';
 import { completeFamilies } from './ip-families.ts';
 import { PortPool } from './port-pool.ts';
+import type { ServiceRanges } from './service-ranges.ts';
 
 const NONE = 'None';
 const spec = FieldPath.of('spec');
@@ -21,25 +23,45 @@ interface Reserved {
 
 /**
  * Gives Services their cluster IPs and node ports. What is taken is known from the watch cache, which reports every
- * Service; between a reservation and that report the reservation itself holds it.
+ * Service and IPAddress; between a reservation and that report the reservation itself holds it.
  */
 export class ServiceAllocator implements ResourceHooks, CacheListener {
-  readonly #pools: readonly AddressPool[];
+  readonly #ranges: ServiceRanges;
   readonly #ports: PortPool;
+  readonly #objects: IPAddressObjects;
 
-  /** Throws for a range that is no CIDR. */
-  constructor(cidrs: readonly string[], ports: { readonly from: number; readonly to: number }) {
-    this.#pools = cidrs.map((cidr) => new AddressPool(cidr));
+  constructor(ranges: ServiceRanges, ports: { readonly from: number; readonly to: number }, objects: IPAddressObjects) {
+    this.#ranges = ranges;
     this.#ports = new PortPool(ports);
+    this.#objects = objects;
   }
 
-  get families(): readonly IPFamily[] {
-    return this.#pools.map(({ family }) => family);
-  }
+  /** For the IPAddresses: what users reserve with them is given to nobody. */
+  readonly addresses: CacheListener = {
+    upsert: ({ object }) => {
+      const address = object as unknown as IPAddress;
+      this.#ranges.hold(address.metadata.name, serviceOf(address) ?? reservation(address));
+    },
+    remove: ({ object }) => {
+      const address = object as unknown as IPAddress;
+      const { name } = address.metadata;
+      const owner = serviceOf(address);
+      if (owner === undefined) this.#ranges.release(name, reservation(address));
+      else if (!this.#held.get(owner)?.addresses.has(name)) this.#ranges.release(name, owner);
+      else void this.#objects.create(name, owner).catch(() => undefined);
+    },
+  };
 
-  /** The address of the `kubernetes` Service. */
-  get firstAddress(): string {
-    return this.#pools[0]!.first;
+  /** Makes what a Service is missing, and deletes what a Service that is gone has left. */
+  async repair(addresses: readonly IPAddress[]): Promise<void> {
+    const present = new Map(addresses.map((address) => [address.metadata.name, address]));
+    for (const [owner, held] of this.#held)
+      for (const address of held.addresses) if (!present.has(address)) await this.#objects.create(address, owner);
+    for (const [name, address] of present) {
+      const owner = serviceOf(address);
+      if (owner !== undefined && this.#objects.isManaged(address) && !this.#held.get(owner)?.addresses.has(name))
+        await this.#objects.delete(name, owner);
+    }
   }
 
   upsert(entry: Entry): void {
@@ -50,7 +72,7 @@ export class ServiceAllocator implements ResourceHooks, CacheListener {
     const before = this.#held.get(owner);
     for (const address of before?.addresses ?? []) if (!addresses.has(address)) this.#releaseAddress(address, owner);
     for (const port of before?.ports ?? []) if (!ports.has(port)) this.#ports.release(port, owner);
-    for (const address of addresses) this.#poolOf(address)?.claim(address, owner);
+    for (const address of addresses) this.#ranges.hold(address, owner);
     for (const port of ports) this.#ports.claim(port, owner);
     this.#held.set(owner, { addresses, ports });
   }
@@ -72,13 +94,17 @@ export class ServiceAllocator implements ResourceHooks, CacheListener {
     return this.#begin(object as Draft<Service>, old as Service, options.dryRun);
   }
 
-  #begin(service: Draft<Service>, old: Service | undefined, dryRun: boolean) {
+  async #begin(service: Draft<Service>, old: Service | undefined, dryRun: boolean) {
     if (!service.spec) return undefined;
     const { namespace = '', name } = service.metadata;
     const reserved: Reserved = { owner: `${namespace}/${name}`, addresses: [], ports: [] };
     try {
       const errors = [...this.#addresses(service.spec, old, reserved), ...this.#nodePorts(service.spec, reserved)];
       if (errors.length) throw invalid({ group: '', kind: 'Service' }, name, errors);
+      if (!dryRun)
+        for (const address of reserved.addresses)
+          if (!(await this.#objects.create(address, reserved.owner)))
+            throw internalError(`failed to allocate IP ${address}: provided IP is already allocated`);
     } catch (error) {
       this.#undo(reserved);
       throw error;
@@ -92,7 +118,7 @@ export class ServiceAllocator implements ResourceHooks, CacheListener {
   #addresses(service: Draft<ServiceSpec>, old: Service | undefined, reserved: Reserved): FieldError[] {
     if (service.type === 'ExternalName') return [];
     if (service.clusterIP && !service.clusterIPs?.length) service.clusterIPs = [service.clusterIP];
-    const errors = completeFamilies(service, old?.spec, this.families);
+    const errors = completeFamilies(service, old?.spec, this.#ranges.families);
     if (errors.length || service.clusterIP === NONE || service.clusterIPs?.[0] === NONE) {
       if (service.clusterIPs?.[0] === NONE) service.clusterIP ||= NONE;
       return errors;
@@ -108,8 +134,7 @@ export class ServiceAllocator implements ResourceHooks, CacheListener {
         assigned.push(wanted);
         continue;
       }
-      const pool = this.#pools.find((candidate) => candidate.family === family);
-      const address = pool?.take(reserved.owner);
+      const address = this.#ranges.take(family, reserved.owner);
       if (address === undefined) throw internalError('failed to allocate a serviceIP: range is full');
       reserved.addresses.push(address);
       assigned.push(address);
@@ -120,9 +145,9 @@ export class ServiceAllocator implements ResourceHooks, CacheListener {
   }
 
   #claimAddress(address: string, reserved: Reserved): string | undefined {
-    const pool = this.#poolOf(address);
+    const pool = this.#ranges.poolOf(address);
     if (!pool) {
-      const ranges = this.#pools.map(({ cidr }) => cidr).join(',');
+      const ranges = this.#ranges.cidrs.join(',');
       return `the provided network does not match the current range: the provided IP (${address}) is not in the valid range. The range of valid IPs is ${ranges}`;
     }
     const held = pool.ownerOf(address) === reserved.owner;
@@ -193,13 +218,15 @@ export class ServiceAllocator implements ResourceHooks, CacheListener {
     ports.length = 0;
   }
 
-  #poolOf(address: string): AddressPool | undefined {
-    return this.#pools.find((pool) => pool.contains(address));
-  }
-
   #releaseAddress(address: string, owner: string): void {
-    this.#poolOf(address)?.release(address, owner);
+    this.#ranges.release(address, owner);
+    void this.#objects.delete(address, owner);
   }
+}
+
+/** Whose an address is that no Service has. */
+function reservation({ metadata }: IPAddress): string {
+  return `ipaddresses/${metadata.uid ?? metadata.name}`;
 }
 
 function addressesOf(service: ServiceSpec): string[] {

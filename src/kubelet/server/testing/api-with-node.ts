@@ -97,7 +97,7 @@ export async function startApiWithNode(runtime: ContainerRuntime, dataDir?: stri
         // The older one speaks as kubectl did before WebSocket: SPDY.
         env: {
           ...process.env,
-          ...(version === '1.31'
+          ...(version === '1.27'
             ? { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false', KUBECTL_PORT_FORWARD_WEBSOCKETS: 'false' }
             : {}),
         },

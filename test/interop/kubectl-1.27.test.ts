@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EmbeddedCluster, startEmbedded } from '../support/embedded-cluster.ts';
 import type { Kubectl } from '../support/kubectl.ts';
 
-describe('kubectl 1.31', () => {
+describe('kubectl 1.27', () => {
   let embedded: EmbeddedCluster;
   let kubectl: Kubectl;
 
   beforeAll(async () => {
     embedded = await startEmbedded({ nodes: 1 });
-    kubectl = await embedded.kubectl('default', '1.31');
+    kubectl = await embedded.kubectl('default', '1.27');
   });
   afterAll(() => embedded.stop());
 

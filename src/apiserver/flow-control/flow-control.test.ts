@@ -1,0 +1,84 @@
+import { expect, it } from 'vitest';
+import type { FlowSchema } from '../../api/types/flowcontrol.v1.gen.ts';
+import type { RequestContext } from '../request/request-context.ts';
+import { parseRequestInfo } from '../request/request-info.ts';
+import { startTestApiServer } from '../testing.ts';
+import { PriorityAndFairness } from './priority-and-fairness.ts';
+import { PriorityLevel } from './priority-level.ts';
+
+function request(user: string): RequestContext {
+  const query = new URLSearchParams();
+  return {
+    user: { name: user, groups: ['system:authenticated'] },
+    info: parseRequestInfo('GET', '/api/v1/namespaces/default/pods', query),
+    query,
+    signal: new AbortController().signal,
+  } as unknown as RequestContext;
+}
+
+it('serves others while one client floods, and refuses what is beyond its queues', async () => {
+  const server = await startTestApiServer();
+  const fairness = new PriorityAndFairness({ totalSeats: 60, queueTimeoutMs: 60_000, objectCount: () => 0 });
+  fairness.follow(server.server.reader);
+  let running = 0;
+  let most = 0;
+  let refused = 0;
+  let floodDone = 0;
+  const work = async (user: string) => {
+    const release = await fairness.enter(request(user));
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    running--;
+    release();
+  };
+  const flood = Array.from({ length: 600 }, async () => {
+    try {
+      await work('flooder');
+      floodDone++;
+    } catch (error) {
+      expect(error).toMatchObject({ code: 429, status: { details: { retryAfterSeconds: 1 } } });
+      refused++;
+    }
+  });
+  await Promise.all(Array.from({ length: 5 }, () => work('quiet')));
+  // Of the flood's 300 queued requests only a few went first.
+  expect(floodDone).toBeLessThan(80);
+  await Promise.all(flood);
+  // 20 of 245 shares of 60 seats; 6 queues of 50 behind them.
+  expect(most).toBe(5);
+  expect(refused).toBe(600 - 5 - 300);
+  await server.stop();
+});
+
+it('creates the configuration at the start', async () => {
+  const { transport, stop } = await startTestApiServer();
+  const { body } = await transport.request<{ items: FlowSchema[] }>({
+    method: 'GET',
+    path: '/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas',
+  });
+  expect(body.items).toHaveLength(13);
+  await stop();
+});
+
+it('refuses at once in a level that does not queue, and serves again when a seat is free', async () => {
+  const fairness = new PriorityAndFairness({ totalSeats: 1, queueTimeoutMs: 60_000, objectCount: () => 0 });
+  const release = await fairness.enter(request('a'));
+  // Without a server only the mandatory objects are there.
+  expect(() => fairness.enter(request('b'))).toThrow('Too many requests, please try again later.');
+  release();
+  (await fairness.enter(request('b')))();
+});
+
+it('refuses a request that has waited too long, and keeps its seat for others', async () => {
+  const level = new PriorityLevel('narrow', {
+    type: 'Limited',
+    limited: { limitResponse: { type: 'Queue', queuing: { queues: 4, handSize: 2, queueLengthLimit: 5 } } },
+  });
+  const signal = () => new AbortController().signal;
+  const got = await level.enter('a', 1, 10, signal);
+  await expect(level.enter('b', 1, 10, signal)).rejects.toMatchObject({ code: 429 });
+  const later = level.enter('c', 1, 60_000, signal);
+  level.leave(got);
+  expect(await later).toBe(1);
+  expect([level.seats, level.waiting]).toEqual([1, 0]);
+});

@@ -1,0 +1,106 @@
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { CodedError } from '../../apimachinery/coded-error.ts';
+import type { Logger } from '../../apimachinery/logger.ts';
+import type { WebhookConnection } from '../../apiserver/authentication/webhook/review-client.ts';
+import type { Security } from '../../apiserver/security.ts';
+import type { ClusterConfig } from '../options.ts';
+
+const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/**
+ * Authenticators and authorizers of the files that the user gave. Throws CodedError ACCESS_CONFIG_INVALID with file, field and
+ * cause. The result ends them; undefined when there is none.
+ */
+export async function configureAccess(
+  config: Pick<ClusterConfig, 'authenticationConfig' | 'authenticationTokenWebhookConfigFile' | 'authorizationConfig'>,
+  security: Security,
+  logger: Logger,
+): Promise<(() => void) | undefined> {
+  const { authenticationConfig, authenticationTokenWebhookConfigFile: tokenWebhook, authorizationConfig } = config;
+  const ends: (() => void)[] = [];
+  const end = () => {
+    for (const one of ends.splice(0)) one();
+  };
+  try {
+    if (authenticationConfig) {
+      const { addConfiguredAuthenticators } = await import(
+        '../../apiserver/authentication/configured-authenticators.ts'
+      );
+      ends.push(
+        await addConfiguredAuthenticators({
+          chain: security.authentication,
+          file: authenticationConfig,
+          serviceAccountIssuers: [security.tokenIssuer.issuer],
+          audiences: security.audiences,
+          logger,
+        }),
+      );
+    }
+    if (tokenWebhook) ends.push(await addTokenWebhook(tokenWebhook, security));
+    if (authorizationConfig) {
+      const { addConfiguredAuthorizers } = await import('../../apiserver/authorization/configured-authorizers.ts');
+      ends.push(
+        await addConfiguredAuthorizers({
+          chain: security.authorization,
+          file: authorizationConfig,
+          builtIn: security.authorizers,
+          connect: (file) => (file === undefined ? inClusterConnection() : kubeconfigConnection(file)),
+          logger,
+        }),
+      );
+    }
+  } catch (error) {
+    end();
+    throw error;
+  }
+  return ends.length ? end : undefined;
+}
+
+async function addTokenWebhook(file: string, { authentication, audiences }: Security): Promise<() => void> {
+  const [{ ReviewClient }, { createTokenReviewAuthenticator }] = await Promise.all([
+    import('../../apiserver/authentication/webhook/review-client.ts'),
+    import('../../apiserver/authentication/webhook/token-review-authenticator.ts'),
+  ]);
+  let connection: WebhookConnection;
+  try {
+    connection = await kubeconfigConnection(file);
+  } catch (cause) {
+    throw new CodedError(
+      'ACCESS_CONFIG_INVALID',
+      `the token webhook's file ${file} can't be used: ${(cause as Error).message}`,
+      'Correct the file; its format is that of a kubeconfig.',
+      { cause },
+    );
+  }
+  const client = new ReviewClient(connection);
+  const remove = authentication.register(createTokenReviewAuthenticator({ client, audiences }));
+  return () => {
+    remove();
+    client.close().catch(() => undefined);
+  };
+}
+
+async function kubeconfigConnection(file: string): Promise<WebhookConnection> {
+  const { loadKubeconfig } = await import('../../client/kubeconfig.ts');
+  const connection = await loadKubeconfig(await readFile(file, 'utf8'), { baseDir: dirname(file) });
+  const { ca, cert, key } = connection;
+  return { ...connection, ca: material(ca), cert: material(cert), key: material(key) };
+}
+
+function material(given: string | Uint8Array | undefined): string | Buffer | undefined {
+  return given === undefined || typeof given === 'string' ? given : Buffer.from(given);
+}
+
+async function inClusterConnection(): Promise<WebhookConnection> {
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env;
+  if (!host || !port)
+    throw new Error(
+      'unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined',
+    );
+  return {
+    server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    ca: await readFile(`${SERVICE_ACCOUNT}/ca.crt`),
+    tokenFile: `${SERVICE_ACCOUNT}/token`,
+  };
+}
