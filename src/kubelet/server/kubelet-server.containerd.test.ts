@@ -178,7 +178,7 @@ describe.skipIf(skip)(`kubelet server on containerd${skip ? ` (skipped: ${skip})
       'error: error from server (NotFound): pods "none" not found in namespace "default"\n',
     );
     expect(await words('exec', 'nowhere', '--', 'true')).toMatch(/: pod nowhere does not have a host assigned\n$/);
-    expect(await words('logs', 'two', '-c', 'x')).toBe('error: container x is not valid for pod two\n');
+    expect(await words('logs', 'two', '-c', 'x')).toBe('error: container x is not valid for pod two out of: a, b\n');
     const direct = await cluster.kubectl('1.36', ['get', '--raw', '/api/v1/namespaces/default/pods/two/log']);
     expect(direct.stderr).toBe(
       'Error from server (BadRequest): a container name must be specified for pod two, choose one of: [a b]\n',
