@@ -67,7 +67,8 @@ const namedDynamicImports = {
       return { path, namespace: 'named-dynamic-import' };
     });
     build.onLoad({ filter: /.*/, namespace: 'named-dynamic-import' }, ({ path }) => {
-      const isModule = readPackage(path).module !== undefined;
+      const { module, type } = readPackage(path);
+      const isModule = module !== undefined || type === 'module';
       if (isModule) return { contents: `export * from ${JSON.stringify(path)};`, resolveDir: root };
       const names = Object.keys(require(path)).filter((name) => name !== 'default' && /^[\w$]+$/.test(name));
       const exports = names.map((name) => `export const ${name} = from.${name};`).join('\n');
