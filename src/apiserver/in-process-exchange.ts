@@ -71,6 +71,10 @@ export class InProcessExchange implements HttpExchange {
     return this.#ended || this.#brokenOff || this.signal.aborted;
   }
 
+  get sentBytes(): number {
+    return this.#bytes;
+  }
+
   /** The gathered answer. Throws StatusError for a status of 400 and above, what `onText` threw, and when it was broken off. */
   result(): { readonly status: number; readonly body: unknown } {
     if (this.#failure) throw this.#failure;
@@ -124,6 +128,10 @@ export class InProcessExchange implements HttpExchange {
   async flush(chunk: Uint8Array): Promise<boolean> {
     this.write(chunk);
     return !this.finished;
+  }
+
+  sent(): undefined {
+    return undefined;
   }
 
   end(chunk?: Uint8Array | string): void {

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { IPAddress } from '../api/types/networking.v1.gen.ts';
+import { tooManyRequests } from '../apimachinery/status-error.ts';
 import type { Transport } from '../apimachinery/transport.ts';
 import type { AdmissionStep } from '../sdk/admission.ts';
 import { SYSTEM_AUTHENTICATED, SYSTEM_MASTERS, type UserInfo } from '../sdk/user.ts';
@@ -18,12 +19,14 @@ import { customResourceDefinitionHooks } from './custom-resources/crd-hooks.ts';
 import { CustomResources } from './custom-resources/custom-resources.ts';
 import { DiscoveryDocuments } from './discovery/discovery-documents.ts';
 import { addDiscoveryRoutes } from './discovery/discovery-routes.ts';
-import { addVersionRoute } from './discovery/version-route.ts';
-import { flowControlConfiguration } from './flow-control/ensure-configuration.ts';
+import { addVersionRoute, versionInfo } from './discovery/version-route.ts';
+import { ConfigurationObjects } from './flow-control/configuration-objects.ts';
+import { flowControlMetrics } from './flow-control/flow-control-metrics.ts';
 import { PriorityAndFairness } from './flow-control/priority-and-fairness.ts';
 import { HealthChecks } from './health/health-checks.ts';
 import { addHealthRoutes } from './health/health-routes.ts';
-import { addMetricsRoute, RequestMetrics } from './health/request-metrics.ts';
+import { RequestMetrics } from './health/request-metrics.ts';
+import { addMetricsRoute } from './health/server-metrics.ts';
 import { createHttpHandler } from './http/http-handler.ts';
 import { HttpListener, type TlsMaterial } from './http/http-listener.ts';
 import { InProcessTransport } from './in-process-transport.ts';
@@ -73,6 +76,8 @@ export interface ApiServer {
 export const API_SERVER_USER: UserInfo = { name: 'system:apiserver', groups: [SYSTEM_MASTERS, SYSTEM_AUTHENTICATED] };
 
 const DEFAULT_SERVICE_CIDRS = ['10.96.0.0/16'];
+/** While the server stops. */
+const WATCH_SWEEP_MS = 50;
 const DEFAULT_NODE_PORTS = { from: 30_000, to: 32_767 };
 
 const none: readonly AdmissionStep[] = [];
@@ -119,6 +124,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const services: RegistryServices = { kinds, storage, cache, admission, authorization, hooks, logger, now };
   const router = new RequestRouter(kinds, (context, definition) => serveResource(services, context, definition));
   const metrics = new RequestMetrics();
+  let stopping = false;
   const flowControl = new PriorityAndFairness({
     totalSeats: limits.readOnlyInFlight + limits.mutatingInFlight,
     queueTimeoutMs: limits.requestTimeoutMs / 4,
@@ -131,7 +137,18 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     limits: { readOnly: limits.readOnlyInFlight, mutating: limits.mutatingInFlight },
     flowControl,
     metrics,
-    handle: (context) => router.route(context),
+    requestTimeoutMs: limits.requestTimeoutMs,
+    handle(context) {
+      // A watch that begins now would only be cut off.
+      if (stopping && context.info.verb === 'watch' && !context.inProcess)
+        throw tooManyRequests('The apiserver is shutting down, please try again later.', 1);
+      return router.route(context);
+    },
+  });
+  const flowObjects = new ConfigurationObjects({
+    services,
+    reader,
+    transport: transport(API_SERVER_USER, 'api-priority-and-fairness-config-producer-v1'),
   });
   const customResources = new CustomResources({
     kinds,
@@ -162,11 +179,22 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   addOpenApiRoutes({ router, services });
   addVersionRoute(router);
   addHealthRoutes(router, health, logger);
-  addMetricsRoute(router, metrics, chain.inFlight, cache);
+  addMetricsRoute({
+    router,
+    inFlight: chain.inFlight,
+    cache,
+    sources: [
+      () => metrics.families(),
+      () => flowControlMetrics(flowControl.levels(), flowControl.counts()),
+      ...(options.audit ? [options.audit.families] : []),
+    ],
+    version: versionInfo(),
+  });
   health.add('ping', () => undefined);
   health.add('etcd', async () => void (await store.revision()));
-  let stopping = false;
-  health.add('shutdown', () => refuseIf(stopping, 'process is shutting down'), ['readyz']);
+  health.add('etcd-readiness', async () => void (await store.revision()), ['readyz']);
+  let synced = false;
+  health.add('informer-sync', () => refuseIf(!synced, 'not all informers are synced'), ['readyz']);
 
   function advertised(): { address: string; port: number } {
     const port = options.advertise?.port ?? address?.port ?? 6443;
@@ -184,6 +212,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         handle: (request) => chain.handle(request),
         bodyLimit: limits.bodyBytes,
         requestTimeoutMs: limits.requestTimeoutMs,
+        onWatchEvents: metrics.countWatchEvents,
         now,
         logger,
       }),
@@ -196,7 +225,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       systemNamespaces,
       ...(options.bootstrap ?? []),
       systemPriorityClasses,
-      flowControlConfiguration,
+      flowObjects.step,
       defaultServiceCidr(options.serviceCIDRs ?? DEFAULT_SERVICE_CIDRS),
       ...(address || options.advertise
         ? [kubernetesService({ clusterIP: serviceRanges.firstAddress, ...advertised() })]
@@ -205,6 +234,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     const pending = new Set(steps);
     for (const step of steps)
       health.add(`poststarthook/${step.name}`, () => refuseIf(pending.has(step), 'not finished'));
+    health.add('shutdown', () => refuseIf(stopping, 'process is shutting down'), ['readyz']);
     const system = transport(API_SERVER_USER, 'kube-apiserver');
     // Namespaces first: the other steps put objects into them.
     for (const step of steps.slice(0, 1)) await run(step);
@@ -234,16 +264,23 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await cache.start();
       flowControl.follow(reader);
       await Promise.all([customResources.start(), dynamicAdmission.start()]);
+      synced = true;
       compactor.start();
       await listen();
       await bootstrap();
     },
     async stop() {
       stopping = true;
+      await flowObjects.stop();
+      // Clients hear that the connection ends before their watches do: they resume on another.
+      listener?.announceEnd();
+      cache.closeWatches();
+      // Those that were about to begin.
+      const sweep = setInterval(() => cache.closeWatches(), WATCH_SWEEP_MS);
+      await listener?.stop(limits.shutdownGraceMs);
+      clearInterval(sweep);
       customResources.stop();
       dynamicAdmission.stop();
-      cache.closeWatches();
-      await listener?.stop(limits.shutdownGraceMs);
       await compactor.stop();
       await webhooks.close();
       await cache.stop();

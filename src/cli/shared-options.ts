@@ -15,6 +15,12 @@ export interface ControlPlaneFlags {
   readonly authenticationConfig?: string;
   readonly authenticationTokenWebhookConfigFile?: string;
   readonly authorizationConfig?: string;
+  readonly auditPolicyFile?: string;
+  readonly auditLogPath?: string;
+  readonly auditLogMaxage?: number;
+  readonly auditLogMaxbackup?: number;
+  readonly auditLogMaxsize?: number;
+  readonly auditWebhookConfigFile?: string;
   readonly disable: readonly string[];
   readonly plugins?: string;
   readonly clusterCidr?: string;
@@ -71,6 +77,16 @@ export function controlPlaneOptions(command: Command): Command {
     .option('--authorization-config <file>', 'an AuthorizationConfiguration (default: Node and RBAC)', (file) =>
       resolve(file),
     )
+    .option('--audit-policy-file <file>', 'an audit Policy (default: nothing is audited)', (file) => resolve(file))
+    .option('--audit-log-path <file>', 'log audit events to this file; - is standard output', (file) =>
+      file === '-' ? file : resolve(file),
+    )
+    .option('--audit-log-maxage <days>', 'remove rotated audit logs that are older', parseCount)
+    .option('--audit-log-maxbackup <count>', 'rotated audit logs to keep', parseCount)
+    .option('--audit-log-maxsize <megabytes>', 'of an audit log before it is rotated (default: 100)', parseCount)
+    .option('--audit-webhook-config-file <file>', 'a kubeconfig of the webhook that takes audit events', (file) =>
+      resolve(file),
+    )
     .option('--disable <name,...>', `parts that do not start: ${DISABLEABLE.join(', ')}`, parseList, [])
     .option('--cluster-cidr <range>', 'of pods (default: the first of 10.244.0.0/16, 10.245.0.0/16, ... that is free)')
     .option(
@@ -102,6 +118,12 @@ export function clusterOptions(flags: ControlPlaneFlags): ClusterOptions {
       ? { authenticationTokenWebhookConfigFile: flags.authenticationTokenWebhookConfigFile }
       : {}),
     ...(flags.authorizationConfig ? { authorizationConfig: flags.authorizationConfig } : {}),
+    ...(flags.auditPolicyFile ? { auditPolicyFile: flags.auditPolicyFile } : {}),
+    ...(flags.auditLogPath ? { auditLogPath: flags.auditLogPath } : {}),
+    ...(flags.auditLogMaxage === undefined ? {} : { auditLogMaxAge: flags.auditLogMaxage }),
+    ...(flags.auditLogMaxbackup === undefined ? {} : { auditLogMaxBackup: flags.auditLogMaxbackup }),
+    ...(flags.auditLogMaxsize === undefined ? {} : { auditLogMaxSize: flags.auditLogMaxsize }),
+    ...(flags.auditWebhookConfigFile ? { auditWebhookConfigFile: flags.auditWebhookConfigFile } : {}),
     ...(flags.clusterCidr ? { clusterCIDR: flags.clusterCidr } : {}),
     ...(flags.serviceCidr ? { serviceCIDR: flags.serviceCidr } : {}),
     ...(flags.tlsSan ? { tlsSans: flags.tlsSan } : {}),

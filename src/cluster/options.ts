@@ -21,6 +21,18 @@ export interface ClusterOptions {
   readonly authenticationTokenWebhookConfigFile?: string;
   /** An AuthorizationConfiguration file; Node and RBAC when absent. */
   readonly authorizationConfig?: string;
+  /** An audit Policy file; without one nothing is audited. */
+  readonly auditPolicyFile?: string;
+  /** Where events are logged, a line of JSON each; `-` is standard output. */
+  readonly auditLogPath?: string;
+  /** Rotated logs older than so many days are removed; all are kept when absent or 0. */
+  readonly auditLogMaxAge?: number;
+  /** How many rotated logs are kept; all when absent or 0. */
+  readonly auditLogMaxBackup?: number;
+  /** Megabytes of a log before it is rotated; 100 when absent or 0. */
+  readonly auditLogMaxSize?: number;
+  /** A kubeconfig of the webhook that events are sent to. */
+  readonly auditWebhookConfigFile?: string;
   /** Where keys, datastore and containers live. Without it nothing is written to disk (memory and simulated only). */
   readonly dataDir?: string;
   /** Of the API server; 0 takes a free one. */
@@ -60,6 +72,12 @@ export interface ClusterConfig {
   readonly authenticationConfig: string | undefined;
   readonly authenticationTokenWebhookConfigFile: string | undefined;
   readonly authorizationConfig: string | undefined;
+  readonly auditPolicyFile: string | undefined;
+  readonly auditLogPath: string | undefined;
+  readonly auditLogMaxAge: number;
+  readonly auditLogMaxBackup: number;
+  readonly auditLogMaxSize: number;
+  readonly auditWebhookConfigFile: string | undefined;
   readonly dataDir: string | undefined;
   readonly apiPort: number;
   readonly bindAddress: string;
@@ -126,6 +144,12 @@ export function resolveOptions(options: ClusterOptions): ClusterConfig {
     authenticationConfig: options.authenticationConfig,
     authenticationTokenWebhookConfigFile: options.authenticationTokenWebhookConfigFile,
     authorizationConfig: options.authorizationConfig,
+    auditPolicyFile: options.auditPolicyFile,
+    auditLogPath: options.auditLogPath,
+    auditLogMaxAge: options.auditLogMaxAge ?? 0,
+    auditLogMaxBackup: options.auditLogMaxBackup ?? 0,
+    auditLogMaxSize: options.auditLogMaxSize ?? 0,
+    auditWebhookConfigFile: options.auditWebhookConfigFile,
     dataDir: options.dataDir,
     apiPort: checkPort('apiPort', options.apiPort ?? 0),
     bindAddress: options.bindAddress ?? '127.0.0.1',

@@ -3,6 +3,7 @@ import { isDns1035Label, isDns1123Subdomain, isPathSegmentName } from '../../api
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
 import { invalidFor, optionalOneOf } from '../field-checks.ts';
+import { keepLabelsAndAnnotations } from '../status-metadata.ts';
 import type { APIService, APIServiceSpec } from '../types/apiregistration.v1.gen.ts';
 
 const spec = FieldPath.of('spec');
@@ -35,6 +36,7 @@ export const apiService = defineKind<APIService>({
   validate: (object) => [...validateName(object), ...validateSpec(object.spec ?? {})],
   subresources: {
     status: {
+      prepareForUpdate: keepLabelsAndAnnotations,
       validateUpdate: ({ status }) =>
         (status?.conditions ?? []).flatMap((condition, index) =>
           optionalOneOf(FieldPath.of('status', 'conditions').index(index).child('status'), condition.status, [

@@ -13,6 +13,7 @@ import { defaultPodTemplateSpec } from '../core/pod-spec/index.ts';
 import { defineKind } from '../define.ts';
 import { immutable, nonNegative } from '../field-checks.ts';
 import { intOrPercentNumber, validateAtMost100Percent, validateIntOrPercent } from '../int-or-percent.ts';
+import { keepLabels } from '../status-metadata.ts';
 import type { Deployment, DeploymentSpec, DeploymentStatus, DeploymentStrategy } from '../types/apps.v1.gen.ts';
 import {
   validateCollisionCount,
@@ -36,6 +37,7 @@ export const deployment = defineKind<Deployment>({
   validateUpdate: (object, old) => immutable(spec.child('selector'), object.spec?.selector, old.spec?.selector),
   subresources: {
     status: {
+      prepareForUpdate: keepLabels,
       validateUpdate: (object, old) => [
         ...validateStatus(object.status ?? {}),
         ...validateCollisionCount(

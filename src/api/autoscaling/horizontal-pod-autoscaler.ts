@@ -1,6 +1,7 @@
 import { type FieldError, FieldPath, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
+import { isQuantity, parseQuantity } from '../../apimachinery/quantity.ts';
 import { defineKind } from '../define.ts';
-import { nonNegative, optionalOneOf } from '../field-checks.ts';
+import { atLeastZero, nonNegative, optionalOneOf } from '../field-checks.ts';
 import type {
   HorizontalPodAutoscaler,
   HorizontalPodAutoscalerSpec,
@@ -58,7 +59,7 @@ export function validateAutoscaler({ spec: given }: HorizontalPodAutoscaler): Fi
 function validateRules(path: FieldPath, rules: HPAScalingRules | undefined): FieldError[] {
   if (!rules) return [];
   const errors: FieldError[] = [];
-  const { stabilizationWindowSeconds: window, selectPolicy, policies = [] } = rules;
+  const { stabilizationWindowSeconds: window, selectPolicy, policies = [], tolerance } = rules;
   if (window !== undefined && window < 0)
     errors.push(
       invalidValue(path.child('stabilizationWindowSeconds'), window, 'must be greater than or equal to zero'),
@@ -84,5 +85,7 @@ function validateRules(path: FieldPath, rules: HPAScalingRules | undefined): Fie
         invalidValue(at.child('periodSeconds'), periodSeconds, `must be less than or equal to ${maxPeriodSeconds}`),
       );
   });
+  if (tolerance !== undefined && isQuantity(tolerance) && parseQuantity(tolerance).sign() < 0)
+    errors.push(invalidValue(path.child('tolerance'), tolerance, atLeastZero));
   return errors;
 }

@@ -20,7 +20,7 @@ export const event = defineKind<Event>({
     event.involvedObject ??= {};
     event.source ??= {};
   },
-  validate: validateEvent,
+  validate: (event) => validateEvent(event, 'reportingComponent'),
   columns: [
     column('Last Seen', lastSeen, { description: 'Time since the event was last seen' }),
     column('Type', (event) => event.type ?? '', { description: 'Normal or Warning' }),
@@ -75,7 +75,8 @@ function formatSource(event: Event): string {
   return instance ? `${component}, ${instance}` : component;
 }
 
-function validateEvent(event: Event): FieldError[] {
+/** `reporter`: what the API version asked for calls the reporting component. */
+export function validateEvent(event: Event, reporter: 'reportingComponent' | 'reportingController'): FieldError[] {
   const errors: FieldError[] = [];
   const involved = event.involvedObject?.namespace ?? '';
   const namespace = event.metadata.namespace ?? '';
@@ -87,10 +88,10 @@ function validateEvent(event: Event): FieldError[] {
   } else if (involved !== namespace) errors.push(invalidValue(path, involved, 'does not match event.namespace'));
   if (!event.eventTime) return errors;
 
-  if (!event.reportingComponent) errors.push(required(FieldPath.of('reportingController')));
+  if (!event.reportingComponent) errors.push(required(FieldPath.of(reporter)));
   else
     for (const message of isQualifiedName(event.reportingComponent))
-      errors.push(invalidValue(FieldPath.of('reportingController'), event.reportingComponent, message));
+      errors.push(invalidValue(FieldPath.of(reporter), event.reportingComponent, message));
   for (const field of ['reportingInstance', 'action', 'reason'] as const)
     if (!event[field]) errors.push(required(FieldPath.of(field)));
   for (const [field, limit] of Object.entries(limits)) {

@@ -1,8 +1,8 @@
-import { type FieldError, FieldPath, forbiddenField, invalidValue, required } from '../../apimachinery/field.ts';
+import { type FieldError, FieldPath, forbiddenField, required } from '../../apimachinery/field.ts';
 import { type Draft, draft } from '../../apimachinery/json.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
-import { semanticEqual } from '../field-checks.ts';
+import { immutable, semanticEqual } from '../field-checks.ts';
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../types/core.v1.gen.ts';
 import { validateClaimSpec } from './claim-spec.ts';
 import { parseAmount } from './pod-spec/resources.ts';
@@ -96,12 +96,13 @@ function validateClaimUpdate(claim: PersistentVolumeClaim, old: PersistentVolume
     errors.push(
       forbiddenField(spec.child('resources', 'requests', 'storage'), 'field can not be less than status.capacity'),
     );
+  // Upstream's path, without `spec`.
+  errors.push(...immutable(FieldPath.of('volumeMode'), claim.spec.volumeMode, old.spec.volumeMode));
   if (old.spec.volumeAttributesClassName && !claim.spec.volumeAttributesClassName)
     errors.push(
-      invalidValue(
+      forbiddenField(
         spec.child('volumeAttributesClassName'),
-        claim.spec.volumeAttributesClassName ?? null,
-        'update from non-nil value to nil is forbidden',
+        `update from non-nil value to ${claim.spec.volumeAttributesClassName === '' ? 'an empty string' : 'nil'} is forbidden`,
       ),
     );
   return errors;

@@ -173,6 +173,7 @@ function validateSource(volume: PersistentVolumeSpec, source: keyof PersistentVo
   }
 }
 
+/** The paths of volume mode and node affinity are upstream's, without `spec`. */
 function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVolume): FieldError[] {
   const errors: FieldError[] = [];
   // Secret references of a CSI volume may be corrected.
@@ -184,8 +185,12 @@ function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVolume): 
     errors.push(
       forbiddenField(spec.child('persistentvolumesource'), 'spec.persistentvolumesource is immutable after creation'),
     );
-  errors.push(...immutable(spec.child('volumeMode'), volume.spec.volumeMode, old.spec.volumeMode));
+  errors.push(...immutable(FieldPath.of('volumeMode'), volume.spec.volumeMode, old.spec.volumeMode));
   if (old.spec.nodeAffinity)
-    errors.push(...immutable(spec.child('nodeAffinity'), volume.spec.nodeAffinity, old.spec.nodeAffinity));
+    errors.push(...immutable(FieldPath.of('nodeAffinity'), volume.spec.nodeAffinity, old.spec.nodeAffinity));
+  if (old.spec.volumeAttributesClassName !== undefined && volume.spec.volumeAttributesClassName === undefined)
+    errors.push(
+      forbiddenField(spec.child('volumeAttributesClassName'), 'update from non-nil value to nil is forbidden'),
+    );
   return errors;
 }

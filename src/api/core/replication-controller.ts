@@ -1,9 +1,16 @@
-import { type FieldError, FieldPath, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
+import {
+  type FieldError,
+  FieldPath,
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+} from '../../apimachinery/field.ts';
 import { labelsToSelector, validateLabels } from '../../apimachinery/labels.ts';
 import { ageColumn, column, containerColumns, formatLabels, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
 import { nonNegative } from '../field-checks.ts';
-import type { ReplicationController } from '../types/core.v1.gen.ts';
+import type { ReplicationController, ReplicationControllerStatus } from '../types/core.v1.gen.ts';
 import { defaultPodTemplateSpec, validatePodTemplateSpec } from './pod-spec/index.ts';
 import { podSpecWarnings } from './pod-warnings.ts';
 
@@ -31,6 +38,7 @@ export const replicationController = defineKind<ReplicationController>({
   validate: validateController,
   warnings: (controller) => podSpecWarnings(controller.spec?.template?.spec, spec.child('template', 'spec')),
   subresources: {
+    status: { validateUpdate: ({ status }) => validateStatus(status ?? { replicas: 0 }) },
     scale: {
       getReplicas: ({ spec }) => spec.replicas,
       setReplicas: ({ spec }, replicas) => {
@@ -74,5 +82,28 @@ function validateController({ spec: controller }: ReplicationController): FieldE
   const restartPolicy = template.spec?.restartPolicy;
   if (restartPolicy !== 'Always')
     errors.push(notSupported(path.child('spec', 'restartPolicy'), restartPolicy ?? '', ['Always']));
+  if (template.spec?.activeDeadlineSeconds !== undefined)
+    errors.push(
+      forbiddenField(
+        path.child('spec', 'activeDeadlineSeconds'),
+        'activeDeadlineSeconds in ReplicationController is not Supported',
+      ),
+    );
+  return errors;
+}
+
+function validateStatus(controller: ReplicationControllerStatus): FieldError[] {
+  const { replicas = 0, fullyLabeledReplicas = 0, readyReplicas = 0, availableReplicas = 0 } = controller;
+  const path = FieldPath.of('status');
+  const parts = { fullyLabeledReplicas, readyReplicas, availableReplicas };
+  const errors = nonNegative(path.child('replicas'), replicas);
+  for (const [name, value] of Object.entries(parts)) errors.push(...nonNegative(path.child(name), value));
+  errors.push(...nonNegative(path.child('observedGeneration'), controller.observedGeneration));
+  for (const [name, value] of Object.entries(parts))
+    if (value > replicas) errors.push(invalidValue(path.child(name), value, 'cannot be greater than status.replicas'));
+  if (availableReplicas > readyReplicas)
+    errors.push(
+      invalidValue(path.child('availableReplicas'), availableReplicas, 'cannot be greater than readyReplicas'),
+    );
   return errors;
 }

@@ -7,7 +7,7 @@ const hasClusterIP = (spec: ServiceSpec | Draft<ServiceSpec>) => spec.type !== '
 export const hasNodePorts = (spec: ServiceSpec | Draft<ServiceSpec>) =>
   spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
 
-const hasHealthCheckPort = (spec: ServiceSpec | Draft<ServiceSpec>) =>
+export const hasHealthCheckPort = (spec: ServiceSpec | Draft<ServiceSpec>) =>
   spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
 
 /**

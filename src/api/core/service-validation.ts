@@ -17,8 +17,9 @@ import {
   isPortNumber,
   isQualifiedName,
 } from '../../apimachinery/names.ts';
-import { optionalOneOf, requiredOneOf } from '../field-checks.ts';
+import { immutableMessage, optionalOneOf, requiredOneOf } from '../field-checks.ts';
 import type { Service, ServicePort, ServiceSpec } from '../types/core.v1.gen.ts';
+import { hasHealthCheckPort } from './service-update.ts';
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const protocols = ['SCTP', 'TCP', 'UDP'];
@@ -260,5 +261,12 @@ export function validateServiceUpdate(service: Service, old: Service): FieldErro
     service.spec.loadBalancerClass !== old.spec.loadBalancerClass
   )
     errors.push(invalidValue(spec.child('loadBalancerClass'), service.spec.loadBalancerClass, changed));
+  const { healthCheckNodePort } = service.spec;
+  if (
+    hasHealthCheckPort(service.spec) &&
+    hasHealthCheckPort(old.spec) &&
+    (healthCheckNodePort ?? 0) !== (old.spec.healthCheckNodePort ?? 0)
+  )
+    errors.push(forbiddenField(spec.child('healthCheckNodePort'), immutableMessage));
   return errors;
 }

@@ -1,6 +1,7 @@
 import type { Draft } from '../../apimachinery/json.ts';
 import { ageColumn, column, formatLabels, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
+import { validateLoadBalancerStatus } from '../load-balancer-status.ts';
 import type { Service } from '../types/core.v1.gen.ts';
 import { carryOverAllocations } from './service-update.ts';
 import { validateService, validateServiceUpdate } from './service-validation.ts';
@@ -20,6 +21,9 @@ export const service = defineKind<Service>({
   },
   validate: validateService,
   validateUpdate: validateServiceUpdate,
+  subresources: {
+    status: { validateUpdate: ({ status }) => validateLoadBalancerStatus(status?.loadBalancer?.ingress) },
+  },
   columns: [
     nameColumn,
     column('Type', (service) => service.spec.type ?? '', { description: 'How the service is exposed' }),

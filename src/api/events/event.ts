@@ -1,7 +1,7 @@
 import { type FieldError, FieldPath, invalidValue, required } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
 import type { UnstructuredObject } from '../../apimachinery/meta.ts';
-import { event as coreEvent, EVENT_TTL_SECONDS } from '../core/event.ts';
+import { event as coreEvent, EVENT_TTL_SECONDS, validateEvent } from '../core/event.ts';
 import { defineKind } from '../define.ts';
 import { immutable, semanticEqual } from '../field-checks.ts';
 import type { Event as CoreEvent } from '../types/core.v1.gen.ts';
@@ -30,7 +30,7 @@ export const event = defineKind<Event>({
   default: (object) => {
     object.regarding ??= {};
   },
-  validate: (object) => coreEvent.validate?.(asCore(object)) ?? [],
+  validate: (object) => validateEvent(asCore(object), 'reportingController'),
   validateCreate: validateNew,
   validateUpdate: (object, old) => {
     const now = asCore(object) as unknown as Readonly<Record<string, unknown>>;

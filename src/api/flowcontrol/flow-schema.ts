@@ -10,6 +10,7 @@ import { isDns1123Label, isDns1123Subdomain } from '../../apimachinery/names.ts'
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
 import { invalidFor } from '../field-checks.ts';
+import { keepLabelsAndAnnotations } from '../status-metadata.ts';
 import type {
   FlowSchema,
   FlowSchemaSpec,
@@ -33,7 +34,12 @@ export const flowSchema = defineKind<FlowSchema>({
     if (spec) spec.matchingPrecedence ||= 1000;
   },
   validate: ({ metadata, spec }) => validateSpec(metadata.name, spec ?? {}),
-  subresources: { status: { validateUpdate: ({ status }) => validateStatusConditions(status?.conditions) } },
+  subresources: {
+    status: {
+      prepareForUpdate: keepLabelsAndAnnotations,
+      validateUpdate: ({ status }) => validateStatusConditions(status?.conditions),
+    },
+  },
   columns: [
     nameColumn,
     column('PriorityLevel', ({ spec }) => spec.priorityLevelConfiguration?.name ?? '', {

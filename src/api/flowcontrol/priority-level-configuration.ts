@@ -3,6 +3,7 @@ import type { Draft } from '../../apimachinery/json.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
 import { requiredOneOf } from '../field-checks.ts';
+import { keepLabelsAndAnnotations } from '../status-metadata.ts';
 import type {
   LimitedPriorityLevelConfiguration,
   PriorityLevelConfiguration,
@@ -23,7 +24,12 @@ export const priorityLevelConfiguration = defineKind<PriorityLevelConfiguration>
   generation: 'spec',
   default: setDefaults,
   validate: ({ metadata, spec }) => validateSpec(metadata.name, spec ?? { type: '' }),
-  subresources: { status: { validateUpdate: ({ status }) => validateStatusConditions(status?.conditions) } },
+  subresources: {
+    status: {
+      prepareForUpdate: keepLabelsAndAnnotations,
+      validateUpdate: ({ status }) => validateStatusConditions(status?.conditions),
+    },
+  },
   columns: [
     nameColumn,
     column('Type', ({ spec }) => spec.type, { description: 'Whether requests are limited' }),

@@ -10,6 +10,7 @@ import {
 import { ageColumn, column, nameColumn, orNone } from '../columns.ts';
 import { defineKind } from '../define.ts';
 import { invalidFor } from '../field-checks.ts';
+import { validateLoadBalancerStatus } from '../load-balancer-status.ts';
 import type { HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressSpec } from '../types/networking.v1.gen.ts';
 import { validateTypedReference } from './typed-reference.ts';
 
@@ -25,7 +26,9 @@ export const ingress = defineKind<Ingress>({
   validate: (object) => validateSpec(object.spec ?? {}),
   // An update may be what brings class and annotation together.
   validateCreate: validateClassAnnotation,
-  subresources: { status: { validateUpdate: validateStatus } },
+  subresources: {
+    status: { validateUpdate: ({ status }) => validateLoadBalancerStatus(status?.loadBalancer?.ingress) },
+  },
   columns: [
     nameColumn,
     column('Class', ({ spec }) => orNone(spec.ingressClassName), { description: 'IngressClass that implements it' }),
@@ -133,15 +136,4 @@ function validateClassAnnotation({ metadata, spec }: Ingress): FieldError[] {
       'must match `ingressClassName` when both are specified',
     ),
   ];
-}
-
-function validateStatus({ status }: Ingress): FieldError[] {
-  return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, hostname }, index) => {
-    const path = FieldPath.of('status', 'loadBalancer', 'ingress').index(index);
-    return [
-      ...(ip ? invalidFor(path.child('ip'), ip, isIP(ip)) : []),
-      ...(hostname ? invalidFor(path.child('hostname'), hostname, isDns1123Subdomain(hostname)) : []),
-      ...(hostname && isIP(hostname).length === 0 ? [invalidValue(path.child('hostname'), hostname, noIp)] : []),
-    ];
-  });
 }

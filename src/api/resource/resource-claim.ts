@@ -2,6 +2,7 @@ import { FieldPath } from '../../apimachinery/field.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
 import { immutable } from '../field-checks.ts';
+import { keepLabelsAndAnnotations } from '../status-metadata.ts';
 import type { ResourceClaim } from '../types/resource.v1.gen.ts';
 import { validateClaimStatusUpdate } from './claim-status.ts';
 import { defaultClaimSpec, validateClaimSpec } from './device-claim.ts';
@@ -15,7 +16,7 @@ export const resourceClaim = defineKind<ResourceClaim>({
   default: (object) => defaultClaimSpec(object.spec),
   validateCreate: (object) => validateClaimSpec(spec, object.spec),
   validateUpdate: (object, old) => immutable(spec, object.spec, old.spec),
-  subresources: { status: { validateUpdate: validateClaimStatusUpdate } },
+  subresources: { status: { prepareForUpdate: keepLabelsAndAnnotations, validateUpdate: validateClaimStatusUpdate } },
   columns: [
     nameColumn,
     column('State', claimState, { description: 'Whether it is allocated and reserved' }),

@@ -2,7 +2,7 @@ import { duplicate, type FieldError, FieldPath, invalidValue, required } from '.
 import { isQualifiedName } from '../../apimachinery/names.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
-import { immutable, invalidFor, nonNegative, repeatedIndexes } from '../field-checks.ts';
+import { immutableMessage, invalidFor, nonNegative, repeatedIndexes, semanticEqual } from '../field-checks.ts';
 import type { CSINode, CSINodeDriver } from '../types/storage.v1.gen.ts';
 import { validateCsiDriverName } from './parameters.ts';
 
@@ -20,7 +20,10 @@ export const csiNode = defineKind<CSINode>({
     const fixed = ({ allocatable: _, ...rest }: CSINodeDriver) => rest;
     return (old.spec?.drivers ?? []).flatMap((driver) => {
       const now = object.spec?.drivers?.find(({ name }) => name === driver.name);
-      return now ? immutable(path, fixed(now), fixed(driver)) : [];
+      // Upstream's name for the path.
+      return now && !semanticEqual(fixed(now), fixed(driver))
+        ? [invalidValue(FieldPath.of('CSINodeDriver'), now, immutableMessage)]
+        : [];
     });
   },
   columns: [

@@ -10,6 +10,7 @@ import { isDns1123Subdomain } from '../../apimachinery/names.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
 import { immutable, invalidFor } from '../field-checks.ts';
+import { keepLabelsAndAnnotations } from '../status-metadata.ts';
 import type { VolumeAttachment, VolumeAttachmentSpec, VolumeAttachmentStatus } from '../types/storage.v1.gen.ts';
 import { byteSize, validateCsiDriverName } from './parameters.ts';
 
@@ -25,7 +26,12 @@ export const volumeAttachment = defineKind<VolumeAttachment>({
   requireResourceVersionOnUpdate: true,
   validate: (object) => validateSpec(object.spec ?? {}),
   validateUpdate: (object, old) => immutable(spec, object.spec, old.spec),
-  subresources: { status: { validateUpdate: (object) => validateStatus(object.status) } },
+  subresources: {
+    status: {
+      prepareForUpdate: keepLabelsAndAnnotations,
+      validateUpdate: (object) => validateStatus(object.status),
+    },
+  },
   columns: [
     nameColumn,
     {

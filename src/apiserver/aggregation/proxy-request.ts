@@ -30,12 +30,12 @@ async function run(
   service: RemoteApiService,
   backends: RemoteBackends,
 ): Promise<void> {
-  const { info, query, user } = context;
+  const { info, user } = context;
   const path = exchange.rawQuery ? `${exchange.path}?${exchange.rawQuery}` : exchange.path;
   const failure = (why: string) => new ProxyFailure(`error trying to reach service: ${why}`);
   const deadline = new AbortController();
   const limit = info.resourceRequest ? REQUEST_TIMEOUT_MS : DISCOVERY_TIMEOUT_MS;
-  const timer = exchange.upgrade || isLongRunning(info, query) ? undefined : setTimeout(() => deadline.abort(), limit);
+  const timer = exchange.upgrade || isLongRunning(info) ? undefined : setTimeout(() => deadline.abort(), limit);
   try {
     if (exchange.upgrade)
       await forwardUpgrade(exchange, backends.backend(service, user, { upgrade: true }), path, failure);

@@ -1,69 +1,102 @@
 import type { JSONSchemaProps, ValidationRule } from '../../api/types/apiextensions.v1.gen.ts';
 import { FieldError, type FieldPath, forbiddenField, invalidValue, showValue } from '../../apimachinery/field.ts';
 import { additionalPropertiesSchema, itemsSchema } from '../custom-resources/schema/schema-parts.ts';
-import { ExpressionCompiler } from './expression.ts';
+import { isFieldPath } from './field-path.ts';
+import { RuleCompiler } from './rule-compiler.ts';
 import { mentions, withTypeMeta } from './schema-rules.ts';
-import { dyn, typeOfSchema } from './schema-types.ts';
+import { dyn, leastBytes, MAX_BYTES, typeOfSchema } from './schema-types.ts';
 import { analyse } from './static-check.ts';
 
 const EXPRESSION_LIMIT = 10_000_000;
 const SCHEMA_LIMIT = 100_000_000;
 
+/** Rules that take a smaller part of the schema's limit are not named when it is exceeded. */
+const NAMED_COST = SCHEMA_LIMIT / 100;
+const MOST_NAMED = 4;
+
 interface Context {
-  readonly compiler: ExpressionCompiler;
+  readonly compiler: RuleCompiler;
   readonly errors: FieldError[];
-  total: number;
+  readonly costs: { readonly path: FieldPath; readonly cost: number }[];
 }
 
 /** What is wrong with the rules of a CRD's schema before there is any object: syntax, types, fields, cost. */
 export function checkSchemaRules(path: FieldPath, props: JSONSchemaProps): FieldError[] {
-  const context: Context = { compiler: new ExpressionCompiler(['self', 'oldSelf']), errors: [], total: 0 };
+  const context: Context = { compiler: new RuleCompiler(), errors: [], costs: [] };
   visit(path, withTypeMeta(props), 1, context, true);
-  if (context.total > SCHEMA_LIMIT)
-    context.errors.push(
+  const { costs, errors } = context;
+  const total = costs.reduce((sum, { cost }) => sum + cost, 0);
+  if (total <= SCHEMA_LIMIT) return errors;
+  const expensive = costs.filter(({ cost }) => cost >= NAMED_COST).sort((a, b) => b.cost - a.cost);
+  for (const { path: at } of expensive.slice(0, MOST_NAMED))
+    errors.push(
       forbiddenField(
-        path,
-        tooDear(
-          'x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema',
-          context.total,
-          SCHEMA_LIMIT,
-        ),
+        at,
+        'contributed to estimated rule & messageExpression cost total exceeding cost limit for entire OpenAPIv3 schema',
       ),
     );
-  return context.errors;
+  errors.push(
+    forbiddenField(
+      path,
+      tooDear(
+        'x-kubernetes-validations estimated rule & messageExpression cost total for entire OpenAPIv3 schema',
+        total,
+        SCHEMA_LIMIT,
+      ),
+    ),
+  );
+  return errors;
 }
 
-/** `count`: how many values there can be at this place of the schema; `correlated`: whether old values can be found. */
-function visit(path: FieldPath, props: JSONSchemaProps, count: number, context: Context, correlated: boolean): void {
+/**
+ * `count`: how many values there can be at this place of the schema, `undefined` when only the size of a request bounds
+ * them; `correlated`: whether old values can be found.
+ */
+function visit(
+  path: FieldPath,
+  props: JSONSchemaProps,
+  count: number | undefined,
+  context: Context,
+  correlated: boolean,
+): void {
   const embedded = props['x-kubernetes-embedded-resource'] ? withTypeMeta(props) : props;
   for (const [index, rule] of (props['x-kubernetes-validations'] ?? []).entries())
     checkRule(path.child('x-kubernetes-validations').index(index), rule, embedded, count, context, correlated);
   for (const [name, field] of Object.entries(props.properties ?? {}))
     visit(path.child('properties').key(name), field, count, context, correlated);
-  const { size = 1 } = typeOfSchema({ ...props, 'x-kubernetes-preserve-unknown-fields': undefined } as JSONSchemaProps);
+  const times = (most: number | undefined) => (most === undefined || count === undefined ? undefined : count * most);
   const values = additionalPropertiesSchema(props);
-  if (values) visit(path.child('additionalProperties'), values, count * size, context, correlated);
+  if (values) visit(path.child('additionalProperties'), values, times(props.maxProperties), context, correlated);
   const items = itemsSchema(props);
   if (items)
-    visit(path.child('items'), items, count * size, context, correlated && props['x-kubernetes-list-type'] === 'map');
+    visit(
+      path.child('items'),
+      items,
+      times(props.maxItems),
+      context,
+      correlated && props['x-kubernetes-list-type'] === 'map',
+    );
 }
 
 function checkRule(
   path: FieldPath,
   rule: ValidationRule,
   props: JSONSchemaProps,
-  count: number,
+  given: number | undefined,
   context: Context,
   correlated: boolean,
 ): void {
   const { compiler, errors } = context;
+  const count = given ?? Math.floor(MAX_BYTES / (leastBytes(props) + 1));
+  if (rule.fieldPath && !isFieldPath(props, rule.fieldPath))
+    errors.push(invalidValue(path.child('fieldPath'), rule.fieldPath, 'fieldPath must be a valid path'));
   const self = typeOfSchema(props);
   const scope = new Map([
     ['self', self],
     ['oldSelf', rule.optionalOldSelf ? dyn : self],
   ]);
   try {
-    const expression = compiler.compile(rule.rule);
+    const expression = compiler.compile(rule, rule.rule);
     const { type, cost } = analyse(expression, scope);
     const resultType = type.kind === 'dyn' ? expression.type : type.kind;
     if (!['bool', 'dyn'].includes(resultType) && !resultType.startsWith('dyn'))
@@ -77,7 +110,7 @@ function checkRule(
         ),
       );
     const estimate = cost * count;
-    context.total += estimate;
+    context.costs.push({ path: path.child('rule'), cost: estimate });
     if (estimate > EXPRESSION_LIMIT)
       errors.push(forbiddenField(path.child('rule'), tooDear('estimated rule cost', estimate, EXPRESSION_LIMIT)));
   } catch (error) {
@@ -85,8 +118,17 @@ function checkRule(
   }
   if (!rule.messageExpression) return;
   try {
-    const { type } = analyse(compiler.compile(rule.messageExpression), scope);
+    const { type, cost } = analyse(compiler.compile(rule, rule.messageExpression), scope);
     if (type.kind !== 'dyn' && type.kind !== 'string') throw new Error('messageExpression must evaluate to a string');
+    const estimate = cost * count;
+    context.costs.push({ path: path.child('messageExpression'), cost: estimate });
+    if (estimate > EXPRESSION_LIMIT)
+      errors.push(
+        forbiddenField(
+          path.child('messageExpression'),
+          tooDear('estimated messageExpression cost', estimate, EXPRESSION_LIMIT),
+        ),
+      );
   } catch (error) {
     errors.push(
       invalidValue(

@@ -18,6 +18,10 @@ export interface StepCount {
 /** The message of upstream for an expression that takes too long. */
 export const COST_EXCEEDED = 'operation cancelled: actual cost limit exceeded';
 
+/** The message of upstream when several expressions together have taken too long. */
+export const BUDGET_EXCEEDED =
+  'validation failed due to running out of cost budget, no further validation rules will be run';
+
 interface Evaluator {
   run(node: { evaluate(...args: unknown[]): unknown }, scope: unknown): unknown;
 }
@@ -58,11 +62,16 @@ function base() {
   return made;
 }
 
-/** An environment in which expressions see `variables`, of any type, and take as many steps as `count` has left. */
-export function createEnvironment(variables: readonly string[], count: StepCount): Environment {
+/** An environment in which expressions see `variables`, of any type, and `optional` ones, and take as many steps as `count` has left. */
+export function createEnvironment(
+  variables: readonly string[],
+  optional: readonly string[],
+  count: StepCount,
+): Environment {
   const shared = base();
   const environment = shared.environment.clone();
   for (const name of variables) environment.registerVariable(name, 'dyn');
+  for (const name of optional) environment.registerVariable(name, 'optional<dyn>');
   environment.evaluate(`k8tsEvaluator(${JSON.stringify(PROBE)})`);
   const evaluator = shared.evaluator!;
   shared.evaluator = undefined;

@@ -39,8 +39,8 @@ export class ExpressionCompiler {
   readonly #count: StepCount = { left: 0 };
   readonly #environment: Environment;
 
-  constructor(variables: readonly string[]) {
-    this.#environment = createEnvironment(variables, this.#count);
+  constructor(variables: readonly string[], optional: readonly string[] = []) {
+    this.#environment = createEnvironment(variables, optional, this.#count);
   }
 
   /** Throws CompileError. */

@@ -5,9 +5,10 @@ import { duplicate, type FieldError, forbiddenField, invalidValue, required } fr
 import { isDictionary } from '../../apimachinery/schema-walk.ts';
 import { additionalPropertiesSchema, itemsSchema } from '../custom-resources/schema/schema-parts.ts';
 import { correlate } from '../custom-resources/validation/correlate.ts';
-import { COST_EXCEEDED, type StepCount } from './environment.ts';
-import { type Expression, ExpressionCompiler, type SyntaxNode } from './expression.ts';
+import { BUDGET_EXCEEDED, COST_EXCEEDED, type StepCount } from './environment.ts';
+import type { Expression, SyntaxNode } from './expression.ts';
 import { escapeName } from './names.ts';
+import { RuleCompiler } from './rule-compiler.ts';
 import { typedToCel } from './values.ts';
 
 /** Steps that all rules of a schema may take on one object. */
@@ -38,7 +39,7 @@ export class SchemaRules {
   /** Rules that don't compile are left out: the CRD was accepted with them at another time. */
   constructor(props: JSONSchemaProps) {
     this.#props = withTypeMeta(props);
-    this.#root = ruleNode(this.#props, new ExpressionCompiler(['self', 'oldSelf']));
+    this.#root = ruleNode(this.#props, new RuleCompiler());
   }
 
   validate(object: unknown, old?: unknown): FieldError[] {
@@ -46,8 +47,24 @@ export class SchemaRules {
     const errors: FieldError[] = [];
     const self = typedToCel(object, this.#props);
     const oldSelf = old === undefined ? undefined : typedToCel(old, this.#props);
-    visit(this.#root, { value: object, cel: self, old, oldCel: oldSelf, at: '' }, errors, { left: OBJECT_STEPS });
+    const budget = { left: OBJECT_STEPS };
+    try {
+      visit(this.#root, { value: object, cel: self, old, oldCel: oldSelf, at: '' }, errors, budget);
+    } catch (error) {
+      if (!(error instanceof OutOfBudget)) throw error;
+      errors.push(error.field);
+    }
     return errors;
+  }
+}
+
+/** Ends the evaluation of an object's rules. */
+class OutOfBudget extends Error {
+  readonly field: FieldError;
+
+  constructor(at: string, type: string) {
+    super(BUDGET_EXCEEDED);
+    this.field = invalidValue(at, type, BUDGET_EXCEEDED);
   }
 }
 
@@ -58,7 +75,7 @@ export function withTypeMeta(props: JSONSchemaProps): JSONSchemaProps {
   return { ...props, type: 'object', properties: { ...props.properties, apiVersion: text, kind: text, metadata } };
 }
 
-function ruleNode(props: JSONSchemaProps, compiler: ExpressionCompiler): RuleNode | undefined {
+function ruleNode(props: JSONSchemaProps, compiler: RuleCompiler): RuleNode | undefined {
   const rules = (props['x-kubernetes-validations'] ?? []).flatMap((given) => compiled(given, compiler) ?? []);
   const fields = new Map<string, RuleNode>();
   for (const [name, field] of Object.entries(props.properties ?? {})) {
@@ -71,10 +88,10 @@ function ruleNode(props: JSONSchemaProps, compiler: ExpressionCompiler): RuleNod
   return rules.length || fields.size || values || items ? { props, rules, fields, values, items } : undefined;
 }
 
-function compiled(given: ValidationRule, compiler: ExpressionCompiler): Rule | undefined {
+function compiled(given: ValidationRule, compiler: RuleCompiler): Rule | undefined {
   try {
-    const expression = compiler.compile(given.rule);
-    const message = given.messageExpression ? compiler.compile(given.messageExpression) : undefined;
+    const expression = compiler.compile(given, given.rule);
+    const message = given.messageExpression ? compiler.compile(given, given.messageExpression) : undefined;
     return { given, expression, message, transition: mentions(expression.syntax, 'oldSelf') };
   } catch {
     return undefined;
@@ -169,6 +186,7 @@ function apply(
   try {
     result = expression.evaluate(variables, budget);
   } catch (error) {
+    if (budget.left <= 0) throw new OutOfBudget(place, kind);
     errors.push(invalidValue(place, kind, failedEvaluation((error as Error).message, given)));
     return;
   }

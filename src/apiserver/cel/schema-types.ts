@@ -22,7 +22,7 @@ export interface StaticType {
   readonly field?: (name: string) => StaticType | undefined;
   /** Of a list's items or a map's values. */
   readonly item?: () => StaticType;
-  /** The most items that there can be. */
+  /** The most items, or bytes of a string, that there can be. */
   readonly size?: number;
 }
 
@@ -30,7 +30,7 @@ export const dyn: StaticType = { kind: 'dyn' };
 export const scalar = (kind: StaticType['kind']): StaticType => ({ kind });
 
 /** No object is larger than a request may be. */
-const MAX_BYTES = 3 * 1024 * 1024;
+export const MAX_BYTES = 3 * 1024 * 1024;
 
 const formats: Readonly<Record<string, StaticType['kind']>> = {
   date: 'timestamp',
@@ -50,8 +50,10 @@ export function typeOfSchema(props: JSONSchemaProps): StaticType {
       return scalar('double');
     case 'boolean':
       return scalar('bool');
-    case 'string':
-      return scalar(formats[props.format ?? ''] ?? 'string');
+    case 'string': {
+      const kind = formats[props.format ?? ''] ?? 'string';
+      return kind === 'string' || kind === 'bytes' ? { kind, size: mostBytes(props) } : scalar(kind);
+    }
     case 'array': {
       const items = itemsSchema(props);
       return {
@@ -66,7 +68,8 @@ export function typeOfSchema(props: JSONSchemaProps): StaticType {
         return {
           kind: 'map',
           item: () => typeOfSchema(values),
-          size: props.maxProperties ?? mostOf(leastBytes(values) + 3),
+          // A key of one letter in quotes, a colon and a comma.
+          size: props.maxProperties ?? mostOf(leastBytes(values) + 5),
         };
       if (props['x-kubernetes-preserve-unknown-fields'] || props['x-kubernetes-embedded-resource']) return dyn;
       const fields = new Map(Object.entries(props.properties ?? {}).map(([name, field]) => [escapeName(name), field]));
@@ -87,24 +90,34 @@ function mostOf(bytes: number): number {
   return Math.floor((MAX_BYTES - 2) / (bytes + 1));
 }
 
-/** How short the JSON of a value can be. */
-function leastBytes(props: JSONSchemaProps): number {
-  if (props.enum?.length) return Math.min(...props.enum.map((value) => JSON.stringify(value).length));
+/** How long a string can be; a character takes up to four bytes. */
+function mostBytes({ enum: values, maxLength, format }: JSONSchemaProps): number {
+  if (values?.length) return Math.max(...values.map((value) => String(value).length));
+  if (maxLength === undefined) return MAX_BYTES - 2;
+  return Math.max(0, maxLength) * (format === 'byte' ? 1 : 4);
+}
+
+const leastBytesOfFormats: Readonly<Record<string, number>> = {
+  date: 12,
+  'date-time': 22,
+  datetime: 22,
+  duration: 4,
+};
+
+/** How short the JSON of a value can be, as upstream estimates it. */
+export function leastBytes(props: JSONSchemaProps): number {
   switch (props.type) {
     case 'string':
-      return 2 + (props.minLength ?? 0);
+      return leastBytesOfFormats[props.format ?? ''] ?? 2;
     case 'boolean':
       return 4;
     case 'array':
       return 2;
     case 'object':
-      return (
-        2 +
-        (props.required ?? []).reduce(
-          (sum, name) => sum + name.length + 4 + (props.properties?.[name] ? leastBytes(props.properties[name]) : 1),
-          0,
-        )
-      );
+      return (props.required ?? []).reduce((sum, name) => {
+        const field = props.properties?.[name];
+        return field && field.default === undefined ? sum + name.length + 4 + leastBytes(field) : sum;
+      }, 2);
     default:
       return 1;
   }

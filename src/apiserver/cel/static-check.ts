@@ -1,5 +1,6 @@
 import { CompileError, type Expression, type SyntaxNode } from './expression.ts';
 import { dyn, type StaticType, scalar } from './schema-types.ts';
+import { callCost, comparisonCost, sizeOfResult } from './static-cost.ts';
 
 export type Scope = ReadonlyMap<string, StaticType>;
 
@@ -119,7 +120,11 @@ class Analyser {
         duration: 'duration',
       } as const
     )[name];
-    return { type: kind ? scalar(kind) : /^is[A-Z]/.test(name) ? BOOL : dyn, cost: 1 + sum(parts) };
+    const types = parts.map(({ type }) => type);
+    return {
+      type: kind ? sized(kind, sizeOfResult(name, types)) : /^is[A-Z]/.test(name) ? BOOL : dyn,
+      cost: callCost(name, types) + sum(parts),
+    };
   }
 
   #method(node: SyntaxNode, scope: Scope): Analysis {
@@ -138,7 +143,12 @@ class Analyser {
     }
     const parts = given.map((part) => this.visit(part, scope));
     const kind = methods[name];
-    return { type: kind ? scalar(kind) : dyn, cost: 1 + of.cost + sum(parts) };
+    const types = [of.type, ...parts.map(({ type }) => type)];
+    const size = sizeOfResult(name, types);
+    const cost = callCost(name, types) + of.cost + sum(parts);
+    if (name === 'split' || name === 'findAll')
+      return { type: { kind: 'list', item: () => sized('string', of.type.size), ...(size ? { size } : {}) }, cost };
+    return { type: kind ? sized(kind, size) : dyn, cost };
   }
 
   #loop(name: string, of: Analysis, given: readonly SyntaxNode[], scope: Scope): Analysis {
@@ -178,20 +188,24 @@ class Analyser {
 
   #binary(node: SyntaxNode, scope: Scope): Analysis {
     const [left, right] = (node.args as SyntaxNode[]).map((part) => this.visit(part, scope)) as [Analysis, Analysis];
-    const cost = 1 + left.cost + right.cost;
+    const operands = left.cost + right.cost;
     const { op } = node;
     const [a, b] = [left.type, right.type];
     if (op === '&&' || op === '||') {
       if (![a, b].every(({ kind }) => kind === 'bool' || kind === 'dyn')) throw this.#noOverload(node, a, b);
-      return { type: BOOL, cost };
+      return { type: BOOL, cost: operands };
     }
-    if (op === 'in') return { type: BOOL, cost: cost + (b.size ?? 10) };
+    // A map finds its keys by themselves.
+    if (op === 'in') return { type: BOOL, cost: operands + 1 + (b.kind === 'list' ? (b.size ?? 0) : 0) };
     if (comparisons.has(op)) {
       if (!comparable(op, a, b)) throw this.#noOverload(node, a, b);
-      return { type: BOOL, cost };
+      return { type: BOOL, cost: operands + comparisonCost(a, b) };
     }
+    const cost = operands + callCost(op, [a, b]);
     if (a.kind === 'dyn' || b.kind === 'dyn') return { type: dyn, cost };
     if (!computes(op, a, b)) throw this.#noOverload(node, a, b);
+    if (op === '+' && a.size !== undefined && b.size !== undefined)
+      return { type: { ...a, size: a.size + b.size }, cost };
     return {
       type: a.kind === 'timestamp' && b.kind === 'timestamp' ? scalar('duration') : b.kind === 'timestamp' ? b : a,
       cost,
@@ -238,6 +252,10 @@ const methods: Readonly<Record<string, StaticType['kind']>> = {
   compareTo: 'int',
 };
 
+function sized(kind: StaticType['kind'], size: number | undefined): StaticType {
+  return size === undefined ? scalar(kind) : { kind, size };
+}
+
 function with_(scope: Scope, variables: readonly (readonly [SyntaxNode, StaticType])[]): Scope {
   return new Map([...scope, ...variables.map(([node, type]) => [node.args as string, type] as const)]);
 }
@@ -253,7 +271,7 @@ function literalType(value: unknown): StaticType {
     case 'number':
       return scalar('double');
     case 'string':
-      return scalar('string');
+      return { kind: 'string', size: value.length };
     case 'boolean':
       return BOOL;
     default:

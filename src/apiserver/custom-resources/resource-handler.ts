@@ -1,12 +1,15 @@
 import type { KindDefinition } from '../../api/kind.ts';
 import type { CustomResourceDefinition } from '../../api/types/apiextensions.v1.gen.ts';
-import { methodNotSupported } from '../../apimachinery/status-error.ts';
+import { methodNotSupported, unsupportedMediaType } from '../../apimachinery/status-error.ts';
+import { mediaTypeOf } from '../registry/read-object.ts';
 import type { RegistryServices } from '../registry/registry-services.ts';
 import { serveResource } from '../registry/resource-operations.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import type { ResourceHandler } from '../request/request-router.ts';
 import type { Result } from '../request/result.ts';
 import { convertEntries, convertingSink } from './converted-reads.ts';
+
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 
 /** The verbs of a custom resource: those of any, with warnings of old versions, and with webhooks that convert. */
 export function customResourceHandler(
@@ -29,6 +32,7 @@ export function customResourceHandler(
     const warning = deprecations.get(definition.version);
     if (warning) context.warnings.push(warning);
     if (terminating && context.info.verb === 'create') throw methodNotSupported(definition, 'create');
+    refuseProtobuf(context);
     if (!definition.storage?.convert) return serveResource(services, context, definition);
     return serveConverted(context, definition);
   };
@@ -63,4 +67,13 @@ export function customResourceHandler(
     const { storage: _, ...raw } = kinds.find(({ version }) => version === stored) ?? definition;
     return { ...raw, version: stored ?? definition.version, selectableFields: definition.selectableFields };
   }
+}
+
+/** Custom resources have no messages; the scale of one is a built-in kind. */
+function refuseProtobuf({ info, headers }: RequestContext): void {
+  if (info.verb !== 'create' && info.verb !== 'update') return;
+  if (info.subresource === 'scale') return;
+  const given = headers['content-type'];
+  if (typeof given === 'string' && mediaTypeOf(given) === PROTOBUF)
+    throw unsupportedMediaType(['application/json', 'application/yaml']);
 }

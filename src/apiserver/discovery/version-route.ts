@@ -3,9 +3,9 @@ import type { RequestRouter } from '../request/request-router.ts';
 /** The Kubernetes version whose API this is. */
 export const KUBERNETES_VERSION = { major: '1', minor: '36', gitVersion: 'v1.36.0' } as const;
 
-export function addVersionRoute(router: RequestRouter): void {
+export function versionInfo(): Readonly<Record<string, string>> {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`;
-  const body = JSON.stringify({
+  return {
     ...KUBERNETES_VERSION,
     emulationMajor: KUBERNETES_VERSION.major,
     emulationMinor: KUBERNETES_VERSION.minor,
@@ -17,6 +17,10 @@ export function addVersionRoute(router: RequestRouter): void {
     goVersion: 'go1.26.0',
     compiler: 'gc',
     platform,
-  });
+  };
+}
+
+export function addVersionRoute(router: RequestRouter): void {
+  const body = JSON.stringify(versionInfo());
   router.addPath('/version', () => ({ type: 'content', status: 200, contentType: 'application/json', body }));
 }

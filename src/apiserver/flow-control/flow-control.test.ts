@@ -16,6 +16,11 @@ function request(user: string): RequestContext {
   } as unknown as RequestContext;
 }
 
+function enter(fairness: PriorityAndFairness, user: string) {
+  const context = request(user);
+  return fairness.classify(context).enter(context);
+}
+
 it('serves others while one client floods, and refuses what is beyond its queues', async () => {
   const server = await startTestApiServer();
   const fairness = new PriorityAndFairness({ totalSeats: 60, queueTimeoutMs: 60_000, objectCount: () => 0 });
@@ -25,7 +30,7 @@ it('serves others while one client floods, and refuses what is beyond its queues
   let refused = 0;
   let floodDone = 0;
   const work = async (user: string) => {
-    const release = await fairness.enter(request(user));
+    const release = await enter(fairness, user);
     most = Math.max(most, ++running);
     await new Promise((resolve) => setTimeout(resolve, 5));
     running--;
@@ -62,11 +67,11 @@ it('creates the configuration at the start', async () => {
 
 it('refuses at once in a level that does not queue, and serves again when a seat is free', async () => {
   const fairness = new PriorityAndFairness({ totalSeats: 1, queueTimeoutMs: 60_000, objectCount: () => 0 });
-  const release = await fairness.enter(request('a'));
+  const release = await enter(fairness, 'a');
   // Without a server only the mandatory objects are there.
-  expect(() => fairness.enter(request('b'))).toThrow('Too many requests, please try again later.');
+  expect(() => enter(fairness, 'b')).toThrow('Too many requests, please try again later.');
   release();
-  (await fairness.enter(request('b')))();
+  (await enter(fairness, 'b'))();
 });
 
 it('refuses a request that has waited too long, and keeps its seat for others', async () => {
@@ -75,9 +80,10 @@ it('refuses a request that has waited too long, and keeps its seat for others', 
     limited: { limitResponse: { type: 'Queue', queuing: { queues: 4, handSize: 2, queueLengthLimit: 5 } } },
   });
   const signal = () => new AbortController().signal;
-  const got = await level.enter('a', 1, 10, signal);
-  await expect(level.enter('b', 1, 10, signal)).rejects.toMatchObject({ code: 429 });
-  const later = level.enter('c', 1, 60_000, signal);
+  const got = level.tryEnter(1);
+  expect(level.tryEnter(1)).toBe(0);
+  expect(await level.wait('b', 1, 10, signal())).toBe('time-out');
+  const later = level.wait('c', 1, 60_000, signal());
   level.leave(got);
   expect(await later).toBe(1);
   expect([level.seats, level.waiting]).toEqual([1, 0]);

@@ -1,10 +1,14 @@
 import type { FlowSchema, PriorityLevelConfiguration } from '../../api/types/flowcontrol.v1.gen.ts';
+import type { UserInfo } from '../../sdk/user.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { FlowControl } from '../request/flow-control.ts';
 import type { RequestContext } from '../request/request-context.ts';
+import type { RequestInfo } from '../request/request-info.ts';
 import { type DefaultConfiguration, defaultConfiguration } from './default-configuration.ts';
+import { FlowCounts } from './flow-counts.ts';
 import { matchesFlowSchema } from './flow-schema-match.ts';
 import { PriorityLevel } from './priority-level.ts';
+import { SortedFlow } from './sorted-flow.ts';
 
 export interface PriorityAndFairnessOptions {
   /** Of all levels together. */
@@ -15,12 +19,15 @@ export interface PriorityAndFairnessOptions {
   objectCount(group: string, resource: string): number;
 }
 
-interface Classification {
-  readonly level: PriorityLevel;
-  readonly flow: string;
+interface Known {
+  readonly verb: string;
+  readonly group: string;
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly flow: SortedFlow;
 }
 
-const MAX_CLASSIFICATIONS = 10_000;
+const MAX_KNOWN_PER_RESOURCE = 64;
 const OBJECTS_PER_SEAT = 100;
 const MAX_SEATS = 10;
 
@@ -30,8 +37,13 @@ export class PriorityAndFairness implements FlowControl {
   readonly #schemas = new Map<string, FlowSchema>();
   readonly #configurations = new Map<string, PriorityLevelConfiguration>();
   readonly #levels = new Map<string, PriorityLevel>();
-  readonly #known = new Map<string, Classification>();
-  #ordered: readonly FlowSchema[] = [];
+  readonly #counts = new Map<string, FlowCounts>();
+  /** Authenticators hand out one object per user for as long as nothing changes. */
+  #known = new WeakMap<UserInfo, Map<string, Known[]>>();
+  #ordered: readonly SortedFlow[] = [];
+  #rest: SortedFlow | undefined;
+  /** Whether any schema asks for the namespace beyond there being one. */
+  #namespacesMatter = false;
   #changed = true;
 
   constructor(options: PriorityAndFairnessOptions) {
@@ -60,42 +72,62 @@ export class PriorityAndFairness implements FlowControl {
     });
   }
 
-  enter(context: RequestContext): (() => void) | Promise<() => void> {
-    const { level, flow } = this.#classify(context);
-    const got = level.enter(flow, this.#width(context), this.#options.queueTimeoutMs, () => context.signal);
-    return typeof got === 'number' ? () => level.leave(got) : got.then((seats) => () => level.leave(seats));
+  levels(): Iterable<PriorityLevel> {
+    if (this.#changed) this.#apply();
+    return this.#levels.values();
   }
 
-  #classify({ user, info }: RequestContext): Classification {
+  counts(): Iterable<FlowCounts> {
+    return this.#counts.values();
+  }
+
+  classify({ user, info }: RequestContext): SortedFlow {
     if (this.#changed) this.#apply();
-    const key = `${user.name}\n${user.groups.join('\t')}\n${info.verb}\n${
-      info.resourceRequest ? `${info.group}/${info.resource}/${info.subresource}\n${info.namespace}` : info.path
-    }`;
-    const known = this.#known.get(key);
-    if (known) return known;
-    const schema = this.#ordered.find((candidate) => matchesFlowSchema(candidate, user, info));
-    const level = this.#levels.get(schema?.spec.priorityLevelConfiguration.name ?? 'catch-all')!;
-    const by = schema?.spec.distinguisherMethod?.type;
-    const distinguisher = by === 'ByUser' ? user.name : by === 'ByNamespace' ? info.namespace : '';
-    const made = { level, flow: `${schema?.metadata.name}\n${distinguisher}` };
-    if (this.#known.size >= MAX_CLASSIFICATIONS) this.#known.clear();
-    this.#known.set(key, made);
-    return made;
+    // Other paths are as many as clients make up.
+    if (!info.resourceRequest) return this.#match(user, info);
+    let ofUser = this.#known.get(user);
+    if (!ofUser) {
+      ofUser = new Map();
+      this.#known.set(user, ofUser);
+    }
+    const { verb, group, resource, subresource } = info;
+    const namespace = this.#namespacesMatter || info.namespace === '' ? info.namespace : '*';
+    let known = ofUser.get(resource);
+    if (!known || known.length >= MAX_KNOWN_PER_RESOURCE) {
+      known = [];
+      if (ofUser.size >= MAX_KNOWN_PER_RESOURCE) ofUser.clear();
+      ofUser.set(resource, known);
+    }
+    for (const entry of known)
+      if (
+        entry.verb === verb &&
+        entry.namespace === namespace &&
+        entry.group === group &&
+        entry.subresource === subresource
+      )
+        return entry.flow;
+    const flow = this.#match(user, info);
+    known.push({ verb, group, subresource, namespace, flow });
+    return flow;
+  }
+
+  #match(user: UserInfo, info: RequestInfo): SortedFlow {
+    return this.#ordered.find((flow) => matchesFlowSchema(flow.schema!, user, info)) ?? this.#rest!;
   }
 
   /** Lists are as wide as what they have to go through. */
-  #width({ info, query }: RequestContext): number {
+  #width = ({ info, query }: RequestContext): number => {
     if (info.verb !== 'list' || info.subresource !== '') return 1;
     const count = this.#options.objectCount(info.group, info.resource);
     const limit = Number(query.get('limit') ?? 0);
     const selective = query.has('labelSelector') || query.has('fieldSelector');
     const objects = limit > 0 && !selective ? Math.min(count, limit) : count;
     return Math.max(1, Math.min(MAX_SEATS, Math.ceil(objects / OBJECTS_PER_SEAT)));
-  }
+  };
 
   #apply(): void {
     this.#changed = false;
-    this.#known.clear();
+    this.#known = new WeakMap();
     for (const [name, { spec }] of this.#configurations)
       if (!this.#levels.has(name)) this.#levels.set(name, new PriorityLevel(name, spec));
     for (const name of this.#levels.keys()) if (!this.#configurations.has(name)) this.#levels.delete(name);
@@ -115,7 +147,30 @@ export class PriorityAndFairness implements FlowControl {
         (a, b) =>
           (a.spec.matchingPrecedence ?? 1000) - (b.spec.matchingPrecedence ?? 1000) ||
           (a.metadata.name < b.metadata.name ? -1 : 1),
-      );
+      )
+      .map((schema) => this.#flow(schema, schema.spec.priorityLevelConfiguration.name));
+    this.#rest = this.#flow(undefined, 'catch-all');
+    this.#namespacesMatter = this.#ordered.some(({ schema }) =>
+      schema!.spec.rules?.some((rule) => rule.resourceRules?.some(({ namespaces }) => !namespaces?.includes('*'))),
+    );
+  }
+
+  #flow(schema: FlowSchema | undefined, levelName: string): SortedFlow {
+    const schemaName = schema?.metadata.name ?? 'catch-all';
+    const key = `${levelName}\n${schemaName}`;
+    let counts = this.#counts.get(key);
+    if (!counts) {
+      counts = new FlowCounts(levelName, schemaName);
+      this.#counts.set(key, counts);
+    }
+    return new SortedFlow({
+      schema,
+      level: this.#levels.get(levelName)!,
+      priorityLevelUid: this.#configurations.get(levelName)?.metadata.uid ?? '',
+      counts,
+      queueTimeoutMs: this.#options.queueTimeoutMs,
+      width: this.#width,
+    });
   }
 
   #change(change: () => void): void {

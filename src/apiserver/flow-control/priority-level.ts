@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type { PriorityLevelConfigurationSpec } from '../../api/types/flowcontrol.v1.gen.ts';
-import { tooManyRequests } from '../../apimachinery/status-error.ts';
 
 interface Waiting {
   readonly seats: number;
@@ -13,7 +12,8 @@ interface Queue {
   virtual: number;
 }
 
-const refused = () => tooManyRequests('Too many requests, please try again later.', 1);
+/** Why a request was not let in, as `apiserver_flowcontrol_rejected_requests_total` names it. */
+export type Rejection = 'concurrency-limit' | 'queue-full' | 'time-out' | 'cancelled';
 
 /** One priority level: at most `limit` seats at once; more requests wait in queues that take turns, or are refused. */
 export class PriorityLevel {
@@ -24,7 +24,6 @@ export class PriorityLevel {
   /** What a queue that was empty starts from, lest it catch up for the time it had nothing to do. */
   #virtual = 0;
   limit = 1;
-  executing = 0;
   seats = 0;
   waiting = 0;
 
@@ -44,38 +43,39 @@ export class PriorityLevel {
     this.#dispatch();
   }
 
-  /**
-   * The seats it got, to be given back with `leave`; a promise when it has to wait. Throws 429 when there is no room, and
-   * rejects with it when the wait is too long.
-   */
-  enter(flow: string, width: number, timeoutMs: number, signal: () => AbortSignal): number | Promise<number> {
+  /** The seats it got, to be given back with `leave`; 0 when there is no room or others wait already. */
+  tryEnter(width: number): number {
     if (this.exempt || (this.waiting === 0 && this.seats + Math.min(width, this.limit) <= this.limit))
       return this.#start(width);
+    return 0;
+  }
+
+  /** After `tryEnter` gave none: the seats when it is its turn, or why it won't be. */
+  wait(flow: string, width: number, timeoutMs: number, signal: AbortSignal): Rejection | Promise<number | Rejection> {
     const { queuing } = this.#spec.limited?.limitResponse ?? {};
-    if (!queuing) throw refused();
+    if (!queuing) return 'concurrency-limit';
     const queue = this.#queueFor(flow, queuing.queues ?? 64, queuing.handSize ?? 8);
-    if (queue.waiting.length >= (queuing.queueLengthLimit ?? 50)) throw refused();
-    return this.#wait(queue, width, timeoutMs, signal());
+    if (queue.waiting.length >= (queuing.queueLengthLimit ?? 50)) return 'queue-full';
+    if (signal.aborted) return 'cancelled';
+    return this.#enqueue(queue, width, timeoutMs, signal);
   }
 
   leave(seats: number): void {
-    this.executing--;
     this.seats -= seats;
     if (this.waiting) this.#dispatch();
   }
 
   #start(width: number): number {
     const seats = this.exempt ? width : Math.min(width, this.limit);
-    this.executing++;
     this.seats += seats;
     return seats;
   }
 
-  #wait(queue: Queue, width: number, timeoutMs: number, signal: AbortSignal): Promise<number> {
-    return new Promise((resolve, reject) => {
+  #enqueue(queue: Queue, width: number, timeoutMs: number, signal: AbortSignal): Promise<number | Rejection> {
+    return new Promise((resolve) => {
       const settle = () => {
         clearTimeout(timer);
-        signal.removeEventListener('abort', giveUp);
+        signal.removeEventListener('abort', onAbort);
       };
       const waiting: Waiting = {
         seats: width,
@@ -84,14 +84,17 @@ export class PriorityLevel {
           resolve(this.#start(width));
         },
       };
-      const giveUp = () => {
+      const giveUp = (why: Rejection) => {
         settle();
         queue.waiting.splice(queue.waiting.indexOf(waiting), 1);
         this.waiting--;
-        reject(refused());
+        resolve(why);
+        // What stood behind a wide request may fit.
+        if (this.waiting) this.#dispatch();
       };
-      const timer = setTimeout(giveUp, timeoutMs);
-      signal.addEventListener('abort', giveUp, { once: true });
+      const onAbort = () => giveUp('cancelled');
+      const timer = setTimeout(giveUp, timeoutMs, 'time-out');
+      signal.addEventListener('abort', onAbort, { once: true });
       if (queue.waiting.length === 0) queue.virtual = Math.max(queue.virtual, this.#virtual);
       queue.waiting.push(waiting);
       this.waiting++;
@@ -104,7 +107,8 @@ export class PriorityLevel {
       for (const queue of this.#queues)
         if (queue?.waiting.length && (!next || queue.virtual < next.virtual)) next = queue;
       const first = next?.waiting[0];
-      if (!next || !first || this.seats + Math.min(first.seats, this.limit) > this.limit) return;
+      if (!next || !first) return;
+      if (!this.exempt && this.seats + Math.min(first.seats, this.limit) > this.limit) return;
       next.waiting.shift();
       this.waiting--;
       this.#virtual = next.virtual;

@@ -1,4 +1,4 @@
-/** Throws, or rejects, while it does not hold; the message goes to the log and is not shown. */
+/** Throws, or rejects, while it does not hold; the message goes to the log and to who asks for this check alone. */
 export type HealthCheck = () => Promise<void> | void;
 
 export type HealthEndpoint = 'healthz' | 'livez' | 'readyz';

@@ -19,7 +19,8 @@ export function addHealthRoutes(router: RequestRouter, checks: HealthChecks, log
 }
 
 async function reportOne(name: string, check: HealthCheck, logger: Logger): Promise<ContentResult> {
-  return (await passes(name, check, logger)) ? text(200, 'ok') : text(500, `internal server error: ${name} failed`);
+  const failure = await failureOf(name, check, logger);
+  return failure === undefined ? text(200, 'ok') : text(500, `internal server error: ${failure}\n`);
 }
 
 async function reportAll(
@@ -28,32 +29,37 @@ async function reportAll(
   checks: ReadonlyMap<string, HealthCheck>,
   logger: Logger,
 ): Promise<ContentResult> {
-  const excluded = new Set(query.getAll('exclude').flatMap((value) => value.split(',')));
+  const excluded = new Set(query.getAll('exclude'));
   const lines = await Promise.all(
     [...checks].map(async ([name, check]) => {
       if (excluded.delete(name)) return `[+]${name} excluded: ok`;
-      return (await passes(name, check, logger)) ? `[+]${name} ok` : `[-]${name} failed: reason withheld`;
+      const failure = await failureOf(name, check, logger);
+      return failure === undefined ? `[+]${name} ok` : `[-]${name} failed: reason withheld`;
     }),
   );
   if (excluded.size)
     lines.push(
-      `warn: some health checks cannot be excluded: no matches for ${[...excluded].map((name) => JSON.stringify(name)).join(', ')}`,
+      `warn: some health checks cannot be excluded: no matches for ${[...excluded]
+        .sort()
+        .map((name) => JSON.stringify(name))
+        .join(',')}`,
     );
   if (lines.some((line) => line.startsWith('[-]'))) return text(500, `${lines.join('\n')}\n${endpoint} check failed\n`);
   return query.has('verbose') ? text(200, `${lines.join('\n')}\n${endpoint} check passed\n`) : text(200, 'ok');
 }
 
-async function passes(name: string, check: HealthCheck, logger: Logger): Promise<boolean> {
+/** Why the check does not hold; undefined when it does. */
+async function failureOf(name: string, check: HealthCheck, logger: Logger): Promise<string | undefined> {
   let timer: NodeJS.Timeout | undefined;
   try {
     const timeout = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error('it took too long')), CHECK_TIMEOUT_MS);
     });
     await Promise.race([check(), timeout]);
-    return true;
+    return undefined;
   } catch (error) {
     logger.debug({ check: name, err: error }, 'health check failed');
-    return false;
+    return error instanceof Error ? error.message : String(error);
   } finally {
     clearTimeout(timer);
   }

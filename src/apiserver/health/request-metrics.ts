@@ -1,119 +1,219 @@
-import type { InFlight } from '../request/in-flight.ts';
+import type { KindDefinition } from '../../api/kind.ts';
+import type { RequestObserver } from '../request/request-chain.ts';
 import type { RequestInfo } from '../request/request-info.ts';
-import type { RequestRouter } from '../request/request-router.ts';
-import type { WatchCache } from '../watch-cache/watch-cache.ts';
+import type { HistogramSample, Labels, MetricFamily, Sample } from './exposition.ts';
 
-const BUCKETS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 30, 60];
+const SECONDS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
+const BYTES = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+/** Of all series together: clients make up resources and paths. */
+const MAX_SERIES = 5000;
+
+const reportedVerbs: Readonly<Record<string, string>> = { create: 'POST', update: 'PUT', proxy: 'CONNECT' };
+const connected = new Set(['attach', 'exec', 'portforward', 'proxy']);
+const countedPaths = new Set(['/healthz', '/livez', '/readyz', '/metrics', '/version', '/api', '/apis', '/openapi/v2']);
 
 interface Series {
-  readonly labels: Readonly<Record<string, string>>;
+  readonly info: RequestInfo;
+  readonly dryRun: string;
+  readonly code: number;
   count: number;
-  sum: number;
-  readonly buckets: number[];
+  seconds: number;
+  readonly durations: number[];
+  bytes: number;
+  readonly sizes: number[];
 }
 
-/**
- * What requests came and how long they took. Counting is cheap; the metrics library is loaded and fed when somebody
- * scrapes.
- */
-export class RequestMetrics {
-  readonly #requests = new Map<string, Series>();
+/** What requests came, how long they took and what was sent; summed up when somebody scrapes. */
+export class RequestMetrics implements RequestObserver {
+  /** By resource, or path: few enough to look through. */
+  readonly #requests = new Map<string, Series[]>();
+  readonly #longRunning = new Map<string, { readonly info: RequestInfo; count: number }>();
+  readonly #events = new Map<KindDefinition, number>();
+  #size = 0;
 
-  /** `seconds`: until the answer was ready to be sent. */
-  observe(info: RequestInfo, code: number, seconds: number): void {
-    const scope = info.namespace ? (info.name ? 'resource' : 'namespace') : info.resourceRequest ? 'cluster' : '';
-    const key = `${info.verb}|${info.group}|${info.version}|${info.resource}|${info.subresource}|${scope}|${code}`;
-    let series = this.#requests.get(key);
-    if (!series) {
-      const { group, version, resource, subresource } = info;
-      const verb = info.verb.toUpperCase();
-      series = {
-        labels: { verb, group, version, resource, subresource, scope, code: String(code) },
-        count: 0,
-        sum: 0,
-        buckets: new Array(BUCKETS.length).fill(0),
-      };
-      // Bounded: what is not served at all has no resource worth counting by name.
-      if (this.#requests.size > 5000) return;
-      this.#requests.set(key, series);
-    }
+  observe(
+    info: RequestInfo,
+    query: URLSearchParams,
+    { code, seconds, bytes }: { code: number; seconds: number; bytes: number },
+  ): void {
+    const dryRun = info.resourceRequest && info.verb !== 'get' && query.has('dryRun') ? 'All' : '';
+    const series = this.#series(info, code, dryRun);
+    if (!series) return;
     series.count++;
-    series.sum += seconds;
-    for (let i = BUCKETS.length - 1; i >= 0 && seconds <= BUCKETS[i]!; i--) series.buckets[i]!++;
+    series.seconds += seconds;
+    add(series.durations, SECONDS, seconds);
+    if (info.verb !== 'get' && info.verb !== 'list') return;
+    series.bytes += bytes;
+    add(series.sizes, BYTES, bytes);
   }
 
-  async expose(inFlight: InFlight, cache: WatchCache): Promise<{ contentType: string; body: string }> {
-    const { Registry, Gauge, collectDefaultMetrics } = await import('prom-client');
-    const registry = new Registry();
-    collectDefaultMetrics({ register: registry });
-    const gauge = (name: string, help: string, labelNames: string[]) =>
-      new Gauge({ name, help, labelNames, registers: [registry] });
-    const current = gauge('apiserver_current_inflight_requests', 'Requests that are worked on.', ['request_kind']);
-    current.set({ request_kind: 'readOnly' }, inFlight.counts.readOnly);
-    current.set({ request_kind: 'mutating' }, inFlight.counts.mutating);
-    const objects = gauge('apiserver_storage_objects', 'Stored objects by resource.', ['resource']);
-    for (const resource of cache.resources()) objects.set({ resource: resource.name }, resource.size);
-    const watches = gauge('apiserver_longrunning_requests', 'Running watches by resource.', ['resource', 'verb']);
-    for (const resource of cache.resources()) {
-      const count = resource.watchers().length;
-      if (count) watches.set({ resource: resource.name, verb: 'WATCH' }, count);
+  startLongRunning(info: RequestInfo): () => void {
+    const key = JSON.stringify(labelsOf(info));
+    let running = this.#longRunning.get(key);
+    if (!running) {
+      running = { info, count: 0 };
+      if (this.#longRunning.size < MAX_SERIES) this.#longRunning.set(key, running);
     }
-    return { contentType: registry.contentType, body: `${await registry.metrics()}${this.#requestText()}` };
+    const counted = running;
+    counted.count++;
+    return () => {
+      counted.count--;
+    };
   }
 
-  /** Counter and histogram in the exposition format, from the sums as they are. */
-  #requestText(): string {
-    const lines = [
-      '# HELP apiserver_request_total Requests by verb, resource and HTTP status code.',
-      '# TYPE apiserver_request_total counter',
-    ];
-    for (const { labels, count } of this.#requests.values())
-      lines.push(`apiserver_request_total${show(labels)} ${count}`);
-    const name = 'apiserver_request_duration_seconds';
-    lines.push(`# HELP ${name} Time until a request was answered.`, `# TYPE ${name} histogram`);
-    for (const { labels, count, sum, buckets } of this.#withoutCode()) {
-      for (const [index, value] of buckets.entries())
-        lines.push(`${name}_bucket${show({ ...labels, le: String(BUCKETS[index]) })} ${value}`);
-      lines.push(`${name}_bucket${show({ ...labels, le: '+Inf' })} ${count}`);
-      lines.push(`${name}_sum${show(labels)} ${sum}`, `${name}_count${show(labels)} ${count}`);
-    }
-    return `${lines.join('\n')}\n`;
+  countWatchEvents = (definition: KindDefinition, count: number): void => {
+    this.#events.set(definition, (this.#events.get(definition) ?? 0) + count);
+  };
+
+  *families(): Iterable<MetricFamily> {
+    const all = [...this.#requests.values()].flat();
+    yield {
+      type: 'counter',
+      name: 'apiserver_request_total',
+      help: 'Requests by verb, dry run, group, version, resource, scope, component and HTTP response code.',
+      samples: merged(all, (series) => ({ ...requestLabels(series), code: String(series.code) })).map(
+        ({ labels, parts }): Sample => ({ labels, value: sum(parts, ({ count }) => count) }),
+      ),
+    };
+    yield {
+      type: 'histogram',
+      name: 'apiserver_request_duration_seconds',
+      help: 'Response latency in seconds by verb, dry run, group, version, resource, subresource, scope and component.',
+      samples: histograms(
+        all,
+        requestLabels,
+        SECONDS,
+        ({ durations }) => durations,
+        ({ seconds }) => seconds,
+      ),
+    };
+    yield {
+      type: 'histogram',
+      name: 'apiserver_response_sizes',
+      help: 'Response size in bytes of reads by verb, group, version, resource, subresource, scope and component.',
+      samples: histograms(
+        all.filter(({ info }) => info.verb === 'get' || info.verb === 'list'),
+        ({ info }) => labelsOf(info),
+        BYTES,
+        ({ sizes }) => sizes,
+        ({ bytes }) => bytes,
+      ),
+    };
+    yield {
+      type: 'gauge',
+      name: 'apiserver_longrunning_requests',
+      help: 'Requests that may take any time and run now, by verb, group, version, resource, scope and component.',
+      samples: [...this.#longRunning.values()].map(({ info, count }) => ({ labels: labelsOf(info), value: count })),
+    };
+    yield {
+      type: 'counter',
+      name: 'apiserver_watch_events_total',
+      help: 'Events sent to watching clients.',
+      samples: [...this.#events].map(([{ group, version, kind }, value]) => ({
+        labels: { group, version, kind },
+        value,
+      })),
+    };
   }
 
-  #withoutCode(): Iterable<Series> {
-    const merged = new Map<string, Series>();
-    for (const series of this.#requests.values()) {
-      const { code: _code, ...labels } = series.labels;
-      const key = JSON.stringify(labels);
-      const known = merged.get(key);
-      if (!known) merged.set(key, { ...series, labels, buckets: [...series.buckets] });
-      else {
-        known.count += series.count;
-        known.sum += series.sum;
-        series.buckets.forEach((value, index) => {
-          known.buckets[index]! += value;
-        });
-      }
+  #series(info: RequestInfo, code: number, dryRun: string): Series | undefined {
+    const place = info.resourceRequest ? info.resource : pathOf(info);
+    let list = this.#requests.get(place);
+    if (!list) {
+      if (this.#size >= MAX_SERIES) return undefined;
+      list = [];
+      this.#requests.set(place, list);
     }
-    return merged.values();
+    for (const series of list)
+      if (series.code === code && series.dryRun === dryRun && sameSeries(series.info, info)) return series;
+    if (this.#size >= MAX_SERIES) return undefined;
+    this.#size++;
+    const series: Series = {
+      // Not the request's own, which may hold on to much.
+      info: { ...info, path: info.resourceRequest ? '' : place, rest: [] },
+      dryRun,
+      code,
+      count: 0,
+      seconds: 0,
+      durations: new Array(SECONDS.length).fill(0),
+      bytes: 0,
+      sizes: new Array(BYTES.length).fill(0),
+    };
+    list.push(series);
+    return series;
   }
 }
 
-function show(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(
-    ([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`))}"`,
+function add(buckets: number[], bounds: readonly number[], value: number): void {
+  for (let i = bounds.length - 1; i >= 0 && value <= bounds[i]!; i--) buckets[i]!++;
+}
+
+function sameSeries(a: RequestInfo, b: RequestInfo): boolean {
+  return (
+    a.verb === b.verb &&
+    a.subresource === b.subresource &&
+    a.group === b.group &&
+    a.version === b.version &&
+    a.resourceRequest === b.resourceRequest &&
+    (a.name === '') === (b.name === '') &&
+    (a.namespace === '') === (b.namespace === '')
   );
-  return `{${pairs.join(',')}}`;
 }
 
-export function addMetricsRoute(
-  router: RequestRouter,
-  metrics: RequestMetrics,
-  inFlight: InFlight,
-  cache: WatchCache,
-): void {
-  router.addPath('/metrics', async () => {
-    const { contentType, body } = await metrics.expose(inFlight, cache);
-    return { type: 'content', status: 200, contentType, body };
-  });
+function pathOf({ path }: RequestInfo): string {
+  if (countedPaths.has(path)) return path;
+  return path.startsWith('/openapi/v3') ? '/openapi/v3' : '';
+}
+
+function scopeOf({ name, verb, namespace, resourceRequest }: RequestInfo): string {
+  if (name !== '' || verb === 'create') return 'resource';
+  if (namespace !== '') return 'namespace';
+  return resourceRequest ? 'cluster' : '';
+}
+
+function labelsOf(info: RequestInfo): Labels {
+  const { group, version, resource, subresource, resourceRequest } = info;
+  return {
+    verb: connected.has(subresource) ? 'CONNECT' : (reportedVerbs[info.verb] ?? info.verb.toUpperCase()),
+    group,
+    version,
+    resource,
+    subresource: resourceRequest ? subresource : info.path,
+    scope: scopeOf(info),
+    component: resourceRequest ? 'apiserver' : '',
+  };
+}
+
+const requestLabels = ({ info, dryRun }: Series): Labels => ({ ...labelsOf(info), dry_run: dryRun });
+
+const sum = (parts: readonly Series[], of: (series: Series) => number) =>
+  parts.reduce((total, part) => total + of(part), 0);
+
+/** Series that have the same labels, together. */
+function merged(all: readonly Series[], labelsOf: (series: Series) => Labels): { labels: Labels; parts: Series[] }[] {
+  const groups = new Map<string, { labels: Labels; parts: Series[] }>();
+  for (const series of all) {
+    const labels = labelsOf(series);
+    const key = JSON.stringify(labels);
+    const group = groups.get(key);
+    if (group) group.parts.push(series);
+    else groups.set(key, { labels, parts: [series] });
+  }
+  return [...groups.values()];
+}
+
+function histograms(
+  all: readonly Series[],
+  labelsOf: (series: Series) => Labels,
+  bounds: readonly number[],
+  buckets: (series: Series) => readonly number[],
+  total: (series: Series) => number,
+): HistogramSample[] {
+  return merged(all, labelsOf).map(({ labels, parts }) => ({
+    labels,
+    bounds,
+    buckets: bounds.map((_, index) => sum(parts, (part) => buckets(part)[index]!)),
+    sum: sum(parts, total),
+    count: sum(parts, ({ count }) => count),
+  }));
 }

@@ -24,6 +24,8 @@ export interface HttpExchange {
   readonly headersSent: boolean;
   /** Whether the client is gone or the response is complete. */
   readonly finished: boolean;
+  /** Of the body, so far. */
+  readonly sentBytes: number;
 
   /** Throws StatusError 413 beyond `limit` bytes. */
   readBody(limit: number): Promise<Buffer>;
@@ -37,5 +39,7 @@ export interface HttpExchange {
   /** Writes a chunk; resolves when the connection needs its memory no more, or with false when the client goes away. */
   flush(chunk: Uint8Array): Promise<boolean>;
   end(chunk?: Uint8Array | string): void;
+  /** Undefined when little of what was written waits in memory; else resolves when it does not, or the client is gone. */
+  sent(): Promise<void> | undefined;
   destroy(): void;
 }

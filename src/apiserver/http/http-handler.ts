@@ -3,8 +3,10 @@ import type { Logger } from '../../apimachinery/logger.ts';
 import { isStatusError, timedOut } from '../../apimachinery/status-error.ts';
 import type { IncomingRequest } from '../request/request-chain.ts';
 import { headerOf } from '../request/request-context.ts';
+import type { RequestProgress } from '../request/request-progress.ts';
 import type { Result } from '../request/result.ts';
 import { ChunkMemory } from './byte-writer.ts';
+import { ExchangeProgress } from './exchange-progress.ts';
 import type { HttpExchange } from './http-exchange.ts';
 import { PROTOBUF, ProtobufEncoding } from './protobuf.ts';
 import { type ResponseOptions, respond, respondError } from './respond.ts';
@@ -13,9 +15,14 @@ export interface HttpHandlerOptions {
   readonly handle: (request: IncomingRequest) => Promise<Result>;
   readonly bodyLimit: number;
   readonly requestTimeoutMs: number;
+  /** Counts what is sent to watches. */
+  readonly onWatchEvents: ResponseOptions['onWatchEvents'];
   readonly now: () => number;
   readonly logger: Logger;
 }
+
+/** A client's own is cut off there. */
+const MAX_AUDIT_ID = 64;
 
 const noQuery = new URLSearchParams();
 
@@ -44,12 +51,24 @@ async function serve(
   const warnings: string[] = [];
   // `noQuery` is shared: nothing changes the query of a request.
   const query = exchange.rawQuery === '' ? noQuery : new URLSearchParams(exchange.rawQuery);
-  const response: ResponseOptions = { query, warnings, auditId: randomUUID(), now: options.now, chunks, protobuf };
-  const deadline = setTimeout(() => expire(exchange, response), options.requestTimeoutMs);
+  const progress = new ExchangeProgress(options.requestTimeoutMs, () => expire(exchange, response));
+  const response = {
+    query,
+    warnings,
+    auditId: headerOf(exchange.headers, 'audit-id')?.slice(0, MAX_AUDIT_ID) || randomUUID(),
+    now: options.now,
+    chunks,
+    protobuf,
+    progress,
+    onWatchEvents: options.onWatchEvents,
+  };
   try {
-    const result = await options.handle(incoming(exchange, query, warnings, options.bodyLimit, protobuf));
-    if (result.type === 'watch' || result.type === 'takeOver') clearTimeout(deadline);
+    const result = await options.handle(incoming(exchange, response, options.bodyLimit, progress));
+    if (!progress.bounded && (result.type === 'watch' || result.type === 'takeOver')) progress.stopClock();
     await respond(exchange, result, response);
+    const sent = exchange.sent();
+    if (sent) await sent;
+    progress.end('status' in result ? result.status : 200, exchange.sentBytes);
   } catch (error) {
     if (!isStatusError(error))
       options.logger.error(
@@ -57,17 +76,17 @@ async function serve(
         'a request failed unexpectedly',
       );
     respondError(exchange, error, response);
+    progress.end(isStatusError(error) ? error.code : 500, exchange.sentBytes);
   } finally {
-    clearTimeout(deadline);
+    progress.stopClock();
   }
 }
 
 function incoming(
   exchange: HttpExchange,
-  query: URLSearchParams,
-  warnings: string[],
+  { query, warnings, auditId, protobuf }: ResponseOptions & { readonly warnings: string[] },
   bodyLimit: number,
-  protobuf: () => Promise<ProtobufEncoding>,
+  progress: RequestProgress,
 ): IncomingRequest {
   let body: Promise<Buffer> | undefined;
   const contentType = headerOf(exchange.headers, 'content-type') ?? '';
@@ -75,6 +94,7 @@ function incoming(
     method: exchange.method,
     path: exchange.path,
     query,
+    auditId,
     headers: exchange.headers,
     get signal() {
       return exchange.signal;
@@ -88,16 +108,13 @@ function incoming(
       return { contentType: 'application/json', object: (await protobuf()).decode(bytes), owned: true };
     },
     warnings,
+    progress,
   };
 }
 
+/** An answer that has begun is broken off: whoever reads it too slowly must not hold what it takes. */
 function expire(exchange: HttpExchange, response: ResponseOptions): void {
-  if (exchange.headersSent || exchange.finished) return;
-  respondError(
-    exchange,
-    timedOut(
-      'the server was unable to return a response in the time allotted, but may still be processing the request',
-    ),
-    response,
-  );
+  if (exchange.headersSent) exchange.destroy();
+  else if (!exchange.finished)
+    respondError(exchange, timedOut('Timeout: request did not complete within the allotted timeout'), response);
 }

@@ -1,12 +1,13 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import {
+  constants,
   createSecureServer,
   type Http2SecureServer,
   type IncomingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { HttpExchange } from './http-exchange.ts';
@@ -34,15 +35,21 @@ const MAX_HEADER_BYTES = 64 * 1024;
 const HEADERS_TIMEOUT_MS = 30_000;
 const REQUEST_TIMEOUT_MS = 120_000;
 const IDLE_TIMEOUT_MS = 180_000;
+/** In a GOAWAY: any stream may still come. */
+const MAX_STREAM_ID = 2 ** 31 - 1;
+/** For requests that were on their way when the client was told of the end. */
+const NOTICE_MS = 30;
 
 /** HTTP/1.1 and HTTP/2 over TLS on one port; a client certificate is asked for and not required. */
 export class HttpListener {
   readonly #options: HttpListenerOptions;
   readonly #server: Http2SecureServer;
-  readonly #sockets = new Set<TLSSocket>();
+  /** The TCP connections, those that are still shaking hands too. */
+  readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   #active = 0;
   #onIdle: (() => void) | undefined;
+  #ending: Promise<void> | undefined;
   readonly #certificates = new WeakMap<object, { readonly raw: Uint8Array | undefined }>();
 
   constructor(options: HttpListenerOptions) {
@@ -76,11 +83,14 @@ export class HttpListener {
       this.#sessions.add(session);
       session.once('close', () => this.#sessions.delete(session));
       session.on('error', () => undefined);
+      if (this.#ending) session.close();
+    });
+    server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
     });
     server.on('secureConnection', (socket) => {
-      this.#sockets.add(socket);
       socket.setNoDelay(true);
-      socket.once('close', () => this.#sockets.delete(socket));
       socket.on('error', () => undefined);
     });
     server.on('clientError', (_error: Error, socket: Duplex) => {
@@ -108,9 +118,18 @@ export class HttpListener {
     this.#server.setSecureContext(secureContext(tls));
   }
 
+  /** Takes no new connections, and tells clients to make their next requests on another; what comes all the same is served. */
+  announceEnd(): void {
+    if (this.#ending) return;
+    this.#ending = new Promise((resolve) => this.#server.close(() => resolve()));
+    for (const session of this.#sessions)
+      if (!session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, MAX_STREAM_ID);
+  }
+
   /** Takes no new connections, lets answers on their way end for up to `graceMs`, and closes all connections. */
   async stop(graceMs: number): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.announceEnd();
+    if (this.#sessions.size > 0) await new Promise((resolve) => setTimeout(resolve, NOTICE_MS));
     for (const session of this.#sessions) session.close();
     if (this.#active > 0) {
       let timer: NodeJS.Timeout | undefined;
@@ -122,7 +141,7 @@ export class HttpListener {
     }
     for (const session of this.#sessions) session.destroy();
     for (const socket of this.#sockets) socket.destroy();
-    await closed;
+    await this.#ending;
   }
 
   /** Counts an answer on its way until `end` emits `close`. */
@@ -135,6 +154,7 @@ export class HttpListener {
 
   #onHttp1(request: IncomingMessage, response: ServerResponse): void {
     this.#track(response);
+    if (this.#ending) response.shouldKeepAlive = false;
     this.#options.onExchange(new Http1Exchange(request, response, this.#certificateOf(request.socket as TLSSocket)));
   }
 

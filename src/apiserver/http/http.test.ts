@@ -185,7 +185,7 @@ describe('over HTTPS', () => {
     expect((await send('GET', '/livez/ping')).body.toString()).toBe('ok');
     expect(json(await send('GET', '/version'))).toMatchObject({ major: '1', minor: '36', gitVersion: 'v1.36.0' });
     expect((await send('GET', '/metrics')).body.toString()).toMatch(
-      /apiserver_request_total\{verb="CREATE".*code="201"\} \d+/,
+      /apiserver_request_total\{verb="POST".*code="201"\} \d+/,
     );
   });
 });

@@ -4,6 +4,8 @@ import type { RequestHeaders } from '../request/request-context.ts';
 import type { HttpExchange, ResponseHeaders } from './http-exchange.ts';
 import { readBody } from './read-body.ts';
 
+const MAX_PENDING_BYTES = 64 * 1024;
+
 export class Http1Exchange implements HttpExchange {
   readonly httpVersion = '1.1';
   readonly path: string;
@@ -13,6 +15,7 @@ export class Http1Exchange implements HttpExchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   #abort: AbortController | undefined;
+  sentBytes = 0;
 
   constructor(
     request: IncomingMessage,
@@ -76,7 +79,9 @@ export class Http1Exchange implements HttpExchange {
 
   send(status: number, headers: ResponseHeaders, body: Uint8Array | string = ''): void {
     if (this.finished) return;
-    headers['content-length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    headers['content-length'] = length;
+    this.sentBytes += length;
     // A body that was not read to its end (too large) would be taken for the next request.
     if (status === 413) headers.connection = 'close';
     this.#response.writeHead(status, headers as Record<string, string>);
@@ -90,7 +95,9 @@ export class Http1Exchange implements HttpExchange {
   }
 
   write(chunk: Uint8Array | string): boolean {
-    return this.finished || this.#response.write(chunk);
+    if (this.finished) return true;
+    this.sentBytes += chunk.length;
+    return this.#response.write(chunk);
   }
 
   drained(): Promise<void> {
@@ -106,6 +113,7 @@ export class Http1Exchange implements HttpExchange {
 
   flush(chunk: Uint8Array): Promise<boolean> {
     if (this.finished) return Promise.resolve(false);
+    this.sentBytes += chunk.length;
     return new Promise((resolve) => {
       const onClose = () => resolve(false);
       this.#response.once('close', onClose);
@@ -118,6 +126,12 @@ export class Http1Exchange implements HttpExchange {
 
   end(chunk?: Uint8Array | string): void {
     if (!this.finished) this.#response.end(chunk);
+  }
+
+  sent(): Promise<void> | undefined {
+    const { socket } = this.#request;
+    if (socket.destroyed || socket.writableLength <= MAX_PENDING_BYTES) return undefined;
+    return new Promise((resolve) => this.#response.once('finish', resolve).once('close', resolve));
   }
 
   destroy(): void {

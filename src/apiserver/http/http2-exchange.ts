@@ -4,6 +4,8 @@ import type { RequestHeaders } from '../request/request-context.ts';
 import type { HttpExchange, ResponseHeaders } from './http-exchange.ts';
 import { readBody } from './read-body.ts';
 
+const MAX_PENDING_BYTES = 64 * 1024;
+
 export class Http2Exchange implements HttpExchange {
   readonly httpVersion = '2';
   readonly method: string;
@@ -14,6 +16,8 @@ export class Http2Exchange implements HttpExchange {
   readonly upgrade = undefined;
   readonly #stream: ServerHttp2Stream;
   #abort: AbortController | undefined;
+  #ended = false;
+  sentBytes = 0;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, clientCertificate: Uint8Array | undefined) {
     this.#stream = stream;
@@ -38,7 +42,8 @@ export class Http2Exchange implements HttpExchange {
       if (this.#stream.destroyed) controller.abort();
       else
         this.#stream.once('close', () => {
-          if (!this.#stream.writableFinished) controller.abort();
+          // Node ends the writable side of a stream that the client has reset.
+          if (!this.#ended || !this.#stream.writableFinished) controller.abort();
         });
     }
     return this.#abort.signal;
@@ -62,8 +67,11 @@ export class Http2Exchange implements HttpExchange {
 
   send(status: number, headers: ResponseHeaders, body: Uint8Array | string = ''): void {
     if (this.finished) return;
-    headers['content-length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    headers['content-length'] = length;
+    this.sentBytes += length;
     headers[':status'] = status;
+    this.#ended = true;
     this.#stream.respond(headers as Record<string, string>);
     if (this.method === 'HEAD') this.#stream.end();
     else this.#stream.end(body);
@@ -78,7 +86,9 @@ export class Http2Exchange implements HttpExchange {
   }
 
   write(chunk: Uint8Array | string): boolean {
-    return this.finished || this.#stream.write(chunk);
+    if (this.finished) return true;
+    this.sentBytes += chunk.length;
+    return this.#stream.write(chunk);
   }
 
   drained(): Promise<void> {
@@ -94,6 +104,7 @@ export class Http2Exchange implements HttpExchange {
 
   flush(chunk: Uint8Array): Promise<boolean> {
     if (this.finished) return Promise.resolve(false);
+    this.sentBytes += chunk.length;
     return new Promise((resolve) => {
       const onClose = () => resolve(false);
       this.#stream.once('close', onClose);
@@ -105,7 +116,14 @@ export class Http2Exchange implements HttpExchange {
   }
 
   end(chunk?: Uint8Array | string): void {
-    if (!this.finished) this.#stream.end(chunk);
+    if (this.finished) return;
+    this.#ended = true;
+    this.#stream.end(chunk);
+  }
+
+  sent(): Promise<void> | undefined {
+    if (this.#stream.destroyed || this.#stream.writableLength <= MAX_PENDING_BYTES) return undefined;
+    return new Promise((resolve) => this.#stream.once('finish', resolve).once('close', resolve));
   }
 
   destroy(): void {

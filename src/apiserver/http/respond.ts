@@ -1,7 +1,9 @@
 import { promisify } from 'node:util';
 import { constants, createGzip, gzip } from 'node:zlib';
+import type { KindDefinition } from '../../api/kind.ts';
 import type { KubeObject } from '../../apimachinery/meta.ts';
 import { internalError, isStatusError, type StatusError } from '../../apimachinery/status-error.ts';
+import type { FlowClass } from '../request/flow-control.ts';
 import { headerOf } from '../request/request-context.ts';
 import { isTrue } from '../request/request-info.ts';
 import type { ListResult, Result, WatchResult } from '../request/result.ts';
@@ -28,6 +30,8 @@ export interface ResponseOptions {
   readonly auditId: string;
   readonly now: () => number;
   readonly chunks: ChunkMemory;
+  readonly progress: { readonly flow: FlowClass | undefined };
+  onWatchEvents(definition: KindDefinition, count: number): void;
   protobuf(): Promise<ProtobufEncoding>;
 }
 
@@ -112,8 +116,12 @@ export function respondError(exchange: HttpExchange, error: unknown, options: Re
     });
 }
 
-function baseHeaders({ warnings, auditId }: ResponseOptions): ResponseHeaders {
+function baseHeaders({ warnings, auditId, progress }: ResponseOptions): ResponseHeaders {
   const headers: ResponseHeaders = { 'audit-id': auditId, 'cache-control': 'no-cache, private' };
+  if (progress.flow) {
+    headers['x-kubernetes-pf-flowschema-uid'] = progress.flow.flowSchemaUid;
+    headers['x-kubernetes-pf-prioritylevel-uid'] = progress.flow.priorityLevelUid;
+  }
   if (warnings.length) headers.warning = warningHeaders(warnings);
   return headers;
 }
@@ -282,6 +290,7 @@ function respondWatch(
     const { signal } = exchange;
     const running = result.open({
       deliver(notices) {
+        options.onWatchEvents(result.definition, notices.length);
         if (binary || notices[0]?.shared || notices.length === 1)
           return exchange.write(encode(notices)) ? undefined : exchange.drained();
         return sendOnce(exchange, options.chunks, (writer) => encode(notices, writer));

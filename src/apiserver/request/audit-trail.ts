@@ -1,14 +1,39 @@
-import type { StatusError } from '../../apimachinery/status-error.ts';
 import type { UserInfo } from '../../sdk/user.ts';
-import type { RequestContext } from './request-context.ts';
+import type { MetricSource } from '../health/exposition.ts';
+import type { RequestContext, RequestHeaders } from './request-context.ts';
+import type { RequestInfo } from './request-info.ts';
+import type { Result } from './result.ts';
 
-/** Where the audit log hooks in: it hears of each authenticated request when it comes and when it is answered. */
+/** What the audit log is told of a request when it comes. */
+export interface AuditedRequest {
+  /** Made up when absent. */
+  readonly auditId?: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: RequestHeaders;
+  readonly remoteAddress?: string;
+}
+
+/** Where the audit log hooks in. Nothing of it throws. */
 export interface AuditTrail {
-  /** `requester` is who authenticated; `context.user` whom they act as. `undefined`: not recorded. */
-  begin(context: RequestContext, requester: UserInfo): AuditRecord | undefined;
+  /** Undefined: not recorded. `requester` is who authenticated, whomever they act as. */
+  begin(request: AuditedRequest, info: RequestInfo, requester: UserInfo): AuditRecord | undefined;
+  /** Nobody authenticated. */
+  unauthenticated(request: AuditedRequest, info: RequestInfo): void;
+  readonly families: MetricSource;
 }
 
 export interface AuditRecord {
-  /** `context.auditAnnotations` is complete by now. */
-  end(statusCode: number, error?: StatusError): void;
+  /** What is shown as the event's annotations. */
+  readonly annotations: Map<string, string>;
+  /** Further events say whom the request is done as. */
+  impersonated(user: UserInfo): void;
+  /** `read`, which also remembers what it has read. */
+  readBody(read: RequestContext['readBody']): RequestContext['readBody'];
+  /** `result`, which also tells when a watch or stream begins and, with `untilOver`, when it is over. */
+  answer(result: Result, untilOver: boolean): Result;
+  /** The answer is written. What was not a watch or stream, and not `untilOver` one, ends here. */
+  end(statusCode: number): void;
+  /** The request failed. */
+  fail(error: unknown): void;
 }

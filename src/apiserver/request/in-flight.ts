@@ -8,11 +8,9 @@ export interface InFlightLimits {
 
 const longRunningSubresources = new Set(['attach', 'exec', 'portforward', 'proxy', 'log']);
 
-/** Watches, streams and proxied requests may take any time and hold no seat. */
-export function isLongRunning(info: RequestInfo, query: URLSearchParams): boolean {
-  if (info.verb === 'watch' || info.verb === 'proxy') return true;
-  if (!longRunningSubresources.has(info.subresource)) return false;
-  return info.subresource !== 'log' || query.get('follow') === 'true';
+/** Watches, streams, logs and proxied requests may take any time and hold no seat. */
+export function isLongRunning(info: RequestInfo): boolean {
+  return info.verb === 'watch' || info.verb === 'proxy' || longRunningSubresources.has(info.subresource);
 }
 
 /** Bounds how many requests are worked on at once; the rest get 429 and come again. */

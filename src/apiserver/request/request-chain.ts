@@ -1,14 +1,16 @@
-import { badRequest, isStatusError, type StatusError, unauthorized } from '../../apimachinery/status-error.ts';
+import { badRequest, isStatusError, unauthorized } from '../../apimachinery/status-error.ts';
 import type { Authenticator } from '../../sdk/authentication.ts';
 import type { AuthorizationAttributes, Authorizer } from '../../sdk/authorization.ts';
 import type { UserInfo } from '../../sdk/user.ts';
 import { accessDenied } from '../authorization/access-denied.ts';
-import type { AuditTrail } from './audit-trail.ts';
+import type { AuditRecord, AuditTrail } from './audit-trail.ts';
 import type { FlowControl } from './flow-control.ts';
 import { impersonationOf } from './impersonation.ts';
 import { InFlight, type InFlightLimits, isLongRunning } from './in-flight.ts';
 import { headerOf, type RequestContext, type RequestHeaders } from './request-context.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
+import type { RequestProgress } from './request-progress.ts';
+import { requestedTimeoutMs } from './request-timeout.ts';
 import type { Result } from './result.ts';
 
 /** A request as a transport hands it over. */
@@ -17,6 +19,8 @@ export interface IncomingRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: RequestHeaders;
+  /** By which the audit log knows the request. */
+  readonly auditId?: string;
   /** Known beforehand for requests from inside the process. */
   readonly user?: UserInfo;
   readonly clientCertificate?: Uint8Array;
@@ -25,6 +29,16 @@ export interface IncomingRequest {
   readBody: RequestContext['readBody'];
   /** Warnings are collected here, for the response. */
   readonly warnings: string[];
+  /** Absent where the result is the answer. */
+  readonly progress?: RequestProgress;
+}
+
+/** What is counted of requests. */
+export interface RequestObserver {
+  /** `seconds`: from its start to the end of its answer. */
+  observe(info: RequestInfo, query: URLSearchParams, answer: { code: number; seconds: number; bytes: number }): void;
+  /** A request that may take any time starts; returns what to call at its end. */
+  startLongRunning(info: RequestInfo): () => void;
 }
 
 export interface RequestChainOptions {
@@ -34,7 +48,9 @@ export interface RequestChainOptions {
   readonly limits: InFlightLimits;
   /** Who goes first when there is more to do than can be done; without it `limits` alone bound what is worked on. */
   readonly flowControl?: FlowControl;
-  readonly metrics: { observe(info: RequestInfo, code: number, seconds: number): void };
+  readonly metrics: RequestObserver;
+  /** Of requests that are not watches or streams, whatever they ask for. */
+  readonly requestTimeoutMs: number;
   /** The end of the chain. */
   readonly handle: (context: RequestContext) => Promise<Result> | Result;
 }
@@ -52,9 +68,26 @@ export class RequestChain {
   async handle(request: IncomingRequest): Promise<Result> {
     const started = performance.now();
     const requester = request.user ?? (await this.#authenticate(request));
-    const { audit, handle, metrics } = this.#options;
     const info = requestInfo(request);
-    const impersonated = await this.#impersonate(request, requester);
+    const record = this.#options.audit?.begin(request, info, requester);
+    if (!record) return this.#serve(request, info, requester, started, undefined);
+    try {
+      return record.answer(await this.#serve(request, info, requester, started, record), !request.progress);
+    } catch (error) {
+      record.fail(error);
+      throw error;
+    }
+  }
+
+  async #serve(
+    request: IncomingRequest,
+    info: RequestInfo,
+    requester: UserInfo,
+    started: number,
+    record: AuditRecord | undefined,
+  ): Promise<Result> {
+    const { handle, metrics } = this.#options;
+    const impersonated = await this.#impersonate(request, requester, record);
     const context: RequestContext = {
       method: request.method,
       info,
@@ -65,38 +98,46 @@ export class RequestChain {
       get signal() {
         return request.signal;
       },
-      readBody: request.readBody,
+      readBody: record ? record.readBody(request.readBody) : request.readBody,
       warnings: request.warnings,
-      auditAnnotations: new Map(),
+      auditAnnotations: record?.annotations ?? new Map(),
     };
-    const record = audit?.begin(context, requester);
-    const counted = !context.inProcess && !isLongRunning(info, request.query);
-    const { flowControl } = this.#options;
-    let leave: (() => void) | undefined;
-    let giveBack: (() => void) | undefined;
+    const { progress } = request;
+    const longRunning = isLongRunning(info);
+    const held: (() => void)[] = [];
+    const end = (code: number, bytes: number) => {
+      for (const release of held) release();
+      metrics.observe(info, request.query, { code, seconds: (performance.now() - started) / 1000, bytes });
+      if (progress) record?.end(code);
+    };
     try {
-      if (counted && flowControl) {
-        const seat = flowControl.enter(context);
-        giveBack = typeof seat === 'function' ? seat : await seat;
-      }
-      if (counted) leave = this.inFlight.enter(info.verb, flowControl !== undefined);
-      await this.#authorize(context);
+      if (longRunning) held.push(metrics.startLongRunning(info));
+      else if (!context.inProcess) await this.#enter(context, progress, held);
+      await this.#authorize(context, record);
       const result = await handle(context);
-      finish('status' in result ? result.status : 200);
+      const code = 'status' in result ? result.status : 200;
+      if (progress) progress.holding(end);
+      else end(code, 0);
       return result;
     } catch (error) {
-      if (isStatusError(error)) finish(error.code, error);
-      else finish(500);
+      record?.fail(error);
+      end(isStatusError(error) ? error.code : 500, 0);
       throw error;
-    } finally {
-      leave?.();
-      giveBack?.();
     }
+  }
 
-    function finish(code: number, error?: StatusError) {
-      record?.end(code, error);
-      metrics.observe(info, code, (performance.now() - started) / 1000);
+  /** Waits for seats; what has to be given back goes to `held`. */
+  async #enter(context: RequestContext, progress: RequestProgress | undefined, held: (() => void)[]): Promise<void> {
+    const { flowControl, requestTimeoutMs } = this.#options;
+    const timeoutMs = requestedTimeoutMs(context.query) ?? requestTimeoutMs;
+    progress?.limited(Math.min(timeoutMs, requestTimeoutMs));
+    if (flowControl) {
+      const flow = flowControl.classify(context);
+      progress?.classified(flow);
+      const seats = flow.enter(context);
+      held.push(typeof seats === 'function' ? seats : await seats);
     }
+    held.push(this.inFlight.enter(context.info.verb, flowControl !== undefined));
   }
 
   async #authenticate(request: IncomingRequest): Promise<UserInfo> {
@@ -113,26 +154,43 @@ export class RequestChain {
       ...(request.clientCertificate ? { clientCertificate: request.clientCertificate } : {}),
       ...(request.remoteAddress ? { remoteAddress: request.remoteAddress } : {}),
     });
-    if (!result) throw unauthorized();
+    if (!result) {
+      this.#options.audit?.unauthenticated(request, requestInfo(request));
+      throw unauthorized();
+    }
     return result.user;
   }
 
-  async #impersonate(request: IncomingRequest, requester: UserInfo): Promise<UserInfo | undefined> {
+  async #impersonate(
+    request: IncomingRequest,
+    requester: UserInfo,
+    record: AuditRecord | undefined,
+  ): Promise<UserInfo | undefined> {
     const impersonation = impersonationOf(request.headers, requester);
     if (!impersonation) return undefined;
     for (const attributes of impersonation.needs) {
       const { decision, reason } = await this.#options.authorization.authorize(attributes);
-      if (decision !== 'allow') throw accessDenied(attributes, reason);
+      if (decision !== 'allow') {
+        annotate(record, decision, reason);
+        throw accessDenied(attributes, reason);
+      }
     }
+    record?.impersonated(impersonation.user);
     return impersonation.user;
   }
 
-  async #authorize(context: RequestContext): Promise<void> {
+  async #authorize(context: RequestContext, record: AuditRecord | undefined): Promise<void> {
     const attributes = attributesOf(context);
     const decided = this.#options.authorization.authorize(attributes);
     const { decision, reason } = 'decision' in decided ? decided : await decided;
+    if (record) annotate(record, decision, reason);
     if (decision !== 'allow') throw accessDenied(attributes, reason);
   }
+}
+
+function annotate(record: AuditRecord | undefined, decision: string, reason = ''): void {
+  record?.annotations.set('authorization.k8s.io/decision', decision === 'allow' ? 'allow' : 'forbid');
+  record?.annotations.set('authorization.k8s.io/reason', reason);
 }
 
 function attributesOf({ info, user, query }: RequestContext): AuthorizationAttributes {

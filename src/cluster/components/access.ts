@@ -81,7 +81,8 @@ async function addTokenWebhook(file: string, { authentication, audiences }: Secu
   };
 }
 
-async function kubeconfigConnection(file: string): Promise<WebhookConnection> {
+/** How to reach the webhook of a kubeconfig file. */
+export async function kubeconfigConnection(file: string): Promise<WebhookConnection> {
   const { loadKubeconfig } = await import('../../client/kubeconfig.ts');
   const connection = await loadKubeconfig(await readFile(file, 'utf8'), { baseDir: dirname(file) });
   const { ca, cert, key } = connection;

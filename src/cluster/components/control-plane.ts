@@ -11,6 +11,7 @@ import type { ClusterConfig } from '../options.ts';
 import type { ClusterParts, Connection } from '../parts.ts';
 import type { CertificateRequest } from '../pki/pki.ts';
 import { configureAccess } from './access.ts';
+import { type Audit, openAudit } from './audit.ts';
 import { type Encryption, openEncryption } from './encryption.ts';
 
 const DAY_MS = 86_400_000;
@@ -85,6 +86,7 @@ export function apiServerComponent(parts: ClusterParts): Component {
   let aggregation: Aggregation | undefined;
   let encryption: Encryption | undefined;
   let endAccess: (() => void) | undefined;
+  let audit: Audit | undefined;
   return {
     name: 'apiserver',
     phase: 1,
@@ -137,10 +139,12 @@ export function apiServerComponent(parts: ClusterParts): Component {
         // The authority goes along for joining nodes, which know nothing but its key.
         return { cert: `${cert}${pki.ca.cert}`, key, clientCA: [pki.ca.cert, pki.frontProxyCa.cert] };
       };
+      audit = await openAudit(config, logger);
       encryption = await openEncryption(config, parts.store, logger);
       const api = createApiServer({
         ...security.serverOptions,
         ...(encryption ? { transformer: encryption.transformer } : {}),
+        ...(audit ? { audit: audit.trail } : {}),
         store: parts.store,
         kinds,
         logger,
@@ -206,6 +210,7 @@ export function apiServerComponent(parts: ClusterParts): Component {
         encryption?.stop();
       }
       endAccess?.();
+      await audit?.close();
     },
   };
 }

@@ -43,21 +43,25 @@ export async function validatingPolicies(options: DynamicAdmissionOptions): Prom
       handles: (attributes) => policies.all().length > 0 && !isExemptFromPolicies(attributes),
       async validate(attributes, object) {
         let denied: StatusError | undefined;
+        const audited: object[] = [];
         for (const bound of policies.all()) {
-          const refusal = await applyPolicy(bound, attributes, object);
+          const refusal = await applyPolicy(bound, attributes, object, audited);
           denied ??= refusal;
         }
+        if (audited.length)
+          attributes.annotateAudit('validation.policy.admission.k8s.io/validation_failure', JSON.stringify(audited));
         if (denied) throw denied;
       },
     },
   };
 }
 
-/** Returns the refusal, if it comes to one. */
+/** Returns the refusal, if it comes to one; what is to be audited is added to `audited`. */
 async function applyPolicy(
   bound: Bound,
   attributes: AdmissionAttributes,
   object: UnstructuredObject | undefined,
+  audited: object[],
 ): Promise<StatusError | undefined> {
   const { policy } = bound;
   const match = await policy.matches(attributes, object);
@@ -67,7 +71,7 @@ async function applyPolicy(
     if (!(await policy.binds(binding.spec, attributes, object))) continue;
     const failures = await policy.failures(bound.name, binding.spec, attributes, match, object);
     for (const failure of failures) {
-      const refusal = enforce(bound, binding, failure, attributes, object);
+      const refusal = enforce(bound, binding, failure, attributes, object, audited);
       denied ??= refusal;
     }
   }
@@ -80,6 +84,7 @@ function enforce(
   failure: Failure,
   attributes: AdmissionAttributes,
   object: UnstructuredObject | undefined,
+  audited: object[],
 ): StatusError | undefined {
   // What could not be evaluated is refused, whatever the binding makes of validations that fail.
   const actions = failure.isError ? ['Deny'] : binding.spec.validationActions;
@@ -91,18 +96,13 @@ function enforce(
         `Validation failed for ValidatingAdmissionPolicy '${bound.name}' with binding '${binding.name}': ${failure.message}`,
       );
     else if (action === 'Audit')
-      attributes.annotateAudit(
-        'validation.policy.admission.k8s.io/validation_failure',
-        JSON.stringify([
-          {
-            message: failure.message,
-            policy: bound.name,
-            binding: binding.name,
-            expressionIndex: failure.index,
-            validationActions: actions,
-          },
-        ]),
-      );
+      audited.push({
+        message: failure.message,
+        policy: bound.name,
+        binding: binding.name,
+        expressionIndex: failure.index,
+        validationActions: actions,
+      });
   }
   return denied;
 }

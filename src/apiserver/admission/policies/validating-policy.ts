@@ -1,10 +1,14 @@
 import type { ValidatingAdmissionPolicySpec } from '../../../api/types/admissionregistration.v1.gen.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import type { AdmissionAttributes } from '../../../sdk/admission.ts';
+import { BUDGET_EXCEEDED, type StepCount } from '../../cel/environment.ts';
 import type { Expression } from '../../cel/expression.ts';
 import { compile } from '../../cel/match-conditions.ts';
 import type { RequestMatch } from '../matching/request-match.ts';
 import { type BindingSpec, CompiledPolicy, type PolicyServices } from './compiled-policy.ts';
+
+/** Steps that all expressions of a policy may take on one request and parameter. */
+const POLICY_STEPS = 1_000_000;
 
 /** A validation that does not hold, or could not be evaluated. */
 export interface Failure {
@@ -52,11 +56,16 @@ export class ValidatingPolicy extends CompiledPolicy {
     const failures: Failure[] = [];
     try {
       for await (const { variables } of this.evaluations(binding, attributes, match, object)) {
+        // An evaluation that runs out of its budget comes to that alone.
+        const found: Failure[] = [];
+        const budget = { left: POLICY_STEPS };
         for (const [index, validation] of this.#validations.entries()) {
-          const failure = await this.#validate(validation, index, variables);
-          if (failure) failures.push(failure);
+          const failure = await this.#validate(validation, index, variables, budget);
+          if (budget.left <= 0) throw new Error(BUDGET_EXCEEDED);
+          if (failure) found.push(failure);
         }
-        await this.#annotate(name, attributes, variables, failures);
+        await this.#annotate(name, attributes, variables, found, budget);
+        failures.push(...found);
       }
     } catch (error) {
       failures.push({ message: (error as Error).message, index: 0, isError: true });
@@ -68,14 +77,15 @@ export class ValidatingPolicy extends CompiledPolicy {
     validation: CompiledValidation,
     index: number,
     variables: Record<string, unknown>,
+    budget: StepCount,
   ): Promise<Failure | undefined> {
     const { expression, source, message, reason } = validation;
     try {
       if (expression instanceof Error) throw new Error(`compilation error: ${expression.message}`);
-      const result = await expression.evaluate(variables);
+      const result = await expression.evaluate(variables, budget);
       if (result === true) return undefined;
       const text =
-        (await this.#messageOf(validation, variables)) ??
+        (await this.#messageOf(validation, variables, budget)) ??
         (message ? message.trim() : `failed expression: ${source.trim()}`);
       return { message: text, ...(reason ? { reason } : {}), index, isError: false };
     } catch (error) {
@@ -86,10 +96,11 @@ export class ValidatingPolicy extends CompiledPolicy {
   async #messageOf(
     { messageExpression }: CompiledValidation,
     variables: Record<string, unknown>,
+    budget: StepCount,
   ): Promise<string | undefined> {
     if (!messageExpression || messageExpression instanceof Error) return undefined;
     try {
-      const text = await messageExpression.evaluate(variables);
+      const text = await messageExpression.evaluate(variables, budget);
       return typeof text === 'string' && text.trim() !== '' && !/[\r\n]/.test(text) ? text.trim() : undefined;
     } catch {
       return undefined;
@@ -101,11 +112,12 @@ export class ValidatingPolicy extends CompiledPolicy {
     attributes: AdmissionAttributes,
     variables: Record<string, unknown>,
     failures: Failure[],
+    budget: StepCount,
   ): Promise<void> {
     for (const [index, { key, expression }] of this.#annotations.entries()) {
       try {
         if (expression instanceof Error) throw expression;
-        const value = await expression.evaluate(variables);
+        const value = await expression.evaluate(variables, budget);
         if (typeof value === 'string' && value !== '') attributes.annotateAudit(`${name}/${key}`, value);
       } catch (error) {
         failures.push({

@@ -8,6 +8,8 @@ import { isAdmissionConfiguration } from '../matching/rules.ts';
 import { replaceObject } from '../replace-object.ts';
 import type { WebhookCaller, WebhookServices } from './webhook-caller.ts';
 
+const AUDIT_PREFIX = 'mutation.webhook.admission.k8s.io/';
+
 /** What one request has been through: the second round is for those whose turn was before another's change. */
 interface Rounds {
   round: number;
@@ -36,13 +38,15 @@ export function mutatingWebhooks(services: WebhookServices, webhooks: () => read
         if (rounds.round > 0 && !isDueAgain(caller, rounds, object)) continue;
         if (!(await caller.selects(attributes, match, object as UnstructuredObject))) continue;
         const response = await caller.call(attributes, match, object as UnstructuredObject);
+        const turn = `round_${rounds.round}_index_${index}`;
+        if (!response) attributes.annotateAudit(`failed-open.${AUDIT_PREFIX}${turn}`, caller.webhook.name);
         let changed = false;
         if (response?.patch?.length)
           changed = await patchObject(services, caller, attributes, match, object, response.patch);
         if (changed) rounds.changed = true;
         rounds.seen.set(caller, JSON.stringify(object));
         attributes.annotateAudit(
-          `mutation.webhook.admission.k8s.io/round_${rounds.round}_index_${index}`,
+          `${AUDIT_PREFIX}${turn}`,
           JSON.stringify({ configuration: caller.configuration, webhook: caller.webhook.name, mutated: changed }),
         );
       }

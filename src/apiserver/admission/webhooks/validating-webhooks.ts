@@ -1,5 +1,5 @@
-import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
-import type { AdmissionAttributes, AdmissionStep } from '../../../sdk/admission.ts';
+import type { AdmissionStep } from '../../../sdk/admission.ts';
+import type { RequestMatch } from '../matching/request-match.ts';
 import { isAdmissionConfiguration } from '../matching/rules.ts';
 import type { WebhookCaller } from './webhook-caller.ts';
 
@@ -9,18 +9,22 @@ export function validatingWebhooks(webhooks: () => readonly WebhookCaller[]): Ad
     name: 'ValidatingAdmissionWebhook',
     handles: (attributes) => webhooks().length > 0 && !isAdmissionConfiguration(attributes),
     async validate(attributes, object) {
-      const results = await Promise.allSettled(webhooks().map((caller) => callIfSelected(caller, attributes, object)));
+      const relevant: { readonly caller: WebhookCaller; readonly match: RequestMatch }[] = [];
+      for (const caller of webhooks()) {
+        const match = caller.concerns(attributes);
+        if (match && (await caller.selects(attributes, match, object))) relevant.push({ caller, match });
+      }
+      const results = await Promise.allSettled(
+        relevant.map(async ({ caller, match }, index) => {
+          if (await caller.call(attributes, match, object)) return;
+          attributes.annotateAudit(
+            `failed-open.validating.webhook.admission.k8s.io/round_0_index_${index}`,
+            caller.webhook.name,
+          );
+        }),
+      );
       const refused = results.find((result) => result.status === 'rejected');
       if (refused) throw refused.reason;
     },
   };
-}
-
-async function callIfSelected(
-  caller: WebhookCaller,
-  attributes: AdmissionAttributes,
-  object: UnstructuredObject | undefined,
-): Promise<void> {
-  const match = caller.concerns(attributes);
-  if (match && (await caller.selects(attributes, match, object))) await caller.call(attributes, match, object);
 }

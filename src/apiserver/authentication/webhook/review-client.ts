@@ -38,7 +38,7 @@ export class ReviewClient {
     let delay = this.#retryMs;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#once(body, timeoutMs);
+        return statusOf(await this.#once(body, timeoutMs));
       } catch (error) {
         if (attempt === ATTEMPTS || !(error instanceof RetriableError)) throw error;
       }
@@ -47,11 +47,16 @@ export class ReviewClient {
     }
   }
 
+  /** Sends once; the answer says no more than that it was taken. */
+  async deliver(body: string, timeoutMs: number): Promise<void> {
+    await this.#once(body, timeoutMs);
+  }
+
   async close(): Promise<void> {
     await this.#agent?.destroy();
   }
 
-  async #once(body: string, timeoutMs: number): Promise<Readonly<Record<string, unknown>>> {
+  async #once(body: string, timeoutMs: number): Promise<string> {
     const { Agent, request } = await import('undici');
     const { server, ca, cert, key, insecureSkipTlsVerify, tlsServerName } = this.#connection;
     this.#agent ??= new Agent({
@@ -93,7 +98,7 @@ export class ReviewClient {
         `an error on the server (${JSON.stringify(text.slice(0, 500))}) has prevented the request from succeeding (code ${status})`,
       );
     if (status < 200 || status > 299) throw new Error(`the server responded with the status code ${status}`);
-    return statusOf(text);
+    return text;
   }
 
   async #token(): Promise<string | undefined> {

@@ -1,0 +1,154 @@
+import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import type { Logger } from '../../apimachinery/logger.ts';
+import type { AuditBackend } from './audit-event.ts';
+
+export interface AuditLogOptions {
+  /** `-` is standard output. */
+  readonly path: string;
+  /** Rotated files older than so many days are removed; 0 keeps them. */
+  readonly maxAgeDays: number;
+  /** So many rotated files are kept; 0 keeps all. */
+  readonly maxBackups: number;
+  /** In megabytes; 0 means 100. */
+  readonly maxSizeMB: number;
+  readonly logger: Logger;
+}
+
+/** Beyond so many characters that wait for the disk, events are lost. */
+const MAX_WAITING = 32 * 1024 * 1024;
+const MEGABYTE = 1024 * 1024;
+const DAY_MS = 86_400_000;
+
+/** Events as lines of JSON in a file that is rotated. What can't be written is counted and lost. */
+export class AuditLog implements AuditBackend {
+  readonly name = 'log';
+  readonly #options: AuditLogOptions;
+  readonly #maxBytes: number;
+  #file: FileHandle | undefined;
+  #size = 0;
+  #lines: string[] = [];
+  #waiting = 0;
+  #writing: Promise<void> | undefined;
+  #failing = false;
+  lost = 0;
+
+  private constructor(options: AuditLogOptions) {
+    this.#options = options;
+    this.#maxBytes = (options.maxSizeMB || 100) * MEGABYTE;
+  }
+
+  /** Throws what the file system says when the file can't be written. */
+  static async open(options: AuditLogOptions): Promise<AuditLog> {
+    const log = new AuditLog(options);
+    if (options.path !== '-') await log.#open();
+    return log;
+  }
+
+  write(line: string): void {
+    if (this.#waiting + line.length > MAX_WAITING) {
+      this.lost++;
+      return;
+    }
+    this.#lines.push(line);
+    this.#waiting += line.length;
+    this.#writing ??= this.#drain();
+  }
+
+  async close(): Promise<void> {
+    await this.#writing;
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+
+  async #drain(): Promise<void> {
+    // What comes in the same turn goes out together.
+    await Promise.resolve();
+    while (this.#lines.length) {
+      const lines = this.#take();
+      try {
+        await this.#append(`${lines.join('\n')}\n`);
+        this.#failing = false;
+      } catch (error) {
+        this.lost += lines.length;
+        if (!this.#failing)
+          this.#options.logger.error({ err: error }, 'the audit log can not be written; events are lost');
+        this.#failing = true;
+      }
+    }
+    this.#writing = undefined;
+  }
+
+  /** As many lines as fit in one file, and at most about a megabyte. */
+  #take(): string[] {
+    const limit = Math.min(MEGABYTE, Math.max(this.#maxBytes - this.#size, 0));
+    let characters = 0;
+    let count = 0;
+    while (count < this.#lines.length && (count === 0 || characters + this.#lines[count]!.length < limit))
+      characters += this.#lines[count++]!.length + 1;
+    const lines = this.#lines.splice(0, count);
+    for (const line of lines) this.#waiting -= line.length;
+    return lines;
+  }
+
+  async #append(text: string): Promise<void> {
+    if (this.#options.path === '-') {
+      await new Promise<void>((resolve) => process.stdout.write(text, () => resolve()));
+      return;
+    }
+    const bytes = Buffer.from(text, 'utf8');
+    if (this.#size > 0 && this.#size + bytes.length > this.#maxBytes) await this.#rotate();
+    const file = this.#file ?? (await this.#open());
+    await file.appendFile(bytes);
+    this.#size += bytes.length;
+  }
+
+  async #open(): Promise<FileHandle> {
+    const file = await open(this.#options.path, 'a', 0o600);
+    this.#size = (await file.stat()).size;
+    this.#file = file;
+    return file;
+  }
+
+  async #rotate(): Promise<void> {
+    const { path } = this.#options;
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
+    const { folder, prefix, extension } = this.#names();
+    await rename(
+      path,
+      join(folder, `${prefix}${new Date().toISOString().slice(0, -1).replaceAll(':', '-')}${extension}`),
+    );
+    this.#size = 0;
+    await this.#removeOld().catch((error) =>
+      this.#options.logger.warn({ err: error }, 'old audit logs were not removed'),
+    );
+  }
+
+  async #removeOld(): Promise<void> {
+    const { maxAgeDays, maxBackups } = this.#options;
+    const { folder, prefix, extension } = this.#names();
+    const rotated = (await readdir(folder))
+      .map((name) => ({ name, time: rotationTime(name, prefix, extension) }))
+      .filter(({ time }) => !Number.isNaN(time))
+      .sort((a, b) => b.time - a.time);
+    const oldest = maxAgeDays ? Date.now() - maxAgeDays * DAY_MS : Number.NEGATIVE_INFINITY;
+    for (const [index, { name, time }] of rotated.entries())
+      if ((maxBackups && index >= maxBackups) || time < oldest) await unlink(join(folder, name));
+  }
+
+  #names(): { folder: string; prefix: string; extension: string } {
+    const { path } = this.#options;
+    const extension = extname(path);
+    return { folder: dirname(path), prefix: `${basename(path, extension)}-`, extension };
+  }
+}
+
+/** NaN: no rotated file of this log. */
+function rotationTime(name: string, prefix: string, extension: string): number {
+  if (!name.startsWith(prefix) || !name.endsWith(extension)) return Number.NaN;
+  const stamp = name.slice(prefix.length, name.length - extension.length);
+  const match = /^(\d{4}-\d\d-\d\dT)(\d\d)-(\d\d)-(\d\d\.\d{3})$/.exec(stamp);
+  return match ? Date.parse(`${match[1]}${match[2]}:${match[3]}:${match[4]}Z`) : Number.NaN;
+}

@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto';
+import { isIP } from 'node:net';
+import type { Logger } from '../../apimachinery/logger.ts';
+import type { UserInfo } from '../../sdk/user.ts';
+import type { MetricFamily } from '../health/exposition.ts';
+import type { AuditedRequest, AuditRecord, AuditTrail } from '../request/audit-trail.ts';
+import { headerOf, type RequestHeaders } from '../request/request-context.ts';
+import type { RequestInfo } from '../request/request-info.ts';
+import type { AuditBackend, AuditEvent, AuditLevel, AuditStage } from './audit-event.ts';
+import type { AuditPolicy } from './audit-policy.ts';
+import { auditUser } from './audit-user.ts';
+import { matchingRule } from './matching-rule.ts';
+import { RequestRecord } from './request-record.ts';
+
+export interface AuditRecorderOptions {
+  readonly policy: AuditPolicy;
+  readonly backends: readonly AuditBackend[];
+  readonly logger: Logger;
+  /** Unix time in ms. */
+  readonly now?: () => number;
+}
+
+/** Makes events of requests as the policy says, for every backend. */
+export class AuditRecorder implements AuditTrail {
+  readonly #options: AuditRecorderOptions;
+  readonly #now: () => number;
+  readonly #levels = new Map<AuditLevel, number>();
+  #events = 0;
+
+  constructor(options: AuditRecorderOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.timeOrigin + performance.now());
+  }
+
+  begin(request: AuditedRequest, info: RequestInfo, requester: UserInfo): AuditRecord | undefined {
+    return this.#record(request, info, requester);
+  }
+
+  unauthenticated(request: AuditedRequest, info: RequestInfo): void {
+    const record = this.#record(request, info, undefined);
+    const tried = headerOf(request.headers, 'authorization') ? 'bearer' : undefined;
+    record?.refused(
+      tried ? `Authentication failed, attempted: ${tried}` : 'Authentication failed, no credentials provided',
+    );
+  }
+
+  #record(request: AuditedRequest, info: RequestInfo, user: UserInfo | undefined): RequestRecord | undefined {
+    const { policy } = this.#options;
+    const rule = matchingRule(policy, info, user);
+    const level = rule?.level ?? 'None';
+    this.#levels.set(level, (this.#levels.get(level) ?? 0) + 1);
+    if (!rule || level === 'None') return undefined;
+    const query = request.query.toString();
+    const userAgent = headerOf(request.headers, 'user-agent');
+    const sourceIPs = sourceAddresses(request.headers, request.remoteAddress);
+    const omitted = new Set<AuditStage>([...policy.omitStages, ...rule.omitStages]);
+    return new RequestRecord({
+      level,
+      info,
+      omitManagedFields: rule.omitManagedFields ?? policy.omitManagedFields,
+      upgrade: headerOf(request.headers, 'upgrade') !== undefined,
+      head: {
+        kind: 'Event',
+        apiVersion: 'audit.k8s.io/v1',
+        level,
+        auditID: request.auditId ?? randomUUID(),
+        requestURI: query ? `${request.path}?${query}` : request.path,
+        verb: info.verb,
+        user: user ? auditUser(user) : {},
+        ...(sourceIPs.length ? { sourceIPs } : {}),
+        ...(userAgent ? { userAgent } : {}),
+        requestReceivedTimestamp: microTime(this.#now()),
+      },
+      emit: (stage, event) => {
+        if (!omitted.has(stage)) this.#emit(event);
+      },
+      time: () => microTime(this.#now()),
+    });
+  }
+
+  #emit(event: AuditEvent): void {
+    this.#events++;
+    try {
+      const line = JSON.stringify(event);
+      for (const backend of this.#options.backends) backend.write(line);
+    } catch (error) {
+      this.#options.logger.error({ err: error, auditID: event.auditID }, 'an audit event was not recorded');
+    }
+  }
+
+  readonly families = (): MetricFamily[] => [
+    {
+      type: 'counter',
+      name: 'apiserver_audit_event_total',
+      help: 'Counter of audit events generated and sent to the audit backend.',
+      samples: [{ labels: {}, value: this.#events }],
+    },
+    {
+      type: 'counter',
+      name: 'apiserver_audit_error_total',
+      help: 'Counter of audit events that failed to be audited properly. Plugin identifies the plugin affected by the error.',
+      samples: this.#options.backends.map(({ name, lost }) => ({ labels: { plugin: name }, value: lost })),
+    },
+    {
+      type: 'counter',
+      name: 'apiserver_audit_level_total',
+      help: 'Counter of policy levels for audit events (1 per request).',
+      samples: [...this.#levels].map(([level, value]) => ({ labels: { level }, value })),
+    },
+  ];
+}
+
+/** The way a request came: what proxies say of it, then who is connected. */
+function sourceAddresses(headers: RequestHeaders, remoteAddress: string | undefined): string[] {
+  const addresses = (headerOf(headers, 'x-forwarded-for') ?? '')
+    .split(',')
+    .map((address) => address.trim())
+    .filter((address) => isIP(address));
+  const real = headerOf(headers, 'x-real-ip')?.trim();
+  if (real && isIP(real) && !addresses.includes(real)) addresses.push(real);
+  const remote = remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '');
+  if (remote && isIP(remote) && addresses.at(-1) !== remote) addresses.push(remote);
+  return addresses;
+}
+
+/** RFC 3339 with microseconds. */
+function microTime(ms: number): string {
+  const micros = Math.floor((ms - Math.floor(ms)) * 1000);
+  return `${new Date(Math.floor(ms)).toISOString().slice(0, -1)}${String(micros).padStart(3, '0')}Z`;
+}

@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type HttpsApi, startHttpsApi } from './testing/https-api.ts';
+
+const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+const path = '/apis/shown.example.com/v1/namespaces/default/lamps';
+const v2 = path.replace('/v1/', '/v2/');
+
+let api: HttpsApi;
+const lamp = (name: string, version = 'v1') =>
+  JSON.stringify({
+    apiVersion: `shown.example.com/${version}`,
+    kind: 'Lamp',
+    metadata: { name, labels: { app: name } },
+    spec: { watts: 5 },
+  });
+
+beforeAll(async () => {
+  api = await startHttpsApi();
+  const schema = {
+    openAPIV3Schema: {
+      type: 'object',
+      properties: { spec: { type: 'object', properties: { watts: { type: 'integer' } } } },
+    },
+  };
+  const additionalPrinterColumns = [{ name: 'Watts', type: 'integer', jsonPath: '.spec.watts' }];
+  const crd = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'lamps.shown.example.com' },
+    spec: {
+      group: 'shown.example.com',
+      scope: 'Namespaced',
+      names: { plural: 'lamps', kind: 'Lamp' },
+      versions: [
+        { name: 'v1', served: true, storage: true, schema, additionalPrinterColumns },
+        { name: 'v2', served: true, storage: false, schema },
+      ],
+    },
+  };
+  expect((await api.send('POST', CRDS, JSON.stringify(crd))).status).toBe(201);
+  const begun = Date.now();
+  while ((await api.send('GET', path)).status !== 200) {
+    if (Date.now() - begun > 1000) throw new Error('not served within a second');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  expect((await api.send('POST', path, lamp('one'))).status).toBe(201);
+});
+afterAll(() => api.stop());
+
+const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
+const METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
+const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+
+describe('custom resources on the wire', () => {
+  it('have no protobuf form', async () => {
+    const sent = await api.send('POST', path, Buffer.from('k8s\0'), { 'content-type': PROTOBUF });
+    expect(sent.status).toBe(415);
+    expect(sent.json).toMatchObject({
+      kind: 'Status',
+      reason: 'UnsupportedMediaType',
+      message: expect.stringContaining(
+        'the body of the request was in an unknown format - accepted media types include:',
+      ),
+    });
+    for (const [where, kind] of [
+      [path, 'LampList'],
+      [`${path}/one`, 'Lamp'],
+    ] as const) {
+      const read = await api.send('GET', where, undefined, { accept: `${PROTOBUF},application/json` });
+      expect([read.status, read.type, read.json.kind]).toEqual([200, 'application/json', kind]);
+    }
+    const only = await api.send('GET', path, undefined, { accept: PROTOBUF });
+    expect(only.status).toBe(406);
+    const [event] = await api.watch(`${path}?watch=1`, 1, { accept: `${PROTOBUF};stream=watch,application/json` });
+    expect(event).toMatchObject({ type: 'ADDED', object: { kind: 'Lamp' } });
+  });
+
+  it('come as tables', async () => {
+    const table = (await api.send('GET', path, undefined, { accept: TABLE })).json;
+    expect(table.columnDefinitions.map(({ name }: { name: string }) => name)).toEqual(['Name', 'Watts']);
+    expect(table.rows[0]).toMatchObject({
+      cells: ['one', 5],
+      object: { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: { name: 'one' } },
+    });
+    const [event] = await api.watch(`${path}?watch=1`, 1, { accept: TABLE });
+    expect(event).toMatchObject({ type: 'ADDED', object: { kind: 'Table', rows: [{ cells: ['one', 5] }] } });
+  });
+
+  it('come as metadata alone', async () => {
+    const one = (await api.send('GET', `${path}/one`, undefined, { accept: METADATA })).json;
+    expect(one).toMatchObject({
+      kind: 'PartialObjectMetadata',
+      apiVersion: 'meta.k8s.io/v1',
+      metadata: { name: 'one' },
+    });
+    expect(one.spec).toBeUndefined();
+    const list = (await api.send('GET', path, undefined, { accept: METADATA_LIST })).json;
+    expect(list).toMatchObject({
+      kind: 'PartialObjectMetadataList',
+      items: [{ metadata: { labels: { app: 'one' } } }],
+    });
+    expect(list.items[0].spec).toBeUndefined();
+    const [event] = await api.watch(`${path}?watch=1`, 1, { accept: METADATA });
+    expect(event).toMatchObject({
+      type: 'ADDED',
+      object: { kind: 'PartialObjectMetadata', metadata: { name: 'one' } },
+    });
+    expect(event.object.spec).toBeUndefined();
+  });
+
+  it('are watched in a version that is not the stored one', async () => {
+    const events = api.watch(`${v2}?watch=1`, 2);
+    await api.send('POST', path, lamp('two'));
+    expect((await events).map(({ type, object }) => [type, object.apiVersion, object.metadata.name])).toEqual([
+      ['ADDED', 'shown.example.com/v2', 'one'],
+      ['ADDED', 'shown.example.com/v2', 'two'],
+    ]);
+    const gone = api.watch(`${v2}?watch=1&labelSelector=app%3Dtwo`, 2);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await api.send('DELETE', `${path}/two`);
+    expect((await gone).map(({ type, object }) => [type, object.apiVersion])).toEqual([
+      ['ADDED', 'shown.example.com/v2'],
+      ['DELETED', 'shown.example.com/v2'],
+    ]);
+  });
+
+  it('are in OpenAPI as soon as they are served', async () => {
+    const index = (await api.send('GET', '/openapi/v3')).json;
+    const document = await api.send('GET', index.paths['apis/shown.example.com/v1'].serverRelativeURL);
+    expect(
+      document.json.components.schemas['com.example.shown.v1.Lamp'].properties.spec.properties.watts,
+    ).toMatchObject({
+      type: 'integer',
+    });
+  });
+});

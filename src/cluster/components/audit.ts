@@ -1,0 +1,96 @@
+import { readFile } from 'node:fs/promises';
+import { CodedError } from '../../apimachinery/coded-error.ts';
+import type { Logger } from '../../apimachinery/logger.ts';
+import type { AuditBackend } from '../../apiserver/audit/audit-event.ts';
+import type { AuditPolicy } from '../../apiserver/audit/audit-policy.ts';
+import type { AuditTrail } from '../../apiserver/request/audit-trail.ts';
+import type { ClusterConfig } from '../options.ts';
+import { kubeconfigConnection } from './access.ts';
+
+export interface Audit {
+  readonly trail: AuditTrail;
+  /** Resolves when the events have gone out, or can't. */
+  close(): Promise<void>;
+}
+
+type AuditConfig = Pick<
+  ClusterConfig,
+  | 'auditPolicyFile'
+  | 'auditLogPath'
+  | 'auditLogMaxAge'
+  | 'auditLogMaxBackup'
+  | 'auditLogMaxSize'
+  | 'auditWebhookConfigFile'
+>;
+
+const WEBHOOK_TIMEOUT_MS = 30_000;
+
+/** The audit of the files that the user gave; undefined when there is no policy or nowhere to send events. Throws CodedError AUDIT_CONFIG_INVALID. */
+export async function openAudit(config: AuditConfig, logger: Logger): Promise<Audit | undefined> {
+  const { auditPolicyFile, auditLogPath, auditWebhookConfigFile } = config;
+  if (!auditPolicyFile) {
+    if (auditLogPath || auditWebhookConfigFile)
+      logger.warn({}, 'no audit policy file was given: no audit events will be recorded');
+    return undefined;
+  }
+  const policy = await readPolicy(auditPolicyFile);
+  const backends: AuditBackend[] = [];
+  const close = async () => void (await Promise.all(backends.map((backend) => backend.close())));
+  try {
+    if (auditLogPath) backends.push(await openLog(auditLogPath, config, logger));
+    if (auditWebhookConfigFile) backends.push(await openWebhook(auditWebhookConfigFile, logger));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  if (backends.length === 0) return undefined;
+  const { AuditRecorder } = await import('../../apiserver/audit/audit-recorder.ts');
+  return { trail: new AuditRecorder({ policy, backends, logger }), close };
+}
+
+async function readPolicy(file: string): Promise<AuditPolicy> {
+  const [{ readAuditPolicy }, { parse }] = await Promise.all([
+    import('../../apiserver/audit/audit-policy.ts'),
+    import('yaml'),
+  ]);
+  try {
+    return readAuditPolicy(parse(await readFile(file, 'utf8')));
+  } catch (cause) {
+    throw invalid(`the audit policy ${file}`, cause, 'Correct the file; its format is Policy of audit.k8s.io/v1.');
+  }
+}
+
+async function openLog(path: string, config: AuditConfig, logger: Logger): Promise<AuditBackend> {
+  const { AuditLog } = await import('../../apiserver/audit/audit-log.ts');
+  try {
+    return await AuditLog.open({
+      path,
+      maxAgeDays: config.auditLogMaxAge,
+      maxBackups: config.auditLogMaxBackup,
+      maxSizeMB: config.auditLogMaxSize,
+      logger,
+    });
+  } catch (cause) {
+    throw invalid(`the audit log ${path}`, cause, 'Name a file that can be written in a folder that exists.');
+  }
+}
+
+async function openWebhook(file: string, logger: Logger): Promise<AuditBackend> {
+  const [{ AuditWebhook }, { ReviewClient }] = await Promise.all([
+    import('../../apiserver/audit/audit-webhook.ts'),
+    import('../../apiserver/authentication/webhook/review-client.ts'),
+  ]);
+  try {
+    const client = new ReviewClient(await kubeconfigConnection(file));
+    return new AuditWebhook({
+      post: (body) => client.deliver(body, WEBHOOK_TIMEOUT_MS),
+      disconnect: () => client.close(),
+      logger,
+    });
+  } catch (cause) {
+    throw invalid(`the audit webhook's file ${file}`, cause, 'Correct the file; its format is that of a kubeconfig.');
+  }
+}
+
+const invalid = (what: string, cause: unknown, remedy: string) =>
+  new CodedError('AUDIT_CONFIG_INVALID', `${what} can't be used: ${(cause as Error).message}`, remedy, { cause });
