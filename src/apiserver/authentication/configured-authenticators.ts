@@ -1,12 +1,12 @@
 import type { Logger } from '../../apimachinery/logger.ts';
 import type { Authenticator } from '../../sdk/authentication.ts';
+import { openConfigurationFile } from '../configuration-file.ts';
 import { createAnonymousAuthenticator } from './anonymous.ts';
 import type { AuthenticationChain } from './chain.ts';
 import {
   type AnonymousConfiguration,
   readAuthenticationConfiguration,
 } from './configuration/authentication-configuration.ts';
-import { openConfigurationFile } from './configuration/configuration-file.ts';
 import { JwtAuthenticator } from './oidc/jwt-authenticator.ts';
 
 export interface ConfiguredAuthenticatorsOptions {

@@ -1,7 +1,7 @@
 import type { Logger } from '../../apimachinery/logger.ts';
 import type { Authorizer } from '../../sdk/authorization.ts';
-import { openConfigurationFile } from '../authentication/configuration/configuration-file.ts';
 import { ReviewClient, type WebhookConnection } from '../authentication/webhook/review-client.ts';
+import { openConfigurationFile } from '../configuration-file.ts';
 import type { AuthorizationChain } from './chain.ts';
 import {
   type AuthorizerConfiguration,

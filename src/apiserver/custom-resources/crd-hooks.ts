@@ -1,6 +1,6 @@
 import type { CustomResourceDefinition } from '../../api/types/apiextensions.v1.gen.ts';
 import { deepEqual } from '../../apimachinery/deep-equal.ts';
-import { FieldPath } from '../../apimachinery/field.ts';
+import { FieldPath, invalidValue } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
 import type { UnstructuredObject } from '../../apimachinery/meta.ts';
 import { invalid } from '../../apimachinery/status-error.ts';
@@ -56,7 +56,10 @@ async function checkSchemas(crd: CustomResourceDefinition, old: CustomResourceDe
     return checks.flatMap((check) => {
       try {
         return check(path.child('openAPIV3Schema'), schema);
-      } catch {
+      } catch (error) {
+        // It is too deep to be looked at, or the kind's validation has more to say about its shape.
+        if (error instanceof RangeError)
+          return [invalidValue(path.child('openAPIV3Schema'), '', 'is nested too deeply')];
         return [];
       }
     });

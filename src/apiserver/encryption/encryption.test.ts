@@ -6,8 +6,8 @@ import { fromJSON } from '@grpc/proto-loader';
 import { afterEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../apimachinery/logger.ts';
 import { openMemoryStore } from '../../store/memory/memory-store.ts';
+import { openConfigurationFile } from '../configuration-file.ts';
 import { startTestApiServer, type TestApiServer } from '../testing.ts';
-import { followConfigurationFile, readConfigurationFile } from './configuration-file.ts';
 import { EncryptionAtRest } from './encryption-at-rest.ts';
 import { readEncryptionConfiguration } from './encryption-configuration.ts';
 import { decodeEncryptedObject } from './kms/encrypted-object.ts';
@@ -27,14 +27,27 @@ const rules = (...resources: { resources: string[]; providers: object[] }[]) =>
 const secrets = (...providers: object[]) => rules({ resources: ['secrets'], providers });
 
 let clock: number | undefined;
-async function encryption(configuration = secrets(aesgcm('one', 1), { identity: {} })) {
+function unconfigured() {
   const transformer = new EncryptionAtRest({
     openKms: async (kms) => new KmsProvider({ ...kms, logger: silentLogger, now: () => clock ?? Date.now() }),
   });
-  await transformer.use(configuration);
   ends.push(() => transformer.close());
   return transformer;
 }
+async function encryption(configuration = secrets(aesgcm('one', 1), { identity: {} })) {
+  const transformer = unconfigured();
+  await transformer.use(configuration);
+  return transformer;
+}
+/** As a cluster opens it. */
+const open = (path: string, transformer: EncryptionAtRest) =>
+  openConfigurationFile({
+    path,
+    kind: 'EncryptionConfiguration',
+    code: 'INVALID_ENCRYPTION_CONFIG',
+    logger: silentLogger,
+    use: (document) => transformer.use(readEncryptionConfiguration(document)),
+  });
 async function start(transformer: EncryptionAtRest, store = openMemoryStore()) {
   const api = await startTestApiServer({ transformer, store });
   let running = true;
@@ -187,12 +200,12 @@ describe('encryption at rest', () => {
     const file = join(dir, 'bad.yaml');
     const failure = async (text: string) => {
       writeFileSync(file, text);
-      return readConfigurationFile(file).catch(({ code, message }) => `${code} ${message}`);
+      return open(file, unconfigured()).catch(({ code, message }) => `${code} ${message}`);
     };
     const head =
       'apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: [secrets]\n  providers:\n';
     expect(await failure(`${head}  - aesgcm: {keys: [{name: a, secret: c2VjcmV0}]}`)).toBe(
-      `INVALID_ENCRYPTION_CONFIG the encryption configuration ${file} can't be used: resources[0].providers[0].aesgcm.keys[0].secret: secret is not of the expected length, got 6, expected one of [16 24 32]`,
+      `INVALID_ENCRYPTION_CONFIG the EncryptionConfiguration file ${file} can't be used: resources[0].providers[0].aesgcm.keys[0].secret: secret is not of the expected length, got 6, expected one of [16 24 32]`,
     );
     expect(await failure(`${head}  - kms: {name: a, endpoint: 'http://x'}`)).toMatch(
       /kms\.apiVersion: KMSv1 is not served/,
@@ -214,9 +227,8 @@ describe('encryption at rest', () => {
         }),
       );
     write('one');
-    const { text, configuration } = await readConfigurationFile(file);
-    const transformer = await encryption(configuration);
-    ends.push(followConfigurationFile(file, text, silentLogger, (changed) => transformer.use(changed)));
+    const transformer = unconfigured();
+    ends.push(await open(file, transformer));
     const current = () =>
       Buffer.from(transformer.toStorage(Buffer.from('{}'), '/registry/core/secrets/a/b') as Uint8Array)
         .toString('latin1')

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { CodedError } from '../../apimachinery/coded-error.ts';
 import type { Logger } from '../../apimachinery/logger.ts';
 import type { AuditBackend } from '../../apiserver/audit/audit-event.ts';
@@ -33,7 +32,7 @@ export async function openAudit(config: AuditConfig, logger: Logger): Promise<Au
       logger.warn({}, 'no audit policy file was given: no audit events will be recorded');
     return undefined;
   }
-  const policy = await readPolicy(auditPolicyFile);
+  const policy = await readPolicy(auditPolicyFile, logger);
   const backends: AuditBackend[] = [];
   const close = async () => void (await Promise.all(backends.map((backend) => backend.close())));
   try {
@@ -48,16 +47,17 @@ export async function openAudit(config: AuditConfig, logger: Logger): Promise<Au
   return { trail: new AuditRecorder({ policy, backends, logger }), close };
 }
 
-async function readPolicy(file: string): Promise<AuditPolicy> {
-  const [{ readAuditPolicy }, { parse }] = await Promise.all([
+async function readPolicy(path: string, logger: Logger): Promise<AuditPolicy> {
+  const [{ readAuditPolicy }, { openConfigurationFile }] = await Promise.all([
     import('../../apiserver/audit/audit-policy.ts'),
-    import('yaml'),
+    import('../../apiserver/configuration-file.ts'),
   ]);
-  try {
-    return readAuditPolicy(parse(await readFile(file, 'utf8')));
-  } catch (cause) {
-    throw invalid(`the audit policy ${file}`, cause, 'Correct the file; its format is Policy of audit.k8s.io/v1.');
-  }
+  let policy: AuditPolicy | undefined;
+  const use = async (document: unknown) => {
+    policy = readAuditPolicy(document);
+  };
+  await openConfigurationFile({ path, kind: 'Policy', code: 'AUDIT_CONFIG_INVALID', reload: false, logger, use });
+  return policy!;
 }
 
 async function openLog(path: string, config: AuditConfig, logger: Logger): Promise<AuditBackend> {

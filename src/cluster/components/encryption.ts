@@ -36,22 +36,29 @@ export async function openEncryption(
     await transformer.use(keys.defaultConfiguration(key));
     return { transformer, stop: () => transformer.close() };
   }
-  const { followConfigurationFile, readConfigurationFile } = await import(
-    '../../apiserver/encryption/configuration-file.ts'
-  );
-  const { text, configuration } = await readConfigurationFile(file);
+  const [{ openConfigurationFile }, { readEncryptionConfiguration }] = await Promise.all([
+    import('../../apiserver/configuration-file.ts'),
+    import('../../apiserver/encryption/encryption-configuration.ts'),
+  ]);
   // What was encrypted before there was a configuration is still read.
   const key = keyFile && (await keys.readDefaultKey(keyFile));
   const transformer = new EncryptionAtRest({ openKms, readers: key ? [keys.defaultReader(key)] : [] });
-  await transformer.use(configuration);
-  const unfollow = reload
-    ? followConfigurationFile(file, text, logger, (changed) => transformer.use(changed))
-    : undefined;
+  const unfollow = await openConfigurationFile({
+    path: file,
+    kind: 'EncryptionConfiguration',
+    code: 'INVALID_ENCRYPTION_CONFIG',
+    reload,
+    logger,
+    use: (document) => transformer.use(readEncryptionConfiguration(document)),
+  }).catch((error) => {
+    transformer.close();
+    throw error;
+  });
   return {
     transformer,
     check: () => transformer.checkKms(),
     stop() {
-      unfollow?.();
+      unfollow();
       transformer.close();
     },
   };

@@ -1,8 +1,8 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { CodedError } from '../../../apimachinery/coded-error.ts';
-import type { Logger } from '../../../apimachinery/logger.ts';
+import { CodedError } from '../apimachinery/coded-error.ts';
+import type { Logger } from '../apimachinery/logger.ts';
 
 /** Changes that no notification came for are seen this late. */
 const POLL_MS = 60_000;
@@ -13,6 +13,10 @@ export interface ConfigurationFileOptions {
   readonly path: string;
   /** Of what it holds: `AuthenticationConfiguration`. */
   readonly kind: string;
+  /** Of the CodedError that refuses it; ACCESS_CONFIG_INVALID when absent. */
+  readonly code?: string;
+  /** Whether changes are followed; true when absent. */
+  readonly reload?: boolean;
   readonly logger: Logger;
   /** Puts the parsed document to use, whole or not at all: a rejection leaves things as they were. */
   readonly use: (document: unknown) => Promise<void>;
@@ -20,7 +24,7 @@ export interface ConfigurationFileOptions {
 
 /**
  * Puts a file to use, and again whenever it changes. A changed file that can't be used is logged, and what was in force stays
- * so. Throws CodedError ACCESS_CONFIG_INVALID with file, field and cause at the first time. The result ends it.
+ * so. Throws CodedError with file, field and cause at the first time. The result ends it.
  */
 export async function openConfigurationFile(options: ConfigurationFileOptions): Promise<() => void> {
   const { path, kind, logger } = options;
@@ -38,7 +42,7 @@ export async function openConfigurationFile(options: ConfigurationFileOptions): 
       return true;
     } catch (cause) {
       throw new CodedError(
-        'ACCESS_CONFIG_INVALID',
+        options.code ?? 'ACCESS_CONFIG_INVALID',
         `the ${kind} file ${path} can't be used: ${(cause as Error).message}`,
         `Correct the file; its format is ${kind}.`,
         { cause },
@@ -65,6 +69,7 @@ export async function openConfigurationFile(options: ConfigurationFileOptions): 
   }
 
   await load();
+  if (options.reload === false) return () => {};
   let watcher: FSWatcher | undefined;
   try {
     // The directory: mounted files are replaced, not written.
