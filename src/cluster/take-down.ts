@@ -74,7 +74,9 @@ async function stopContainers(dir: string): Promise<string[]> {
     await runtime.close();
     await containerd.stop();
     cleaned.push(`containerd (${containerd.pid})`);
-    if (sandboxes.length) cleaned.push(`${sandboxes.length} pods`);
+    // One that a deleted pod left is stopped already and was only waiting for its removal.
+    const running = sandboxes.filter(({ state }) => state === 'ready').length;
+    if (running) cleaned.push(running === 1 ? '1 pod' : `${running} pods`);
   }
   if (await removeCgroupsNamed(cgroupRoot(kubeletInstance(dir)))) cleaned.push('cgroups');
   return cleaned;

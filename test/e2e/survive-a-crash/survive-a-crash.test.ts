@@ -148,7 +148,7 @@ describe.skipIf(reason)(`pods survive a crash of k8ts${reason ? ` (${reason})` :
     const down = await k8ts(['down', '--data-dir', dataDir]);
     expect(down).toMatchObject({ code: 0, stderr: '' });
     expect(down.stdout).toMatch(
-      /^no cluster was running; cleaned up: containerd \(\d+\), 1 pods, .*interface k8ts-.*nftables table k8ts-/,
+      /^no cluster was running; cleaned up: containerd \(\d+\), 1 pod, .*interface k8ts-.*nftables table k8ts-/,
     );
     expect(tracesOf(dataDir, namespaces)).toEqual([]);
     expect(await k8ts(['down', '--data-dir', dataDir])).toMatchObject({ stdout: 'no cluster was running\n' });
