@@ -7,6 +7,7 @@ import { silentLogger } from '../src/apimachinery/logger.ts';
 import { TokenKeys } from '../src/apiserver/authentication/token-keys.ts';
 import { createSecurity } from '../src/apiserver/security.ts';
 import { API_SERVER_USER, createApiServer } from '../src/apiserver/server.ts';
+import { limitHeapGrowth } from '../src/cli/heap-growth.ts';
 import { openPki } from '../src/cluster/pki/pki.ts';
 import { openLmdbStore } from '../src/store/lmdb/lmdb-store.ts';
 import { GROUP } from './support/objects.ts';
@@ -34,6 +35,7 @@ const api = createApiServer({
   listen: { host: '127.0.0.1', port: 0, tls: { ...server, clientCA: pki.ca.cert } },
 });
 await api.start();
+limitHeapGrowth();
 
 const system = api.transport(API_SERVER_USER, 'bench-setup');
 const create = (path: string, body: object) => system.request({ method: 'POST', path, body });

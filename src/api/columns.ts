@@ -1,5 +1,6 @@
 import { humanDuration } from '../apimachinery/age.ts';
-import type { KubeObject } from '../apimachinery/meta.ts';
+import { labelSelectorMatcher } from '../apimachinery/labels.ts';
+import type { KubeObject, LabelSelector } from '../apimachinery/meta.ts';
 import type { PrinterColumn } from './kind.ts';
 
 /** `NAME`, first in every table. */
@@ -60,28 +61,13 @@ export function formatLabels(labels: Readonly<Record<string, string>> | undefine
 }
 
 /** A label selector as kubectl prints it in wide columns; `<none>` when it selects by nothing. */
-export function formatLabelSelector(
-  selector:
-    | {
-        readonly matchLabels?: Readonly<Record<string, string>>;
-        readonly matchExpressions?: readonly {
-          readonly key: string;
-          readonly operator: string;
-          readonly values?: readonly string[];
-        }[];
-      }
-    | undefined,
-): string {
+export function formatLabelSelector(selector: LabelSelector | undefined): string {
   if (!selector) return '<none>';
-  const parts = Object.keys(selector.matchLabels ?? {})
-    .sort()
-    .map((key) => `${key}=${selector.matchLabels?.[key]}`);
-  for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
-    if (operator === 'Exists') parts.push(key);
-    else if (operator === 'DoesNotExist') parts.push(`!${key}`);
-    else parts.push(`${key} ${operator === 'In' ? 'in' : 'notin'} (${[...values].sort().join(',')})`);
+  try {
+    return labelSelectorMatcher(selector).toString() || '<none>';
+  } catch {
+    return '<error>';
   }
-  return parts.length ? parts.join(',') : '<none>';
 }
 
 /** The `CONTAINERS`, `IMAGES` pair of workload tables: comma-joined over a pod template's containers. */

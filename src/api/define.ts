@@ -109,6 +109,9 @@ function fillSpec(object: { spec?: unknown }, schema: Schema): void {
 }
 
 function zeroStruct(schema: Schema): object {
-  const fields = [...(schema.fields?.() ?? [])].filter(([, field]) => field.required && field.schema.type === 'object');
+  // Label selectors of workloads are required, and pointers.
+  const fields = [...(schema.fields?.() ?? [])].filter(
+    ([name, field]) => field.required && field.schema.type === 'object' && name !== 'selector',
+  );
   return Object.fromEntries(fields.map(([name, field]) => [name, zeroStruct(field.schema)]));
 }

@@ -5,6 +5,12 @@ import { FieldError, type FieldPath, invalidValue, notSupported, required } from
 export const atLeastZero = 'must be greater than or equal to 0';
 export const immutableMessage = 'field is immutable';
 
+/** How Go prints an absent pointer, as the value of an error; absent lists and maps are `null`. */
+export const absent = 'null';
+
+/** The field of errors that are about no field: how Go prints an empty path. */
+export const wholeObject = '[]';
+
 export function nonNegative(path: FieldPath, value: number | undefined): FieldError[] {
   return value !== undefined && value < 0 ? [invalidValue(path, value, atLeastZero)] : [];
 }

@@ -25,7 +25,8 @@ const heads = ({ columns }: KindDefinition, wide = false) =>
     .filter(({ priority }) => wide || priority === 0)
     .map(({ name }) => name.toUpperCase())
     .join(' | ');
-const texts = (definition: KindDefinition, object: Loose) => (definition.validate?.(object) ?? []).map(String);
+const texts = (definition: KindDefinition, object: Loose) =>
+  [...(definition.validate?.(object) ?? []), ...(definition.validateCreate?.(object) ?? [])].map(String);
 
 describe('columns of kubectl get', () => {
   it.each([
@@ -96,7 +97,7 @@ describe('kinds', () => {
     ]);
     const moved = { ...binding, roleRef: { ...binding.roleRef, name: 'writer' } };
     expect((roleBinding.validateUpdate?.(moved, binding) ?? []).map(String)).toEqual([
-      'roleRef: Invalid value: {"kind":"Role","name":"writer","apiGroup":"rbac.authorization.k8s.io"}: field is immutable',
+      'roleRef: Invalid value: {"APIGroup":"rbac.authorization.k8s.io","Kind":"Role","Name":"writer"}: field is immutable',
     ]);
     expect(texts(role, { metadata: {}, rules: [{ verbs: [], nonResourceURLs: ['/x'] }] })).toEqual([
       'rules[0].verbs: Required value: verbs must contain at least one value',

@@ -62,8 +62,8 @@ export interface KindDefinition<T = any> {
   prepareForCreate?(object: Draft<T>): void;
   /** Carries over what a client may not change (status is carried over before this). */
   prepareForUpdate?(object: Draft<T>, old: T): void;
-  /** Semantic validation of a new object; types and required fields have been checked. */
-  validate?(object: T): FieldError[];
+  /** Semantic validation; types and required fields have been checked. On an update, `old` is what is replaced. */
+  validate?(object: T, old?: T): FieldError[];
   /** What only a creation refuses; runs after `validate`. */
   validateCreate?(object: T): FieldError[];
   /** Immutability and transitions; `validate` runs too, before it. */

@@ -117,5 +117,6 @@ function describe(error: unknown, lines: Yaml.LineCounter): string {
   if (error instanceof RangeError) return 'exceeded max depth';
   const first = message.split('\n')[0] ?? '';
   const line = pos && lines.linePos(pos[0]).line;
-  return `${line === undefined ? '' : `line ${line}: `}${words[code ?? ''] ?? first}`;
+  // Of the first line Go's parser does not tell.
+  return `${line === undefined || line === 1 ? '' : `line ${line}: `}${words[code ?? ''] ?? first}`;
 }

@@ -28,6 +28,13 @@ describe('JSON', () => {
     });
   });
 
+  it('bounds what it says of duplicate fields', () => {
+    const twice = Array.from({ length: 5000 }, (_, i) => `"k${i}":1,"k${i}":2`).join();
+    const { duplicateFields } = decodeJson(`{"${'p'.repeat(100_000)}":{${twice}}}`, { duplicates: true });
+    expect(duplicateFields.length).toBeLessThanOrEqual(100);
+    expect(duplicateFields.join().length).toBeLessThan(1_200_000);
+  });
+
   it('bounds the depth and keeps __proto__ a plain key', () => {
     expect(() => decodeJson('['.repeat(5000) + ']'.repeat(5000))).toThrow('exceeded max depth');
     expect(() => decodeJson('['.repeat(500000))).toThrow('unexpected end of JSON input');
@@ -64,7 +71,7 @@ describe('YAML', () => {
 
   it('reports what is wrong', () => {
     expect(() => decodeYaml('a: b: c')).toThrow(
-      'error converting YAML to JSON: yaml: line 1: mapping values are not allowed in this context',
+      'error converting YAML to JSON: yaml: mapping values are not allowed in this context',
     );
     expect(() => decodeYaml('a: *nope')).toThrow("unknown anchor 'nope' referenced");
     expect(() => decodeYaml('a: .inf')).toThrow('json: unsupported value: +Inf');

@@ -1,3 +1,4 @@
+import { draft as copyOf } from './json.ts';
 import type { FieldSchema, Schema } from './schema.ts';
 import { type Dictionary, isScalar, setKey } from './schema-walk.ts';
 
@@ -13,7 +14,7 @@ export function applyDefaults(draft: unknown, schema: Schema): void {
   const fields = schema.fields?.();
   if (fields) {
     for (const [key, field] of defaultedFields(schema)) {
-      if (field.default !== undefined && needsDefault(object, key, field)) setKey(object, key, fresh(field.default));
+      if (field.default !== undefined && needsDefault(object, key, field)) setKey(object, key, copyOf(field.default));
       const child = Object.hasOwn(object, key) ? object[key] : undefined;
       if (typeof child === 'object' && child !== null) applyDefaults(child, field.schema);
     }
@@ -26,10 +27,6 @@ export function applyDefaults(draft: unknown, schema: Schema): void {
 function needsDefault(object: Dictionary, key: string, { schema }: FieldSchema): boolean {
   if (!Object.hasOwn(object, key) || object[key] === undefined) return true;
   return object[key] === null && !schema.nullable;
-}
-
-function fresh(value: unknown): unknown {
-  return typeof value === 'object' && value !== null ? structuredClone(value) : value;
 }
 
 /** A pure cache of immutable data: by schema object, its fields that have a default or have one below them, in order. */

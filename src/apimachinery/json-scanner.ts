@@ -1,4 +1,5 @@
 /** What JSON.parse does not tell: where Go's decoder would stop and in which words, and keys that occur twice. */
+import type { Schema } from './schema.ts';
 
 /** The message of Go's encoding/json for a text that is not JSON. */
 export function jsonSyntaxError(text: string): string {
@@ -168,10 +169,26 @@ function quote(character: string): string {
   return `'${character === '\\' ? '\\\\' : escaped.startsWith('\\u00') ? `\\x${escaped.slice(4)}` : escaped}'`;
 }
 
-/** `duplicate field "spec.replicas"` for each key that its object has already had. `text` is valid JSON, not too deep. */
-export function findDuplicateKeys(text: string): string[] {
+/** Go's decoder tells of no more. */
+const MAX_PROBLEMS = 100;
+const MAX_PROBLEM_CHARACTERS = 1_000_000;
+
+/**
+ * `duplicate field "spec.replicas"` for each key that its object has already had. With a schema also
+ * `unknown field "spec.foo"`, each where it stands in the text; what is unknown is not looked into. `text` is valid JSON, not
+ * too deep.
+ */
+export function findDuplicateKeys(text: string, schema?: Schema): string[] {
   const found = new Set<string>();
+  const path: (string | number)[] = [];
   let position = 0;
+  let characters = 0;
+  const report = (problem: string) => {
+    if (found.size >= MAX_PROBLEMS || characters > MAX_PROBLEM_CHARACTERS) return;
+    const message = `${problem} field ${JSON.stringify(pathText(path))}`;
+    characters += message.length;
+    found.add(message);
+  };
   const skipSpace = () => {
     while (text.charCodeAt(position) <= 32) position++;
   };
@@ -181,39 +198,53 @@ export function findDuplicateKeys(text: string): string[] {
     position++;
     return text.slice(start, position);
   };
-  const value = (path: string): void => {
+  const value = (of: Schema | undefined, known: boolean): void => {
     skipSpace();
     const character = text[position];
     if (character === '"') string();
     else if (character === '{') {
       const keys = new Set<string>();
+      const fields = of?.fields?.();
       position++;
       for (;;) {
         skipSpace();
         if (text[position] === '}') break;
         const key = JSON.parse(string()) as string;
-        const at = path === '' ? key : `${path}.${key}`;
-        if (keys.has(key)) found.add(`duplicate field ${JSON.stringify(at)}`);
+        path.push(key);
+        const child = fields?.get(key)?.schema ?? of?.items?.();
+        const unknown = fields !== undefined && !child && !of?.preserveUnknownFields;
+        if (known && unknown) report('unknown');
+        else if (known && keys.has(key)) report('duplicate');
         keys.add(key);
         skipSpace();
         position++;
-        value(at);
+        value(child, known && !unknown);
+        path.pop();
         skipSpace();
         if (text[position] === ',') position++;
       }
       position++;
     } else if (character === '[') {
       position++;
+      const items = of?.items?.();
       for (let index = 0; ; index++) {
         skipSpace();
         if (text[position] === ']') break;
-        value(`${path}[${index}]`);
+        path.push(index);
+        value(items, known);
+        path.pop();
         skipSpace();
         if (text[position] === ',') position++;
       }
       position++;
     } else while (position < text.length && !/[,}\]\s]/.test(text[position] as string)) position++;
   };
-  value('');
+  value(schema, true);
   return [...found];
+}
+
+function pathText(path: readonly (string | number)[]): string {
+  let text = '';
+  for (const part of path) text += typeof part === 'number' ? `[${part}]` : text === '' ? part : `.${part}`;
+  return text;
 }

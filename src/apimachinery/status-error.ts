@@ -8,7 +8,20 @@ export class StatusError extends Error {
 
   constructor(status: Omit<Status, 'apiVersion' | 'kind' | 'metadata' | 'status'>) {
     super(status.message ?? status.reason ?? 'error');
-    this.status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', ...status } as Status;
+    const { message, reason, details, code } = status;
+    // Of a list that cannot go on: a token with which it can.
+    const { metadata = {} } = status as Partial<Status>;
+    // In the order in which Kubernetes' clients are used to seeing them.
+    this.status = {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata,
+      status: 'Failure',
+      ...(message === undefined ? {} : { message }),
+      ...(reason === undefined ? {} : { reason }),
+      ...(details === undefined ? {} : { details }),
+      ...(code === undefined ? {} : { code }),
+    } as Status;
   }
 
   get code(): number {

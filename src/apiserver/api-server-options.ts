@@ -7,6 +7,7 @@ import type { Authorizer } from '../sdk/authorization.ts';
 import type { UserInfo } from '../sdk/user.ts';
 import type { Store } from '../store/store.ts';
 import type { BootstrapStep } from './bootstrap/bootstrap-objects.ts';
+import type { MetricSource } from './health/exposition.ts';
 import type { TlsMaterial } from './http/http-listener.ts';
 import type { ObjectReader } from './object-reader.ts';
 import type { RulesReviewer, TokenRequester } from './registry/reviews/review-services.ts';
@@ -27,12 +28,14 @@ export interface ApiServerOptions {
   };
   /** These three are made when the server is: they may look at its objects, which are there once it has started. */
   authentication(reader: ObjectReader): Authenticator;
-  authorization(reader: ObjectReader): Authorizer & Partial<RulesReviewer>;
+  authorization(reader: ObjectReader): Authorizer & Partial<RulesReviewer> & { readonly families?: MetricSource };
   /** The result is called at every request, for steps come and go with plugins. */
   admission?(
     reader: ObjectReader,
     transport: (user: UserInfo, userAgent?: string) => Transport,
   ): () => readonly AdmissionStep[];
+  /** Of webhooks and policies, names of what has no say. */
+  readonly disabledAdmission?: readonly string[];
   readonly audit?: AuditTrail;
   /** Encryption at rest. */
   readonly transformer?: ValueTransformer;

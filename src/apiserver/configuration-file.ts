@@ -89,6 +89,11 @@ export async function openConfigurationFile(options: ConfigurationFileOptions): 
   };
 }
 
+/** What a file of YAML or JSON holds. */
+export async function readYamlFile(path: string): Promise<unknown> {
+  return parseYaml(await readFile(path, 'utf8'));
+}
+
 /** Its own messages show lines of the file, which may hold secrets: none of them is passed on. */
 async function parseYaml(text: string): Promise<unknown> {
   const { parseDocument } = await import('yaml');

@@ -59,6 +59,10 @@ export class InProcessExchange implements HttpExchange {
     };
   }
 
+  get hasBody(): boolean {
+    return this.#body !== undefined;
+  }
+
   get input(): Readable {
     return Readable.from(this.#body ? [this.#body] : []);
   }

@@ -114,7 +114,10 @@ export class InProcessTransport implements Transport {
       readBody: async () => ({ contentType, object: request.body }),
       warnings,
     }).catch((error) => {
-      throw isStatusError(error) ? error : internalError(error instanceof Error ? error.message : String(error), error);
+      if (isStatusError(error)) throw error;
+      if (request.body !== undefined && isStackOverflow(error))
+        throw badRequest("couldn't get version/kind; json parse error: exceeded max depth");
+      throw internalError(error instanceof Error ? error.message : String(error), error);
     });
   }
 }
@@ -146,7 +149,7 @@ function follow(
   return new Promise((resolve, reject) => {
     started(
       open({
-        deliver(notices) {
+        deliver({ notices }) {
           onEvents(notices.map(({ type, entry }) => ({ type, object: entry.object })));
         },
         close: (error) => (error ? reject(error) : resolve()),
@@ -186,6 +189,11 @@ function listOf({ definition, entries, metadata }: ListResult) {
 function contentOf({ contentType, body }: Extract<Result, { type: 'content' }>): unknown {
   const text = typeof body === 'string' ? body : decoder.decode(body);
   return contentType.startsWith('application/json') ? JSON.parse(text) : text;
+}
+
+/** Nothing was parsed that could have been refused: a body that is nested too deeply is found out by those who walk it. */
+function isStackOverflow(error: unknown): boolean {
+  return error instanceof RangeError && error.message.startsWith('Maximum call stack');
 }
 
 function searchParams(query: ApiRequest['query']): URLSearchParams {

@@ -35,7 +35,7 @@ export interface SecurityOptions {
   readonly anonymousPaths?: readonly string[];
   /** Webhooks and policies. */
   readonly extensions?: readonly AdmissionStep[];
-  readonly admission?: Pick<DefaultAdmissionOptions, 'enable' | 'disable' | 'podSecurityExemptions'>;
+  readonly admission?: Pick<DefaultAdmissionOptions, 'enable' | 'disable' | 'configuration'>;
 }
 
 /**

@@ -1,10 +1,12 @@
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { IPAddress } from '../api/types/networking.v1.gen.ts';
-import { tooManyRequests } from '../apimachinery/status-error.ts';
+import { StatusError, tooManyRequests } from '../apimachinery/status-error.ts';
 import type { Transport } from '../apimachinery/transport.ts';
 import type { AdmissionStep } from '../sdk/admission.ts';
 import { SYSTEM_AUTHENTICATED, SYSTEM_MASTERS, type UserInfo } from '../sdk/user.ts';
+import { AdmissionMetrics } from './admission/admission-metrics.ts';
+import { deviceSelectorHooks } from './admission/device-selector-hooks.ts';
 import { DynamicAdmission } from './admission/dynamic-admission.ts';
 import { expressionHooks } from './admission/expression-hooks.ts';
 import { type ApiServerOptions, DEFAULT_LIMITS } from './api-server-options.ts';
@@ -22,6 +24,7 @@ import { addDiscoveryRoutes } from './discovery/discovery-routes.ts';
 import { addVersionRoute, versionInfo } from './discovery/version-route.ts';
 import { ConfigurationObjects } from './flow-control/configuration-objects.ts';
 import { flowControlMetrics } from './flow-control/flow-control-metrics.ts';
+import { addFlowControlRoutes } from './flow-control/flow-control-routes.ts';
 import { PriorityAndFairness } from './flow-control/priority-and-fairness.ts';
 import { HealthChecks } from './health/health-checks.ts';
 import { addHealthRoutes } from './health/health-routes.ts';
@@ -95,8 +98,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const authentication = options.authentication(reader);
   const authorization = options.authorization(reader);
   const transport = (user: UserInfo, userAgent = 'k8ts') =>
-    new InProcessTransport((request) => chain.handle(request), user, userAgent);
+    new InProcessTransport(
+      async (request) => {
+        if (stopped)
+          throw new StatusError({ code: 503, reason: 'ServiceUnavailable', message: 'the API server has stopped' });
+        return chain.handle(request);
+      },
+      user,
+      userAgent,
+    );
   const webhooks = new LazyWebhookClient(reader);
+  const admissionMetrics = new AdmissionMetrics();
   const dynamicAdmission = new DynamicAdmission({
     kinds,
     reader,
@@ -104,7 +116,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     webhooks: () => webhooks.get(),
     transport: transport(API_SERVER_USER, 'kube-apiserver'),
     logger,
+    disabled: options.disabledAdmission,
+    metrics: admissionMetrics,
   });
+  const metrics = new RequestMetrics();
   const staticSteps = options.admission?.(reader, transport) ?? noSteps;
   const admission = () => dynamicAdmission.extend(staticSteps());
 
@@ -120,15 +135,29 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ['certificates.k8s.io/certificatesigningrequests', certificateHooks],
     ['apiextensions.k8s.io/customresourcedefinitions', customResourceDefinitionHooks],
     ...expressionHooks(),
+    ...deviceSelectorHooks(),
   ]);
-  const services: RegistryServices = { kinds, storage, cache, admission, authorization, hooks, logger, now };
+  const services: RegistryServices = {
+    kinds,
+    storage,
+    cache,
+    admission,
+    admissionMetrics,
+    authorization,
+    hooks,
+    logger,
+    now,
+  };
   const router = new RequestRouter(kinds, (context, definition) => serveResource(services, context, definition));
-  const metrics = new RequestMetrics();
   let stopping = false;
+  let stopped = false;
   const flowControl = new PriorityAndFairness({
     totalSeats: limits.readOnlyInFlight + limits.mutatingInFlight,
     queueTimeoutMs: limits.requestTimeoutMs / 4,
-    objectCount: (group, resource) => cache.resource(group, resource).size,
+    stored(group, resource) {
+      const { size: count, averageBytes } = cache.resource(group, resource);
+      return { count, averageBytes };
+    },
   });
   const chain = new RequestChain({
     authentication,
@@ -179,14 +208,18 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   addOpenApiRoutes({ router, services });
   addVersionRoute(router);
   addHealthRoutes(router, health, logger);
+  addFlowControlRoutes(router, flowControl);
   addMetricsRoute({
     router,
     inFlight: chain.inFlight,
     cache,
     sources: [
       () => metrics.families(),
-      () => flowControlMetrics(flowControl.levels(), flowControl.counts()),
+      () => admissionMetrics.families(),
+      ...(authorization.families ? [authorization.families] : []),
+      () => flowControlMetrics(flowControl),
       ...(options.audit ? [options.audit.families] : []),
+      ...(options.transformer?.families ? [options.transformer.families] : []),
     ],
     version: versionInfo(),
   });
@@ -263,6 +296,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     async start() {
       await cache.start();
       flowControl.follow(reader);
+      flowControl.start();
       await Promise.all([customResources.start(), dynamicAdmission.start()]);
       synced = true;
       compactor.start();
@@ -272,6 +306,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     async stop() {
       stopping = true;
       await flowObjects.stop();
+      flowControl.stop();
       // Clients hear that the connection ends before their watches do: they resume on another.
       listener?.announceEnd();
       cache.closeWatches();
@@ -283,6 +318,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       dynamicAdmission.stop();
       await compactor.stop();
       await webhooks.close();
+      stopped = true;
       await cache.stop();
     },
   };

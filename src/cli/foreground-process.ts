@@ -5,6 +5,7 @@ import { claimDataDir } from '../cluster/data-dir.ts';
 import type { Timeline } from '../cluster/graph/component.ts';
 import { createFileLogger } from '../cluster/logging.ts';
 import { processStart, type RunState, removeRunState, writeRunState } from '../cluster/run-state.ts';
+import { limitHeapGrowth } from './heap-growth.ts';
 import { createProgress } from './progress.ts';
 
 /** A cluster or an agent, as far as the process that runs it cares. */
@@ -78,6 +79,7 @@ export async function runInForeground<T extends Booted>(run: ForegroundProcess<T
   try {
     record({});
     booted = await run.boot({ logger, onTimeline, signal: stopped.signal });
+    limitHeapGrowth();
     const more = run.onReady?.(booted);
     record({ addresses: booted.addresses, processes: booted.processes(), timeline: booted.timeline(), ...more });
     if (flags.timings) writeFileSync(flags.timings, `${JSON.stringify(booted.timeline(), null, 2)}\n`);

@@ -15,6 +15,9 @@ export interface ControlPlaneFlags {
   readonly authenticationConfig?: string;
   readonly authenticationTokenWebhookConfigFile?: string;
   readonly authorizationConfig?: string;
+  readonly admissionControlConfigFile?: string;
+  readonly enableAdmissionPlugins?: readonly string[];
+  readonly disableAdmissionPlugins?: readonly string[];
   readonly auditPolicyFile?: string;
   readonly auditLogPath?: string;
   readonly auditLogMaxage?: number;
@@ -77,6 +80,13 @@ export function controlPlaneOptions(command: Command): Command {
     .option('--authorization-config <file>', 'an AuthorizationConfiguration (default: Node and RBAC)', (file) =>
       resolve(file),
     )
+    .option(
+      '--admission-control-config-file <file>',
+      'an AdmissionConfiguration (of PodSecurity, EventRateLimit)',
+      (file) => resolve(file),
+    )
+    .option('--enable-admission-plugins <name,...>', 'to run beside those that are on by default', parseList)
+    .option('--disable-admission-plugins <name,...>', 'not to run', parseList)
     .option('--audit-policy-file <file>', 'an audit Policy (default: nothing is audited)', (file) => resolve(file))
     .option('--audit-log-path <file>', 'log audit events to this file; - is standard output', (file) =>
       file === '-' ? file : resolve(file),
@@ -118,6 +128,9 @@ export function clusterOptions(flags: ControlPlaneFlags): ClusterOptions {
       ? { authenticationTokenWebhookConfigFile: flags.authenticationTokenWebhookConfigFile }
       : {}),
     ...(flags.authorizationConfig ? { authorizationConfig: flags.authorizationConfig } : {}),
+    ...(flags.admissionControlConfigFile ? { admissionControlConfigFile: flags.admissionControlConfigFile } : {}),
+    ...(flags.enableAdmissionPlugins ? { enableAdmissionPlugins: flags.enableAdmissionPlugins } : {}),
+    ...(flags.disableAdmissionPlugins ? { disableAdmissionPlugins: flags.disableAdmissionPlugins } : {}),
     ...(flags.auditPolicyFile ? { auditPolicyFile: flags.auditPolicyFile } : {}),
     ...(flags.auditLogPath ? { auditLogPath: flags.auditLogPath } : {}),
     ...(flags.auditLogMaxage === undefined ? {} : { auditLogMaxAge: flags.auditLogMaxage }),

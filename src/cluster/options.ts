@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { CodedError } from '../apimachinery/coded-error.ts';
 import type { Logger } from '../apimachinery/logger.ts';
+import { ADMISSION_PLUGINS } from '../apiserver/admission/configuration/plugin-names.ts';
 import type { Timeline } from './graph/component.ts';
 
 /** What a user may choose about a cluster. Everything has a default. */
@@ -21,6 +22,11 @@ export interface ClusterOptions {
   readonly authenticationTokenWebhookConfigFile?: string;
   /** An AuthorizationConfiguration file; Node and RBAC when absent. */
   readonly authorizationConfig?: string;
+  /** An AdmissionConfiguration file: defaults and exemptions of PodSecurity, limits of EventRateLimit. */
+  readonly admissionControlConfigFile?: string;
+  /** Admission plugins to run beside those that always do. */
+  readonly enableAdmissionPlugins?: readonly string[];
+  readonly disableAdmissionPlugins?: readonly string[];
   /** An audit Policy file; without one nothing is audited. */
   readonly auditPolicyFile?: string;
   /** Where events are logged, a line of JSON each; `-` is standard output. */
@@ -72,6 +78,9 @@ export interface ClusterConfig {
   readonly authenticationConfig: string | undefined;
   readonly authenticationTokenWebhookConfigFile: string | undefined;
   readonly authorizationConfig: string | undefined;
+  readonly admissionControlConfigFile: string | undefined;
+  readonly enableAdmissionPlugins: readonly string[];
+  readonly disableAdmissionPlugins: readonly string[];
   readonly auditPolicyFile: string | undefined;
   readonly auditLogPath: string | undefined;
   readonly auditLogMaxAge: number;
@@ -144,6 +153,8 @@ export function resolveOptions(options: ClusterOptions): ClusterConfig {
     authenticationConfig: options.authenticationConfig,
     authenticationTokenWebhookConfigFile: options.authenticationTokenWebhookConfigFile,
     authorizationConfig: options.authorizationConfig,
+    admissionControlConfigFile: options.admissionControlConfigFile,
+    ...admissionPlugins(options),
     auditPolicyFile: options.auditPolicyFile,
     auditLogPath: options.auditLogPath,
     auditLogMaxAge: options.auditLogMaxAge ?? 0,
@@ -171,6 +182,17 @@ export function resolveOptions(options: ClusterOptions): ClusterConfig {
     kubernetesServiceIP: addressInRange('service', serviceCIDR, 1),
     clusterDNS: addressInRange('service', serviceCIDR, 10),
   };
+}
+
+function admissionPlugins({ enableAdmissionPlugins = [], disableAdmissionPlugins = [] }: ClusterOptions) {
+  const known: readonly string[] = ADMISSION_PLUGINS;
+  for (const name of [...enableAdmissionPlugins, ...disableAdmissionPlugins])
+    if (!known.includes(name))
+      throw invalidOption(`there is no admission plugin "${name}"`, `Choose among: ${known.join(', ')}.`);
+  const both = enableAdmissionPlugins.filter((name) => disableAdmissionPlugins.includes(name));
+  if (both.length)
+    throw invalidOption(`${both.join(', ')} can't be both enabled and disabled`, 'Leave it out of one of the lists.');
+  return { enableAdmissionPlugins, disableAdmissionPlugins };
 }
 
 /** `/var/lib/k8ts` for root, a folder of the user's own otherwise. */
@@ -203,6 +225,6 @@ function checkPort(name: string, port: number): number {
   return port;
 }
 
-function invalidOption(message: string, remedy: string): CodedError {
+export function invalidOption(message: string, remedy: string): CodedError {
   return new CodedError('INVALID_OPTION', message, remedy);
 }

@@ -317,6 +317,63 @@ describe.skipIf(skip)(`kubelet on containerd${skip ? ` (skipped: ${skip})` : ''}
     });
   }, 20_000);
 
+  it('resizes a running container in place, and starts it anew where its policy says so', async () => {
+    const resources = (cpu: string, memory: string) => ({ requests: { cpu, memory }, limits: { cpu, memory } });
+    const resizePolicy = [
+      { resourceName: 'cpu', restartPolicy: 'NotRequired' },
+      { resourceName: 'memory', restartPolicy: 'RestartContainer' },
+    ];
+    const made = newPod('resized', 'sleep 1000', {
+      metadata: { generation: 1 },
+      container: { resources: resources('100m', '64Mi'), resizePolicy },
+    });
+    k.api.put(made);
+    let current = await k.phase('resized', 'Running');
+    /** Of the pod and of its container, as the kernel has them. */
+    const limits = (file: string) =>
+      execFileSync('find', ['/sys/fs/cgroup', '-path', `*pod${made.metadata.uid}*`, '-name', file])
+        .toString()
+        .split('\n')
+        .filter(Boolean)
+        .map((path) => readFileSync(path, 'utf8').trim().split(' ')[0]);
+    const resize = async (generation: number, cpu: string, memory: string) => {
+      const [main] = current.spec.containers;
+      k.api.put({
+        ...current,
+        metadata: { ...current.metadata, generation },
+        spec: { ...current.spec, containers: [{ ...main!, resources: resources(cpu, memory) }] },
+      });
+      await expect
+        .poll(
+          () => {
+            current = k.pod('resized');
+            const { status } = current;
+            const resizing = status?.conditions?.some(({ type }) => type.startsWith('PodResize'));
+            return status?.observedGeneration === generation && !resizing && status.containerStatuses?.[0]?.ready;
+          },
+          { timeout: 20_000 },
+        )
+        .toBe(true);
+    };
+    await resize(2, '200m', '64Mi');
+    expect(current.status?.containerStatuses?.[0]).toMatchObject({
+      restartCount: 0,
+      resources: resources('200m', '64Mi'),
+    });
+    expect([...limits('cpu.cfs_quota_us'), ...limits('cpu.max')].filter((quota) => quota === '20000')).toHaveLength(2);
+    await resize(3, '200m', '96Mi');
+    expect(current.status?.containerStatuses?.[0]).toMatchObject({
+      restartCount: 1,
+      resources: resources('200m', '96Mi'),
+    });
+    const bytes = String(96 * 1024 * 1024);
+    expect(
+      [...limits('memory.limit_in_bytes'), ...limits('memory.max')].filter((limit) => limit === bytes),
+    ).toHaveLength(2);
+    k.delete('resized');
+    await k.gone('resized');
+  }, 40_000);
+
   it('refuses a pod that asks for more than the node has', async () => {
     k.api.put(newPod('huge', 'true', { container: { resources: { requests: { cpu: '9999' } } } }));
     const failed = await k.phase('huge', 'Failed');

@@ -13,8 +13,9 @@ export async function setPodScheduledFalse(
 ): Promise<void> {
   const known = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
   const nominated = nominatedNodeName ?? '';
-  if (known?.status === 'False' && known.message === message && (pod.status?.nominatedNodeName ?? '') === nominated)
-    return;
+  const same =
+    known?.status === 'False' && known.message === message && known.observedGeneration === pod.metadata.generation;
+  if (same && (pod.status?.nominatedNodeName ?? '') === nominated) return;
   const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
   const condition = {
     type: 'PodScheduled',

@@ -40,9 +40,12 @@ export interface Authorizer {
   /** What takes longer counts as a failure; 10 s when absent. */
   readonly deadlineMs?: number;
   authorize(attributes: AuthorizationAttributes): AuthorizationDecision | Promise<AuthorizationDecision>;
-  /** For SelfSubjectRulesReview; an authorizer that can't list its rules leaves it out and the review says `incomplete`. */
+  /**
+   * For SelfSubjectRulesReview; an authorizer that can't list its rules leaves it out, or gives nothing for that user, and
+   * the review says `incomplete`.
+   */
   rulesFor?(
     user: UserInfo,
     namespace: string,
-  ): { resource: readonly ResourceRule[]; nonResource: readonly NonResourceRule[] };
+  ): { resource: readonly ResourceRule[]; nonResource: readonly NonResourceRule[] } | undefined;
 }

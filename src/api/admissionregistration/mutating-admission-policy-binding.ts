@@ -9,6 +9,7 @@ export const mutatingAdmissionPolicyBinding = defineKind<MutatingAdmissionPolicy
   version: 'v1',
   kind: 'MutatingAdmissionPolicyBinding',
   generation: 'spec',
+  requireResourceVersionOnUpdate: true,
   default: ({ spec }) => defaultMatchResources(spec?.matchResources),
   validate: ({ spec }) => [
     ...validateBinding(spec ?? {}),

@@ -8,7 +8,7 @@ import type {
   Mutation,
 } from '../types/admissionregistration.v1.gen.ts';
 import { paramKindText, validatePolicy } from './policies.ts';
-import { defaultMatchResources, reinvocationPolicies, validateMutatingOperations } from './rules.ts';
+import { defaultMatchResources, reinvocationPolicies } from './rules.ts';
 
 const spec = FieldPath.of('spec');
 
@@ -17,12 +17,16 @@ export const mutatingAdmissionPolicy = defineKind<MutatingAdmissionPolicy>({
   version: 'v1',
   kind: 'MutatingAdmissionPolicy',
   generation: 'spec',
+  requireResourceVersionOnUpdate: true,
   default: ({ spec }) => {
     if (!spec) return;
     spec.failurePolicy ??= 'Fail';
     defaultMatchResources(spec.matchConstraints);
   },
-  validate: (object) => [...validatePolicy(object.spec ?? {}), ...validateMutations(object.spec ?? {})],
+  validate: (object, old) => [
+    ...validatePolicy(object.spec ?? {}, old?.spec, true),
+    ...validateMutations(object.spec ?? {}),
+  ],
   columns: [
     nameColumn,
     column('Mutations', ({ spec }) => spec.mutations?.length ?? 0, {
@@ -34,14 +38,9 @@ export const mutatingAdmissionPolicy = defineKind<MutatingAdmissionPolicy>({
   ],
 });
 
-function validateMutations({
-  matchConstraints,
-  mutations = [],
-  reinvocationPolicy,
-}: MutatingAdmissionPolicySpec): FieldError[] {
+function validateMutations({ mutations = [], reinvocationPolicy }: MutatingAdmissionPolicySpec): FieldError[] {
   const path = spec.child('mutations');
   return [
-    ...validateMutatingOperations(spec.child('matchConstraints'), matchConstraints?.resourceRules),
     ...(mutations.length === 0 ? [required(path, 'mutations must contain at least one item')] : []),
     ...mutations.flatMap((mutation, index) => validateMutation(path.index(index), mutation)),
     ...requiredOneOf(spec.child('reinvocationPolicy'), reinvocationPolicy, reinvocationPolicies),

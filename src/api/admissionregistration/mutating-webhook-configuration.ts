@@ -7,12 +7,14 @@ export const mutatingWebhookConfiguration = defineKind<MutatingWebhookConfigurat
   version: 'v1',
   kind: 'MutatingWebhookConfiguration',
   generation: 'spec',
+  requireResourceVersionOnUpdate: true,
   default: ({ webhooks }) => {
     for (const webhook of webhooks ?? []) {
       defaultWebhook(webhook);
       webhook.reinvocationPolicy ??= 'Never';
     }
   },
-  validate: (object) => validateWebhooks(object.webhooks),
+  // An old configuration without webhooks is one that has none to tolerate.
+  validate: (object, old) => validateWebhooks(object.webhooks, old && (old.webhooks ?? [])),
   columns: webhookColumns,
 });

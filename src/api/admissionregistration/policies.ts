@@ -9,7 +9,7 @@ import {
 import { validateLabelSelector } from '../../apimachinery/labels.ts';
 import { isDns1035Label, isDns1123Subdomain, isPathSegmentName } from '../../apimachinery/names.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
-import { invalidFor, requiredOneOf } from '../field-checks.ts';
+import { invalidFor, requiredOneOf, semanticEqual } from '../field-checks.ts';
 import type { PrinterColumn } from '../kind.ts';
 import type {
   MutatingAdmissionPolicyBinding,
@@ -21,7 +21,7 @@ import type {
   Variable,
 } from '../types/admissionregistration.v1.gen.ts';
 import { validateMatchConditions } from './match-conditions.ts';
-import { failurePolicies, validateMatchResources } from './rules.ts';
+import { failurePolicies, validateMatchResources, validateMutatingOperations } from './rules.ts';
 
 /** What validating and mutating admission policies, and their bindings, have in common. */
 
@@ -33,7 +33,10 @@ const celReserved = new Set(
   ),
 );
 
-export function validatePolicy(policy: ValidatingAdmissionPolicySpec | MutatingAdmissionPolicySpec): FieldError[] {
+type PolicySpec = ValidatingAdmissionPolicySpec | MutatingAdmissionPolicySpec;
+
+/** Match conditions that an update leaves alone stay as they are. `mutating`: whether deletions are out of its reach. */
+export function validatePolicy(policy: PolicySpec, old: PolicySpec | undefined, mutating: boolean): FieldError[] {
   const { failurePolicy, paramKind, matchConstraints, matchConditions, variables } = policy;
   const errors = requiredOneOf(spec.child('failurePolicy'), failurePolicy, failurePolicies);
   if (paramKind) errors.push(...validateParamKind(spec.child('paramKind'), paramKind));
@@ -43,10 +46,13 @@ export function validatePolicy(policy: ValidatingAdmissionPolicySpec | MutatingA
     errors.push(...validateMatchResources(constraints, matchConstraints));
     // A rule tells the types of what the expressions see.
     if (!matchConstraints.resourceRules?.length) errors.push(required(constraints.child('resourceRules')));
+    if (mutating) errors.push(...validateMutatingOperations(constraints, matchConstraints.resourceRules));
   }
+  const sameConditions =
+    old && semanticEqual(old.paramKind, paramKind) && semanticEqual(old.matchConditions, matchConditions);
   return [
     ...errors,
-    ...validateMatchConditions(spec.child('matchConditions'), matchConditions),
+    ...(sameConditions ? [] : validateMatchConditions(spec.child('matchConditions'), matchConditions)),
     ...(variables ?? []).flatMap((variable, index) => validateVariable(spec.child('variables').index(index), variable)),
   ];
 }

@@ -20,6 +20,7 @@ export const validatingAdmissionPolicyBinding = defineKind<ValidatingAdmissionPo
   version: 'v1',
   kind: 'ValidatingAdmissionPolicyBinding',
   generation: 'spec',
+  requireResourceVersionOnUpdate: true,
   default: ({ spec }) => defaultMatchResources(spec?.matchResources),
   validate: ({ spec }) => [...validateBinding(spec ?? {}), ...validateActions(spec?.validationActions ?? [])],
   columns: bindingColumns,

@@ -22,13 +22,14 @@ export const validatingAdmissionPolicy = defineKind<ValidatingAdmissionPolicy>({
   version: 'v1',
   kind: 'ValidatingAdmissionPolicy',
   generation: 'spec',
+  requireResourceVersionOnUpdate: true,
   default: ({ spec }) => {
     if (!spec) return;
     spec.failurePolicy ??= 'Fail';
     defaultMatchResources(spec.matchConstraints);
   },
-  validate: (object) => [
-    ...validatePolicy(object.spec ?? {}),
+  validate: (object, old) => [
+    ...validatePolicy(object.spec ?? {}, old?.spec, false),
     ...validateRules(object.metadata.name, object.spec ?? {}),
   ],
   subresources: { status: { validateUpdate: (object) => validateStatus(object.status ?? {}) } },

@@ -7,7 +7,9 @@ export const validatingWebhookConfiguration = defineKind<ValidatingWebhookConfig
   version: 'v1',
   kind: 'ValidatingWebhookConfiguration',
   generation: 'spec',
+  requireResourceVersionOnUpdate: true,
   default: ({ webhooks }) => webhooks?.forEach(defaultWebhook),
-  validate: (object) => validateWebhooks(object.webhooks),
+  // An old configuration without webhooks is one that has none to tolerate.
+  validate: (object, old) => validateWebhooks(object.webhooks, old && (old.webhooks ?? [])),
   columns: webhookColumns,
 });

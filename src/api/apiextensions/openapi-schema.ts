@@ -213,17 +213,18 @@ function validateRule(path: FieldPath, given: ValidationRule): FieldError[] {
   const nonEmpty = 'must be non-empty if specified';
   const errors: FieldError[] = [];
   if (rule.trim() === '') errors.push(required(path.child('rule'), 'rule is not specified'));
-  else if (message !== '' && message.trim() === '') errors.push(invalidValue(path.child('message'), message, nonEmpty));
+  else if (message !== '' && message.trim() === '')
+    errors.push(invalidValue(path.child('message'), message, `message ${nonEmpty}`));
   else if (lines.test(message.trim()))
-    errors.push(invalidValue(path.child('message'), message, 'must not contain line breaks'));
+    errors.push(invalidValue(path.child('message'), message, 'message must not contain line breaks'));
   else if (lines.test(rule.trim()) && message.trim() === '')
     errors.push(required(path.child('message'), 'message must be specified if rule contains line breaks'));
   if (messageExpression !== '' && messageExpression.trim() === '')
     errors.push(required(path.child('messageExpression'), `messageExpression ${nonEmpty}`));
   errors.push(...optionalOneOf(path.child('reason'), reason, reasons));
   if (fieldPath !== '' && fieldPath.trim() === '')
-    errors.push(invalidValue(path.child('fieldPath'), fieldPath, nonEmpty));
+    errors.push(invalidValue(path.child('fieldPath'), fieldPath, `fieldPath ${nonEmpty}`));
   if (lines.test(fieldPath))
-    errors.push(invalidValue(path.child('fieldPath'), fieldPath, 'must not contain line breaks'));
+    errors.push(invalidValue(path.child('fieldPath'), fieldPath, 'fieldPath must not contain line breaks'));
   return errors;
 }

@@ -116,7 +116,7 @@ function translate(pattern: string): { source: string; flags: string; nests: boo
   /** Whether what is before a repetition is a group that repeats something itself. */
   let closed: Group | undefined;
   const out: string[] = [];
-  for (const [token] of pattern.matchAll(TOKEN)) {
+  for (const { 0: token, index } of pattern.matchAll(TOKEN)) {
     const before = closed;
     closed = undefined;
     if (token === '(' || token.startsWith('(?')) {
@@ -157,6 +157,8 @@ function translate(pattern: string): { source: string; flags: string; nests: boo
     else if (token === '.') out.push(group.dotAll ? '[^]' : '[^\\n]');
     else if (token.startsWith('\\Q'))
       out.push(...[...token.slice(2).replace(/\\E$/, '')].map((letter) => literal(letter, group.ignoreCase)));
+    else if (token === '[') throw new SyntaxError(`missing closing ]: \`${pattern.slice(index)}\``);
+    else if (token === '\\') throw new SyntaxError('trailing backslash at end of expression: ``');
     else if (token.startsWith('[')) out.push(characterClass(token, group.ignoreCase, flags));
     else if (token.startsWith('\\')) out.push(escaped(token, flags));
     else out.push(/[A-Za-z]/.test(token) ? literal(token, group.ignoreCase) : token);

@@ -39,9 +39,9 @@ export const apiService = defineKind<APIService>({
       prepareForUpdate: keepLabelsAndAnnotations,
       validateUpdate: ({ status }) =>
         (status?.conditions ?? []).flatMap((condition, index) =>
-          optionalOneOf(FieldPath.of('status', 'conditions').index(index).child('status'), condition.status, [
-            'True',
+          optionalOneOf(FieldPath.of('status', 'conditions').index(index).child('status'), condition.status ?? '', [
             'False',
+            'True',
             'Unknown',
           ]),
         ),

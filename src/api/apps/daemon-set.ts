@@ -1,16 +1,18 @@
 import { type FieldError, FieldPath, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
+import { validateLabelSelector } from '../../apimachinery/labels.ts';
 import { ageColumn, column, containerColumns, formatLabelSelector, formatLabels, nameColumn } from '../columns.ts';
-import { defaultPodTemplateSpec } from '../core/pod-spec/index.ts';
 import { defineKind } from '../define.ts';
 import { immutable, nonNegative, semanticEqual } from '../field-checks.ts';
 import { intOrPercentNumber, validateAtMost100Percent, validateIntOrPercent } from '../int-or-percent.ts';
 import type { DaemonSet, DaemonSetSpec, DaemonSetStatus, DaemonSetUpdateStrategy } from '../types/apps.v1.gen.ts';
 import {
+  defaultWorkloadTemplate,
+  selectsByNothing,
+  templateWarnings,
   validateCollisionCount,
   validateLongRunningTemplate,
   validateSelectorMatchesTemplate,
-  validateWorkloadSelector,
 } from './pod-template.ts';
 
 const spec = FieldPath.of('spec');
@@ -36,6 +38,7 @@ export const daemonSet = defineKind<DaemonSet>({
   },
   validate: (object) => validateSpec(object.spec),
   validateUpdate: (object, old) => immutable(spec.child('selector'), object.spec?.selector, old.spec?.selector),
+  warnings: (object, old) => templateWarnings(spec.child('template'), object.spec?.template, object, old),
   subresources: {
     status: {
       validateUpdate: (object, old) => [
@@ -89,7 +92,7 @@ function setDefaults({ spec }: Draft<DaemonSet>): void {
     spec.updateStrategy.rollingUpdate.maxSurge ??= 0;
   }
   spec.revisionHistoryLimit ??= 10;
-  if (spec.template) defaultPodTemplateSpec(spec.template);
+  defaultWorkloadTemplate(spec);
 }
 
 function setTemplateGeneration(object: Draft<DaemonSet>, generation: number): void {
@@ -99,16 +102,16 @@ function setTemplateGeneration(object: Draft<DaemonSet>, generation: number): vo
 function validateSpec(daemonSet: DaemonSetSpec | undefined): FieldError[] {
   const { selector, template, minReadySeconds, updateStrategy, revisionHistoryLimit } =
     daemonSet ?? ({} as Partial<DaemonSetSpec>);
-  const errors: FieldError[] = [];
-  if (!selector) errors.push(required(spec.child('selector')));
-  else errors.push(...validateWorkloadSelector(spec.child('selector'), selector, 'daemonset'));
+  const at = spec.child('selector');
   const path = spec.child('template');
-  if (!template) errors.push(required(path));
-  else
-    errors.push(
-      ...validateSelectorMatchesTemplate(path, template, selector),
-      ...validateLongRunningTemplate(path, template, 'DaemonSet'),
-    );
+  const errors = [
+    ...validateLabelSelector(selector, at),
+    ...validateSelectorMatchesTemplate(path, template ?? {}, selector),
+    ...(selector && selectsByNothing(selector)
+      ? [invalidValue(at, selector, 'empty selector is invalid for daemonset')]
+      : []),
+    ...validateLongRunningTemplate(path, template ?? {}, 'DaemonSet'),
+  ];
   return [
     ...errors,
     ...nonNegative(spec.child('minReadySeconds'), minReadySeconds),

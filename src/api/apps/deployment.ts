@@ -1,25 +1,19 @@
-import {
-  type FieldError,
-  FieldPath,
-  forbiddenField,
-  invalidValue,
-  notSupported,
-  required,
-} from '../../apimachinery/field.ts';
+import { type FieldError, FieldPath, forbiddenField, invalidValue, notSupported } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
 import { labelSelectorMatcher } from '../../apimachinery/labels.ts';
 import { ageColumn, column, containerColumns, nameColumn } from '../columns.ts';
-import { defaultPodTemplateSpec } from '../core/pod-spec/index.ts';
 import { defineKind } from '../define.ts';
 import { immutable, nonNegative } from '../field-checks.ts';
 import { intOrPercentNumber, validateAtMost100Percent, validateIntOrPercent } from '../int-or-percent.ts';
 import { keepLabels } from '../status-metadata.ts';
 import type { Deployment, DeploymentSpec, DeploymentStatus, DeploymentStrategy } from '../types/apps.v1.gen.ts';
 import {
+  defaultWorkloadTemplate,
+  nameWarnings,
+  templateWarnings,
   validateCollisionCount,
   validateLongRunningTemplate,
-  validateSelectorMatchesTemplate,
-  validateWorkloadSelector,
+  validateSelectorAndTemplate,
 } from './pod-template.ts';
 import { selectorText } from './scale.ts';
 
@@ -35,6 +29,10 @@ export const deployment = defineKind<Deployment>({
   default: setDefaults,
   validate: (object) => validateSpec(object.spec),
   validateUpdate: (object, old) => immutable(spec.child('selector'), object.spec?.selector, old.spec?.selector),
+  warnings: (object, old) => [
+    ...nameWarnings(object, old),
+    ...templateWarnings(spec.child('template'), object.spec?.template, object, old),
+  ],
   subresources: {
     status: {
       prepareForUpdate: keepLabels,
@@ -90,22 +88,22 @@ function setDefaults({ spec }: Draft<Deployment>): void {
   }
   spec.revisionHistoryLimit ??= 10;
   spec.progressDeadlineSeconds ??= 600;
-  if (spec.template) defaultPodTemplateSpec(spec.template);
+  defaultWorkloadTemplate(spec);
 }
 
 function validateSpec(deployment: DeploymentSpec | undefined): FieldError[] {
   const { replicas, selector, template, strategy, minReadySeconds, revisionHistoryLimit, progressDeadlineSeconds } =
     deployment ?? ({} as Partial<DeploymentSpec>);
   const errors = nonNegative(spec.child('replicas'), replicas);
-  if (!selector) errors.push(required(spec.child('selector')));
-  else errors.push(...validateWorkloadSelector(spec.child('selector'), selector, 'deployment'));
-  const templatePath = spec.child('template');
-  if (!template) errors.push(required(templatePath));
-  else
-    errors.push(
-      ...validateSelectorMatchesTemplate(templatePath, template, selector),
-      ...validateLongRunningTemplate(templatePath, template, 'ReplicaSet'),
-    );
+  errors.push(
+    ...validateSelectorAndTemplate(
+      spec,
+      selector,
+      template,
+      { kind: 'deployment', invalidSelector: 'invalid label selector' },
+      (pods, path) => validateLongRunningTemplate(path, pods, 'ReplicaSet'),
+    ),
+  );
   errors.push(
     ...validateStrategy(strategy ?? {}),
     ...nonNegative(spec.child('minReadySeconds'), minReadySeconds),

@@ -1,13 +1,14 @@
-import { type FieldError, FieldPath, invalidValue, required } from '../../apimachinery/field.ts';
+import { type FieldError, FieldPath, invalidValue } from '../../apimachinery/field.ts';
 import { ageColumn, column, containerColumns, formatLabelSelector, nameColumn } from '../columns.ts';
-import { defaultPodTemplateSpec } from '../core/pod-spec/index.ts';
 import { defineKind } from '../define.ts';
 import { immutable, nonNegative } from '../field-checks.ts';
 import type { ReplicaSet, ReplicaSetSpec, ReplicaSetStatus } from '../types/apps.v1.gen.ts';
 import {
+  defaultWorkloadTemplate,
+  nameWarnings,
+  templateWarnings,
   validateLongRunningTemplate,
-  validateSelectorMatchesTemplate,
-  validateWorkloadSelector,
+  validateSelectorAndTemplate,
 } from './pod-template.ts';
 import { selectorText } from './scale.ts';
 
@@ -22,10 +23,14 @@ export const replicaSet = defineKind<ReplicaSet>({
   default: ({ spec }) => {
     if (!spec) return;
     spec.replicas ??= 1;
-    if (spec.template) defaultPodTemplateSpec(spec.template);
+    defaultWorkloadTemplate(spec);
   },
   validate: (object) => validateSpec(object.spec),
   validateUpdate: (object, old) => immutable(spec.child('selector'), object.spec?.selector, old.spec?.selector),
+  warnings: (object, old) => [
+    ...nameWarnings(object, old),
+    ...templateWarnings(spec.child('template'), object.spec?.template, object, old),
+  ],
   subresources: {
     status: { validateUpdate: (object) => validateStatus(object.status ?? { replicas: 0 }) },
     scale: {
@@ -64,16 +69,13 @@ function validateSpec(replicaSet: ReplicaSetSpec | undefined): FieldError[] {
     ...nonNegative(spec.child('minReadySeconds'), minReadySeconds),
   ];
   // "deployment" is the word upstream uses here too.
-  if (!selector) errors.push(required(spec.child('selector')));
-  else errors.push(...validateWorkloadSelector(spec.child('selector'), selector, 'deployment'));
-  const path = spec.child('template');
-  // An absent template is an empty one here: its missing parts are what gets reported.
-  const pods = template ?? {};
-  errors.push(
-    ...validateSelectorMatchesTemplate(path, pods, selector),
-    ...validateLongRunningTemplate(path, pods, 'ReplicaSet'),
-  );
-  return errors;
+  const words = { kind: 'deployment', invalidSelector: 'invalid label selector' };
+  return [
+    ...errors,
+    ...validateSelectorAndTemplate(spec, selector, template, words, (pods, path) =>
+      validateLongRunningTemplate(path, pods, 'ReplicaSet'),
+    ),
+  ];
 }
 
 function validateStatus(replicaSet: ReplicaSetStatus): FieldError[] {

@@ -1,17 +1,22 @@
 import { type FieldError, FieldPath, forbiddenField, invalidValue, required } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
 import { validateLabels } from '../../apimachinery/labels.ts';
+import { isDns1123Label } from '../../apimachinery/names.ts';
+import { isQuantity, parseQuantity } from '../../apimachinery/quantity.ts';
 import { ageColumn, column, containerColumns, nameColumn } from '../columns.ts';
-import { defaultClaimSpec, defaultPodTemplateSpec, validateAnnotations } from '../core/pod-spec/index.ts';
+import { validateClaimSpec } from '../core/claim-spec.ts';
+import { internalForm } from '../core/internal-form.ts';
+import { defaultClaimSpec, validateAnnotations, validatePodSpec } from '../core/pod-spec/index.ts';
 import { defineKind } from '../define.ts';
-import { nonNegative, optionalOneOf, semanticEqual } from '../field-checks.ts';
+import { invalidFor, nonNegative, optionalOneOf, semanticEqual } from '../field-checks.ts';
 import { intOrPercentNumber, validateAtMost100Percent, validateIntOrPercent } from '../int-or-percent.ts';
 import type { StatefulSet, StatefulSetSpec, StatefulSetStatus } from '../types/apps.v1.gen.ts';
 import {
+  defaultWorkloadTemplate,
+  templateWarnings,
   validateCollisionCount,
   validateRunsForEver,
-  validateSelectorMatchesTemplate,
-  validateWorkloadSelector,
+  validateSelectorAndTemplate,
 } from './pod-template.ts';
 import { selectorText } from './scale.ts';
 
@@ -36,22 +41,24 @@ export const statefulSet = defineKind<StatefulSet>({
   nameFormat: 'dns1123Label',
   generation: 'spec',
   default: setDefaults,
-  validate: (object) => validateSpec(object.spec),
-  validateUpdate: (object, old) => {
-    const rest = (given: StatefulSetSpec) => {
-      const copy: Record<string, unknown> = { ...given };
-      for (const field of mutable) delete copy[field];
-      return copy;
-    };
-    return semanticEqual(rest(object.spec), rest(old.spec))
-      ? []
-      : [
-          forbiddenField(
-            spec,
-            "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
-          ),
-        ];
+  prepareForCreate: dropMaxUnavailable,
+  prepareForUpdate: (object, old) => {
+    if (old.spec.updateStrategy?.rollingUpdate?.maxUnavailable === undefined) dropMaxUnavailable(object);
   },
+  validate: (object) => validateSpec(object.spec),
+  validateCreate: validateNew,
+  validateUpdate: (object, old) => [
+    // A template that was let in before it was checked may stay.
+    ...(validateTemplate(old.spec).length > 0 ? [] : validateTemplate(object.spec)),
+    ...validateImmutable(object.spec, old.spec),
+  ],
+  warnings: (object, old) => [
+    ...templateWarnings(spec.child('template'), object.spec?.template, object, old),
+    ...claimWarnings(object.spec),
+    ...((object.spec?.revisionHistoryLimit ?? 0) < 0
+      ? ['spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended']
+      : []),
+  ],
   subresources: {
     status: {
       validateUpdate: (object, old) => [
@@ -84,6 +91,11 @@ export const statefulSet = defineKind<StatefulSet>({
   ],
 });
 
+/** Updates of more than one pod at a time are off in this version: what asks for them is dropped. */
+function dropMaxUnavailable({ spec }: Draft<StatefulSet>): void {
+  delete spec?.updateStrategy?.rollingUpdate?.maxUnavailable;
+}
+
 function setDefaults({ spec }: Draft<StatefulSet>): void {
   if (!spec) return;
   spec.podManagementPolicy ||= 'OrderedReady';
@@ -98,7 +110,7 @@ function setDefaults({ spec }: Draft<StatefulSet>): void {
   spec.persistentVolumeClaimRetentionPolicy.whenScaled ||= 'Retain';
   spec.replicas ??= 1;
   spec.revisionHistoryLimit ??= 10;
-  if (spec.template) defaultPodTemplateSpec(spec.template);
+  defaultWorkloadTemplate(spec);
   for (const claim of spec.volumeClaimTemplates ?? []) {
     claim.apiVersion ||= 'v1';
     claim.kind ||= 'PersistentVolumeClaim';
@@ -128,21 +140,69 @@ function validateSpec(statefulSet: StatefulSetSpec | undefined): FieldError[] {
     ...nonNegative(spec.child('replicas'), given.replicas),
     ...nonNegative(spec.child('minReadySeconds'), given.minReadySeconds),
     ...nonNegative(spec.child('ordinals', 'start'), given.ordinals?.start),
-    ...nonNegative(spec.child('revisionHistoryLimit'), given.revisionHistoryLimit),
   );
 
-  if (!selector) errors.push(required(spec.child('selector')));
-  else errors.push(...validateWorkloadSelector(spec.child('selector'), selector, 'statefulset'));
-  const path = spec.child('template');
-  if (!template) return [...errors, required(path)];
-  // The pod spec is not checked here: its volume mounts may name claims that the templates make.
+  // The pod spec is for `validateTemplate`: what was accepted once may stay as it is.
+  const words = { kind: 'statefulset', invalidSelector: '' };
   return [
     ...errors,
-    ...validateSelectorMatchesTemplate(path, template, selector),
-    ...validateLabels(template.metadata?.labels, path.child('labels')),
-    ...validateAnnotations(template.metadata?.annotations, path.child('annotations')),
-    ...validateRunsForEver(path, template, 'StatefulSet'),
+    ...validateSelectorAndTemplate(spec, selector, template, words, (pods, path) => [
+      ...validateLabels(pods.metadata?.labels, path.child('labels')),
+      ...validateAnnotations(pods.metadata?.annotations, path.child('annotations')),
+      ...validateRunsForEver(path, pods, 'StatefulSet'),
+    ]),
   ];
+}
+
+function validateImmutable(given: StatefulSetSpec, old: StatefulSetSpec): FieldError[] {
+  const rest = (whole: StatefulSetSpec) => {
+    const copy: Record<string, unknown> = { ...whole };
+    for (const field of mutable) delete copy[field];
+    return copy;
+  };
+  return semanticEqual(rest(given), rest(old))
+    ? []
+    : [
+        forbiddenField(
+          spec,
+          "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+        ),
+      ];
+}
+
+function validateNew({ spec: given }: StatefulSet): FieldError[] {
+  const { volumeClaimTemplates = [], serviceName } = given ?? ({} as Partial<StatefulSetSpec>);
+  const claims = spec.child('volumeClaimTemplates');
+  return [
+    ...volumeClaimTemplates.flatMap((claim, index) =>
+      validateClaimSpec(claim.spec ?? {}, claims.index(index).child('spec')),
+    ),
+    ...(serviceName ? invalidFor(spec.child('serviceName'), serviceName, isDns1123Label(serviceName)) : []),
+    ...validateTemplate(given),
+  ];
+}
+
+/** The pod spec as its pods will have it: a claim of the set takes the place of a volume of its name. */
+function validateTemplate(given: StatefulSetSpec | undefined): FieldError[] {
+  const pod = given?.template?.spec;
+  if (!pod) return [];
+  const claims = new Set((given.volumeClaimTemplates ?? []).map(({ metadata }) => metadata?.name ?? ''));
+  const volumes = [
+    ...[...claims].map((name) => ({ name, persistentVolumeClaim: { claimName: name } })),
+    ...(pod.volumes ?? []).filter(({ name }) => !claims.has(name)),
+  ];
+  return validatePodSpec({ ...pod, volumes }, spec.child('template', 'spec'));
+}
+
+function claimWarnings(given: StatefulSetSpec | undefined): string[] {
+  return (given?.volumeClaimTemplates ?? []).flatMap((claim, index) =>
+    (['requests', 'limits'] as const).flatMap((list) => {
+      const amount = claim.spec?.resources?.[list]?.storage;
+      if (amount === undefined || !isQuantity(amount) || parseQuantity(amount).milliValue() % 1000 === 0) return [];
+      const path = spec.child('volumeClaimTemplates').index(index).child('resources', list).key('storage');
+      return [`${path}: fractional byte value ${JSON.stringify(amount)} is invalid, must be an integer`];
+    }),
+  );
 }
 
 function validateUpdateStrategy(strategy: NonNullable<StatefulSetSpec['updateStrategy']>): FieldError[] {
@@ -166,7 +226,13 @@ function validateUpdateStrategy(strategy: NonNullable<StatefulSetSpec['updateStr
       return [...errors, ...validateAtMost100Percent(limit, maxUnavailable)];
     }
     default:
-      return [invalidValue(path, strategy, "must be 'RollingUpdate' or 'OnDelete'")];
+      return [
+        invalidValue(
+          path,
+          internalForm('StatefulSetUpdateStrategy', strategy),
+          "must be 'RollingUpdate' or 'OnDelete'",
+        ),
+      ];
   }
 }
 

@@ -1,4 +1,3 @@
-import { FieldPath, required } from '../../apimachinery/field.ts';
 import { defineKind } from '../define.ts';
 import type { TokenReview } from '../types/authentication.v1.gen.ts';
 
@@ -8,5 +7,4 @@ export const tokenReview = defineKind<TokenReview>({
   kind: 'TokenReview',
   virtual: true,
   nameFormat: { validate: () => [] },
-  validate: (object) => (object.spec?.token ? [] : [required(FieldPath.of('spec', 'token'))]),
 });

@@ -1,4 +1,4 @@
-import { type FieldError, FieldPath, invalidValue, required } from '../../apimachinery/field.ts';
+import { type FieldError, FieldPath, forbiddenField, invalidValue, required } from '../../apimachinery/field.ts';
 import type { ObjectMeta } from '../../apimachinery/meta.ts';
 import type { NonResourceAttributes, ResourceAttributes } from '../types/authorization.v1.gen.ts';
 
@@ -45,7 +45,29 @@ export function validateAttributes({ resourceAttributes, nonResourceAttributes }
       errors.push(
         required(path.child('requirements'), `when ${path} is specified, requirements or rawSelector is required`),
       );
+    for (const [index, requirement] of (selector.requirements ?? []).entries())
+      errors.push(...validateRequirement(requirement, path.child('requirements').index(index)));
   }
+  return errors;
+}
+
+/** Operators that are not known may be those of a later version. */
+function validateRequirement(
+  {
+    key,
+    operator,
+    values = [],
+  }: { readonly key: string; readonly operator: string; readonly values?: readonly string[] },
+  path: FieldPath,
+): FieldError[] {
+  const errors: FieldError[] = [];
+  if (!key) errors.push(required(path.child('key'), 'must be specified'));
+  if ((operator === 'In' || operator === 'NotIn') && values.length === 0)
+    errors.push(required(path.child('values'), "must be specified when `operator` is 'In' or 'NotIn'"));
+  if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length > 0)
+    errors.push(
+      forbiddenField(path.child('values'), "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
+    );
   return errors;
 }
 

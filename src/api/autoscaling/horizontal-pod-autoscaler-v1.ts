@@ -3,7 +3,7 @@ import type { UnstructuredObject } from '../../apimachinery/meta.ts';
 import { defineKind } from '../define.ts';
 import type { HorizontalPodAutoscaler } from '../types/autoscaling.v1.gen.ts';
 import type { HorizontalPodAutoscaler as HorizontalPodAutoscalerV2 } from '../types/autoscaling.v2.gen.ts';
-import { validateAutoscaler } from './horizontal-pod-autoscaler.ts';
+import { validateApiVersions, validateAutoscaler } from './horizontal-pod-autoscaler.ts';
 import { autoscalerColumns } from './metric-columns.ts';
 import { autoscalerToV1, autoscalerToV2 } from './v1-conversion.ts';
 
@@ -25,5 +25,7 @@ export const horizontalPodAutoscalerV1 = defineKind<HorizontalPodAutoscaler>({
     if (spec) spec.minReplicas ??= 1;
   },
   validate: (object) => validateAutoscaler(asV2(object)),
+  validateCreate: (object) => validateApiVersions(asV2(object)),
+  validateUpdate: (object, old) => validateApiVersions(asV2(object), asV2(old)),
   columns: autoscalerColumns<HorizontalPodAutoscaler>(asV2),
 });

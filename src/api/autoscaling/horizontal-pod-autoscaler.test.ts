@@ -52,7 +52,7 @@ describe('HorizontalPodAutoscaler', () => {
       'spec.metrics[0].pods: Required value: must populate information for the given metric source',
     ]);
     expect((v1.validate?.(autoscaler({ maxReplicas: 0 })) ?? []).map(String)).toEqual([
-      'spec.maxReplicas: Invalid value: 0: must be greater than 0',
+      'spec.maxReplicas: Required value: must be set and greater than 0',
     ]);
   });
 });

@@ -9,7 +9,7 @@ import type {
 } from '../types/autoscaling.v2.gen.ts';
 import { defaultAutoscaler } from './defaults.ts';
 import { autoscalerColumns } from './metric-columns.ts';
-import { validateMetrics, validateObjectReference } from './metrics.ts';
+import { apiVersionProblem, validateMetrics, validateObjectReference } from './metrics.ts';
 
 const spec = FieldPath.of('spec');
 const status = FieldPath.of('status');
@@ -22,6 +22,8 @@ export const horizontalPodAutoscaler = defineKind<HorizontalPodAutoscaler>({
   kind: 'HorizontalPodAutoscaler',
   default: defaultAutoscaler,
   validate: (object) => validateAutoscaler(object),
+  validateCreate: (object) => validateApiVersions(object),
+  validateUpdate: validateApiVersions,
   subresources: {
     status: {
       validateUpdate: ({ status: current }) => [
@@ -44,7 +46,9 @@ export function validateAutoscaler({ spec: given }: HorizontalPodAutoscaler): Fi
   const errors: FieldError[] = [];
   if (minReplicas !== undefined && minReplicas < 1)
     errors.push(invalidValue(spec.child('minReplicas'), minReplicas, 'must be greater than or equal to 1'));
-  if (maxReplicas < 1) errors.push(invalidValue(spec.child('maxReplicas'), maxReplicas, 'must be greater than 0'));
+  if (maxReplicas === 0) errors.push(required(spec.child('maxReplicas'), 'must be set and greater than 0'));
+  if (maxReplicas < 0)
+    errors.push(invalidValue(spec.child('maxReplicas'), maxReplicas, 'must be greater than or equal to 1'));
   if (minReplicas !== undefined && maxReplicas < minReplicas)
     errors.push(invalidValue(spec.child('maxReplicas'), maxReplicas, 'must be greater than or equal to `minReplicas`'));
   return [
@@ -54,6 +58,23 @@ export function validateAutoscaler({ spec: given }: HorizontalPodAutoscaler): Fi
     ...validateRules(spec.child('behavior', 'scaleUp'), behavior?.scaleUp),
     ...validateRules(spec.child('behavior', 'scaleDown'), behavior?.scaleDown),
   ];
+}
+
+/** Of the objects referred to; whoever refers to one badly may go on so. */
+export function validateApiVersions(object: HorizontalPodAutoscaler, old?: HorizontalPodAutoscaler): FieldError[] {
+  const problems = ({ spec: given }: HorizontalPodAutoscaler) => [
+    { path: spec.child('scaleTargetRef'), reference: given?.scaleTargetRef, core: undefined },
+    ...(given?.metrics ?? []).flatMap((metric, index) => {
+      const path = spec.child('metrics').index(index).child('object', 'describedObject');
+      return metric.object ? [{ path, reference: metric.object.describedObject, core: true }] : [];
+    }),
+  ];
+  const tolerated = old !== undefined && problems(old).some((one) => apiVersionProblem(one.reference, one.core));
+  if (tolerated) return [];
+  return problems(object).flatMap(({ path, reference, core }) => {
+    const problem = apiVersionProblem(reference, core);
+    return problem ? [invalidValue(path.child('apiVersion'), reference?.apiVersion ?? '', problem)] : [];
+  });
 }
 
 function validateRules(path: FieldPath, rules: HPAScalingRules | undefined): FieldError[] {

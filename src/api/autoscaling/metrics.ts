@@ -8,6 +8,7 @@ import {
 } from '../../apimachinery/field.ts';
 import { isDns1123Label, isPathSegmentName } from '../../apimachinery/names.ts';
 import { isQuantity, parseQuantity } from '../../apimachinery/quantity.ts';
+import { validateContainerResourceName } from '../core/pod-spec/resources.ts';
 import { invalidFor } from '../field-checks.ts';
 import type {
   CrossVersionObjectReference,
@@ -47,7 +48,9 @@ function validateMetric(path: FieldPath, metric: MetricSpec): FieldError[] {
   const present = Object.values(sources).filter((source) => metric[source]);
   const [first] = present;
   if (first) errors.push(...validateSource(path.child(first), metric, first));
-  if (expected && !metric[expected])
+  // Upstream says it a second time.
+  if (!expected) errors.push(notSupported(path.child('type'), type ?? '', types));
+  else if (!metric[expected])
     errors.push(required(path.child(expected), 'must populate information for the given metric source'));
   if (present.length !== 1)
     for (const source of present)
@@ -101,27 +104,30 @@ function validateSource(
           : []),
       ];
     }
-    case 'resource':
-      return validateResource(path, metric.resource!);
-    case 'containerResource': {
-      const { container } = metric.containerResource!;
+    case 'resource': {
+      const { name, target: aim } = metric.resource!;
       return [
+        ...(name ? [] : [required(path.child('name'), 'must specify a resource name')]),
+        ...validateResourceTarget(target, aim),
+      ];
+    }
+    case 'containerResource': {
+      const { name, container, target: aim } = metric.containerResource!;
+      return [
+        ...(name
+          ? validateContainerResourceName(name, path.child('name'))
+          : [required(path.child('name'), 'must specify a resource name')]),
         ...(container
           ? invalidFor(path.child('container'), container, isDns1123Label(container))
           : [required(path.child('container'), 'must specify a container')]),
-        ...validateResource(path, metric.containerResource!),
+        ...validateResourceTarget(target, aim),
       ];
     }
   }
 }
 
-function validateResource(
-  path: FieldPath,
-  { name, target }: { readonly name: string; readonly target: MetricTarget },
-): FieldError[] {
-  const at = path.child('target');
-  const errors = name ? [] : [required(path.child('name'), 'must specify a resource name')];
-  errors.push(...validateTarget(at, target));
+function validateResourceTarget(at: FieldPath, target: MetricTarget | undefined): FieldError[] {
+  const errors = validateTarget(at, target);
   const { averageUtilization, averageValue } = target ?? {};
   if (averageUtilization === undefined && averageValue === undefined)
     errors.push(required(at.child('averageUtilization'), 'must set either a target raw value or a target utilization'));
@@ -162,4 +168,16 @@ export function validateObjectReference(
     const value = reference?.[field];
     return value ? invalidFor(path.child(field), value, isPathSegmentName(value)) : [required(path.child(field))];
   });
+}
+
+/** What is wrong with the `apiVersion` of a reference. Only ReplicationControllers scale without being of a named group. */
+export function apiVersionProblem(
+  reference: CrossVersionObjectReference | undefined,
+  allowCoreGroup = reference?.kind === 'ReplicationController',
+): string | undefined {
+  const apiVersion = reference?.apiVersion ?? '';
+  const parts = apiVersion === '/' ? [''] : apiVersion.split('/');
+  if (parts.length > 2) return `unexpected GroupVersion string: ${apiVersion}`;
+  const group = parts.length === 2 ? parts[0] : '';
+  return group || allowCoreGroup ? undefined : 'apiVersion must specify API group';
 }

@@ -1,12 +1,12 @@
 import { type FieldError, FieldPath, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
+import { defaultWorkloadTemplate, nameWarnings } from '../apps/pod-template.ts';
 import { ageColumn, ageSince, column, containerColumns, formatLabelSelector, nameColumn, orNone } from '../columns.ts';
-import { defaultPodTemplateSpec } from '../core/pod-spec/index.ts';
 import { defineKind } from '../define.ts';
 import { nonNegative, requiredOneOf } from '../field-checks.ts';
-import type { CronJob, CronJobSpec } from '../types/batch.v1.gen.ts';
+import type { CronJob, CronJobSpec, JobSpec } from '../types/batch.v1.gen.ts';
 import { parseCronSchedule } from './cron-schedule.ts';
-import { defaultFailurePolicy, validateJobSpec } from './job-spec.ts';
+import { defaultFailurePolicy, jobSpecWarnings, validateJobSpec } from './job-spec.ts';
 import { timeZoneProblem } from './time-zone.ts';
 
 const spec = FieldPath.of('spec');
@@ -21,10 +21,22 @@ export const cronJob = defineKind<CronJob>({
   generation: 'spec',
   default: setDefaults,
   validate: (object) => validateSpec(object.spec),
-  validateCreate: ({ metadata: { name } }) =>
-    name.length > maxNameLength
+  validateCreate: ({ metadata: { name }, spec: given }) => [
+    ...validateTimes(given, undefined),
+    ...(name.length > maxNameLength
       ? [invalidValue(FieldPath.of('metadata', 'name'), name, `must be no more than ${maxNameLength} characters`)]
-      : [],
+      : []),
+  ],
+  validateUpdate: (object, old) => validateTimes(object.spec, old.spec),
+  warnings: (object, old) => [
+    ...nameWarnings(object, old),
+    ...jobSpecWarnings(spec.child('jobTemplate', 'spec'), object.spec?.jobTemplate?.spec, object, old),
+    ...(old && object.spec?.schedule?.includes('TZ')
+      ? [
+          'cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details',
+        ]
+      : []),
+  ],
   subresources: { status: {} },
   columns: [
     nameColumn,
@@ -60,18 +72,18 @@ function setDefaults({ spec }: Draft<CronJob>): void {
   spec.suspend ??= false;
   spec.successfulJobsHistoryLimit ??= 3;
   spec.failedJobsHistoryLimit ??= 1;
-  const job = spec.jobTemplate?.spec;
-  if (!job) return;
+  spec.jobTemplate ??= {} as Draft<CronJobSpec>['jobTemplate'];
+  spec.jobTemplate.spec ??= {} as NonNullable<Draft<CronJobSpec>['jobTemplate']['spec']>;
+  const job = spec.jobTemplate.spec;
   defaultFailurePolicy(job);
-  if (job.template) defaultPodTemplateSpec(job.template);
+  defaultWorkloadTemplate(job);
 }
 
 function validateSpec(cronJob: CronJobSpec | undefined): FieldError[] {
   const given = cronJob ?? ({} as Partial<CronJobSpec>);
-  const { schedule, timeZone, jobTemplate } = given;
+  const { schedule, jobTemplate } = given;
   const errors = schedule ? validateSchedule(schedule) : [required(spec.child('schedule'))];
   errors.push(...nonNegative(spec.child('startingDeadlineSeconds'), given.startingDeadlineSeconds));
-  if (timeZone !== undefined) errors.push(...validateTimeZone(timeZone));
   errors.push(
     ...requiredOneOf(spec.child('concurrencyPolicy'), given.concurrencyPolicy, ['Allow', 'Forbid', 'Replace']),
     ...validateJobTemplate(jobTemplate),
@@ -82,15 +94,26 @@ function validateSpec(cronJob: CronJobSpec | undefined): FieldError[] {
 }
 
 function validateSchedule(schedule: string): FieldError[] {
-  const path = spec.child('schedule');
-  const errors: FieldError[] = [];
   try {
     parseCronSchedule(schedule);
+    return [];
   } catch (error) {
-    errors.push(invalidValue(path, schedule, (error as Error).message));
+    return [invalidValue(spec.child('schedule'), schedule, (error as Error).message)];
   }
-  if (schedule.includes('TZ'))
-    errors.push(invalidValue(path, schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'));
+}
+
+/** The time zone, inside the schedule or beside it: what an object has already, it may keep. */
+function validateTimes(given: CronJobSpec | undefined, old: CronJobSpec | undefined): FieldError[] {
+  const { schedule = '', timeZone } = given ?? ({} as Partial<CronJobSpec>);
+  const path = spec.child('schedule');
+  const errors: FieldError[] = [];
+  if (schedule.includes('TZ')) {
+    if (!old?.schedule?.includes('TZ'))
+      errors.push(invalidValue(path, schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'));
+    else if (timeZone !== undefined)
+      errors.push(invalidValue(path, schedule, 'cannot use both timeZone field and TZ or CRON_TZ in schedule'));
+  }
+  if (timeZone !== undefined && timeZone !== old?.timeZone) errors.push(...validateTimeZone(timeZone));
   return errors;
 }
 
@@ -111,8 +134,7 @@ function validateTimeZone(timeZone: string): FieldError[] {
 
 function validateJobTemplate(template: CronJobSpec['jobTemplate'] | undefined): FieldError[] {
   const path = spec.child('jobTemplate', 'spec');
-  const job = template?.spec;
-  if (!job) return [required(path.child('template'))];
+  const job = template?.spec ?? ({} as JobSpec);
   const errors = validateJobSpec(path, job);
   if (job.selector)
     errors.push(invalidValue(path.child('selector'), job.selector, '`selector` will be auto-generated'));

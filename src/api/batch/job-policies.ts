@@ -144,3 +144,25 @@ function validateSuccessRule(path: FieldPath, rule: SuccessPolicyRule, completio
   }
   return errors;
 }
+
+/** The policies as errors show them. */
+export function internalFailurePolicy(policy: JobSpec['podFailurePolicy']): unknown {
+  if (!policy) return null;
+  const rules = policy.rules?.map(({ action, onExitCodes: codes, onPodConditions: conditions }) => ({
+    Action: action,
+    OnExitCodes: codes
+      ? { ContainerName: codes.containerName ?? null, Operator: codes.operator, Values: codes.values ?? null }
+      : null,
+    OnPodConditions: conditions?.map(({ type, status }) => ({ Type: type, Status: status })) ?? null,
+  }));
+  return { Rules: rules ?? null };
+}
+
+export function internalSuccessPolicy(policy: JobSpec['successPolicy']): unknown {
+  if (!policy) return null;
+  const rules = policy.rules?.map(({ succeededIndexes, succeededCount }) => ({
+    SucceededIndexes: succeededIndexes ?? null,
+    SucceededCount: succeededCount ?? null,
+  }));
+  return { Rules: rules ?? null };
+}

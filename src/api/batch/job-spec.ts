@@ -7,11 +7,13 @@ import {
   tooLong,
 } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
+import type { KubeObject } from '../../apimachinery/meta.ts';
+import { templateWarnings } from '../apps/pod-template.ts';
 import { validatePodTemplateSpec } from '../core/pod-spec/index.ts';
 import { validateDomainPrefixedPath } from '../domain-names.ts';
 import { nonNegative, optionalOneOf } from '../field-checks.ts';
 import type { JobSpec } from '../types/batch.v1.gen.ts';
-import { validatePodFailurePolicy, validateSuccessPolicy } from './job-policies.ts';
+import { internalSuccessPolicy, validatePodFailurePolicy, validateSuccessPolicy } from './job-policies.ts';
 
 /** What is checked of Jobs and of the Jobs a CronJob would make. */
 
@@ -51,7 +53,7 @@ export function validateJobSpec(path: FieldPath, spec: JobSpec): FieldError[] {
   if (spec.successPolicy) {
     const at = path.child('successPolicy');
     if (spec.completionMode === 'Indexed') errors.push(...validateSuccessPolicy(at, spec));
-    else errors.push(invalidValue(at, spec.successPolicy, 'requires indexed completion mode'));
+    else errors.push(invalidValue(at, internalSuccessPolicy(spec.successPolicy), 'requires indexed completion mode'));
   }
   errors.push(
     ...optionalOneOf(
@@ -62,13 +64,36 @@ export function validateJobSpec(path: FieldPath, spec: JobSpec): FieldError[] {
   );
 
   const template = path.child('template');
-  if (!spec.template) return [...errors, required(template)];
-  return [...errors, ...validatePodTemplateSpec(spec.template, template), ...validateRestartPolicy(template, spec)];
+  return [
+    ...errors,
+    ...validatePodTemplateSpec(spec.template ?? {}, template),
+    ...validateRestartPolicy(template, spec),
+  ];
+}
+
+const manyIndexes =
+  'In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail';
+
+/** Of the job's spec at `path` in `object`; an update warns only when it changed the spec. */
+export function jobSpecWarnings(
+  path: FieldPath,
+  spec: JobSpec | undefined,
+  object: KubeObject,
+  old: KubeObject | undefined,
+): string[] {
+  if (!spec || (old && old.metadata.generation === object.metadata.generation)) return [];
+  const { completionMode, completions = 0, parallelism = 0 } = spec;
+  const hardToTrack =
+    completionMode === 'Indexed' && completions > manyCompletions && parallelism > limitWithManyCompletions;
+  return [
+    ...(hardToTrack ? [`${path}: ${manyIndexes}`] : []),
+    ...templateWarnings(path.child('template'), spec.template, object, old),
+  ];
 }
 
 function validateRestartPolicy(template: FieldPath, spec: JobSpec): FieldError[] {
   const path = template.child('spec', 'restartPolicy');
-  const policy = spec.template.spec?.restartPolicy;
+  const policy = spec.template?.spec?.restartPolicy;
   // The pod defaults make "Always" of an absent policy, so it is as good as absent.
   if (!policy || policy === 'Always') return [required(path, 'valid values: "OnFailure", "Never"')];
   if (policy !== 'OnFailure' && policy !== 'Never') return [notSupported(path, policy, ['OnFailure', 'Never'])];

@@ -22,7 +22,7 @@ export function validateJobStatusUpdate(job: Job, old: Job): FieldError[] {
   const conditionChanged = (type: string) => hasJobCondition(job, type) !== hasJobCondition(old, type);
   return [
     ...validateCounters(now),
-    ...validateConditions(job, conditionChanged),
+    ...validateConditions(job, conditionChanged, changed('failedIndexes')),
     ...validateTimes(job, changed, conditionChanged),
     ...validateFinished(job, changed, isJobFinished(job) !== isJobFinished(old)),
     ...validateIndexes(job, changed),
@@ -44,7 +44,7 @@ function validateCounters(now: JobStatus): FieldError[] {
   return errors;
 }
 
-function validateConditions(job: Job, changed: (type: string) => boolean): FieldError[] {
+function validateConditions(job: Job, changed: (type: string) => boolean, failedIndexesChanged: boolean): FieldError[] {
   const complete = hasJobCondition(job, 'Complete');
   const failed = hasJobCondition(job, 'Failed');
   const failureTarget = hasJobCondition(job, 'FailureTarget');
@@ -59,7 +59,7 @@ function validateConditions(job: Job, changed: (type: string) => boolean): Field
       'cannot set Complete=True and FailureTarget=true conditions',
     ],
     [
-      failed && !failureTarget && changed('Failed'),
+      failed && !failureTarget && (changed('Failed') || failedIndexesChanged),
       'cannot set Failed=True condition without the FailureTarget=true condition',
     ],
     [
@@ -112,7 +112,8 @@ function validateFinished(
   if (isJobFinished(job)) {
     if (active > 0 && (finishedChanged || changed('active')))
       errors.push(invalidValue(status.child('active'), active, 'active>0 is invalid for finished job'));
-    if (!startTime && (finishedChanged || changed('startTime')))
+    const nothingToRun = job.spec?.suspend && job.spec.completions === 0;
+    if (!startTime && (finishedChanged || changed('startTime')) && !nothingToRun)
       errors.push(required(status.child('startTime'), 'startTime is required for finished job'));
     const uncounted =
       (uncountedTerminatedPods?.failed?.length ?? 0) + (uncountedTerminatedPods?.succeeded?.length ?? 0);
@@ -179,13 +180,15 @@ function validateTransition(job: Job, old: Job, changed: (field: keyof JobStatus
   if ((now.failed ?? 0) < (was.failed ?? 0))
     errors.push(invalidValue(status.child('failed'), now.failed ?? 0, 'cannot decrease the failed counter'));
   // An indexed Job scaled down (parallelism and completions move together) forgets the indexes above.
-  const scalable = job.spec?.completions === job.spec?.parallelism;
+  const scalable = job.spec?.completionMode === 'Indexed' && job.spec.completions === job.spec.parallelism;
   if (!scalable && (now.succeeded ?? 0) < (was.succeeded ?? 0))
     errors.push(invalidValue(status.child('succeeded'), now.succeeded ?? 0, 'cannot decrease the succeeded counter'));
   if (now.completionTime && was.completionTime && changed('completionTime'))
     errors.push(invalidValue(status.child('completionTime'), now.completionTime, 'field is immutable'));
-  const resumed = hasJobCondition(old, 'Suspended') && !hasJobCondition(job, 'Suspended');
-  if (was.startTime && changed('startTime') && !job.spec?.suspend && !(resumed && now.startTime))
+  const resumed =
+    hasJobCondition(old, 'Suspended') &&
+    (now.conditions ?? []).some((condition) => condition.type === 'Suspended' && condition.status === 'False');
+  if (was.startTime && changed('startTime') && !job.spec?.suspend && !resumed)
     errors.push(required(status.child('startTime'), 'startTime cannot be removed for unsuspended job'));
   const wasMet = hasJobCondition(old, 'SuccessCriteriaMet');
   const isMet = hasJobCondition(job, 'SuccessCriteriaMet');

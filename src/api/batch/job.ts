@@ -1,16 +1,22 @@
 import { humanDuration } from '../../apimachinery/age.ts';
 import { type FieldError, FieldPath, invalidValue, required } from '../../apimachinery/field.ts';
-import { type Draft, draft } from '../../apimachinery/json.ts';
+import type { Draft } from '../../apimachinery/json.ts';
 import { labelSelectorMatcher, validateLabelSelector } from '../../apimachinery/labels.ts';
 import { isDns1123Label } from '../../apimachinery/names.ts';
-import { validateSelectorMatchesTemplate } from '../apps/pod-template.ts';
+import {
+  defaultWorkloadTemplate,
+  internalPodSpec,
+  internalTemplate,
+  nameWarnings,
+  validateSelectorMatchesTemplate,
+} from '../apps/pod-template.ts';
 import { ageColumn, column, containerColumns, formatLabelSelector, nameColumn } from '../columns.ts';
-import { defaultPodTemplateSpec } from '../core/pod-spec/index.ts';
 import { defineKind } from '../define.ts';
-import { immutable, semanticEqual } from '../field-checks.ts';
+import { immutable, immutableMessage, semanticEqual } from '../field-checks.ts';
 import type { Job } from '../types/batch.v1.gen.ts';
-import type { PodSpec } from '../types/core.v1.gen.ts';
-import { defaultFailurePolicy, validateJobSpec } from './job-spec.ts';
+import type { Container, PodTemplateSpec } from '../types/core.v1.gen.ts';
+import { internalFailurePolicy, internalSuccessPolicy } from './job-policies.ts';
+import { defaultFailurePolicy, jobSpecWarnings, validateJobSpec } from './job-spec.ts';
 import { hasJobCondition, validateJobStatusUpdate } from './job-status.ts';
 
 const spec = FieldPath.of('spec');
@@ -35,6 +41,7 @@ export const job = defineKind<Job>({
   prepareForCreate: generateSelector,
   validate: validateJob,
   validateUpdate: validateJobUpdate,
+  warnings: (object, old) => [...nameWarnings(object, old), ...jobSpecWarnings(spec, object.spec, object, old)],
   subresources: { status: { validateUpdate: validateJobStatusUpdate } },
   columns: [
     nameColumn,
@@ -63,7 +70,7 @@ function setDefaults({ metadata, spec }: Draft<Job>): void {
   spec.podReplacementPolicy ??= spec.podFailurePolicy ? 'Failed' : 'TerminatingOrFailed';
   spec.manualSelector ??= false;
   defaultFailurePolicy(spec);
-  if (spec.template) defaultPodTemplateSpec(spec.template);
+  defaultWorkloadTemplate(spec);
 }
 
 /**
@@ -94,8 +101,7 @@ function validateJob(job: Job): FieldError[] {
   const errors = [...validateGeneratedSelector(job), ...validateJobSpec(spec, job.spec)];
   if (!job.spec.selector) errors.push(required(spec.child('selector')));
   else errors.push(...validateLabelSelector(job.spec.selector, spec.child('selector')));
-  if (job.spec.template)
-    errors.push(...validateSelectorMatchesTemplate(spec.child('template'), job.spec.template, job.spec.selector));
+  errors.push(...validateSelectorMatchesTemplate(spec.child('template'), job.spec.template ?? {}, job.spec.selector));
   const wanted = job.spec.completions ?? 0;
   if (job.spec.completionMode === 'Indexed' && wanted > 0) {
     // The longest host name that a pod of this job will get.
@@ -139,17 +145,32 @@ function validateJobUpdate(job: Job, old: Job): FieldError[] {
   if (!job.spec?.template) return [];
   const now = job.spec;
   const was = old.spec;
-  const unchanged = (field: keyof Job['spec']) => immutable(spec.child(field), now[field], was[field]);
+  const unchanged = (field: keyof Job['spec'], shown: (value: Job['spec']) => unknown = (value) => value[field]) =>
+    semanticEqual(now[field], was[field]) ? [] : [invalidValue(spec.child(field), shown(now), immutableMessage)];
   return [
     ...validateCompletionsUpdate(job, old),
     ...unchanged('selector'),
-    ...immutable(spec.child('template'), now.template, templateAllowingScheduling(job, old)),
+    ...validateTemplateUpdate(job, old),
     ...unchanged('completionMode'),
-    ...unchanged('podFailurePolicy'),
+    ...unchanged('podFailurePolicy', ({ podFailurePolicy: policy }) => internalFailurePolicy(policy)),
     ...unchanged('backoffLimitPerIndex'),
     ...unchanged('managedBy'),
-    ...unchanged('successPolicy'),
+    ...unchanged('successPolicy', ({ successPolicy: policy }) => internalSuccessPolicy(policy)),
   ];
+}
+
+function validateTemplateUpdate({ spec: { template } }: Job, old: Job): FieldError[] {
+  const path = spec.child('template');
+  const { spec: pod, ...rest } = template;
+  const { active = 0, startTime } = old.status ?? {};
+  if (!pod || !old.spec.suspend || active > 0 || (startTime && !hasJobCondition(old, 'Suspended')))
+    return semanticEqual(template, old.spec.template)
+      ? []
+      : [invalidValue(path, internalTemplate(template), immutableMessage)];
+  const { spec: oldPod, ...oldRest } = withNewDirectives(old.spec.template, template);
+  if (!semanticEqual({ metadata: {}, ...rest }, oldRest))
+    return [invalidValue(path, internalTemplate(template), immutableMessage)];
+  return semanticEqual(pod, oldPod) ? [] : [invalidValue(path.child('spec'), internalPodSpec(pod), immutableMessage)];
 }
 
 function validateCompletionsUpdate(job: Job, old: Job): FieldError[] {
@@ -160,39 +181,28 @@ function validateCompletionsUpdate(job: Job, old: Job): FieldError[] {
   return [invalidValue(path, completions, 'can only be modified in tandem with spec.parallelism')];
 }
 
-/** The old template, with what a suspended job may still change taken from the new one. */
-function templateAllowingScheduling(job: Job, old: Job): Job['spec']['template'] {
-  const allowed = old.spec.suspend && (!old.status?.startTime || hasJobCondition(old, 'Suspended'));
-  if (!allowed || !job.spec.template.spec || !old.spec.template.spec) return old.spec.template;
-  const template = draft(old.spec.template);
-  const now = draft(job.spec.template);
-  const pod = template.spec as Draft<PodSpec>;
-  const newPod = now.spec as Draft<PodSpec>;
-  const replace = <T extends object, K extends keyof T>(target: T, source: T, key: K) => {
-    if (source[key] === undefined) delete target[key];
-    else target[key] = source[key];
+/** The old template, with what a suspended job may still change taken from the new one: placement and resources. */
+function withNewDirectives(old: PodTemplateSpec, now: PodTemplateSpec): PodTemplateSpec {
+  const { labels, annotations } = now.metadata ?? {};
+  const { spec: pod } = now;
+  if (!old.spec || !pod) return old;
+  const withResources = (containers: readonly Container[] | undefined, given: readonly Container[] | undefined) =>
+    containers?.map((container, index) => ({ ...container, resources: given?.[index]?.resources }));
+  const affinity = { ...old.spec.affinity, nodeAffinity: pod.affinity?.nodeAffinity };
+  const noAffinity = !pod.affinity && Object.values(affinity).every((directive) => directive === undefined);
+  return {
+    ...old,
+    metadata: { ...old.metadata, labels, annotations },
+    spec: {
+      ...old.spec,
+      affinity: noAffinity ? undefined : affinity,
+      nodeSelector: pod.nodeSelector,
+      tolerations: pod.tolerations,
+      schedulingGates: pod.schedulingGates,
+      containers: withResources(old.spec.containers, pod.containers) ?? [],
+      initContainers: withResources(old.spec.initContainers, pod.initContainers),
+    },
   };
-  if (template.metadata || now.metadata) {
-    const labels = now.metadata?.labels;
-    const annotations = now.metadata?.annotations;
-    template.metadata = {
-      ...template.metadata,
-      ...(labels ? { labels } : {}),
-      ...(annotations ? { annotations } : {}),
-    } as typeof template.metadata;
-    if (!labels) delete template.metadata?.labels;
-    if (!annotations) delete template.metadata?.annotations;
-  }
-  for (const key of ['nodeSelector', 'tolerations', 'schedulingGates'] as const) replace(pod, newPod, key);
-  pod.affinity = { ...pod.affinity, ...(newPod.affinity ? { nodeAffinity: newPod.affinity.nodeAffinity } : {}) };
-  if (!newPod.affinity?.nodeAffinity) delete pod.affinity.nodeAffinity;
-  if (!newPod.affinity && Object.keys(pod.affinity).length === 0) delete pod.affinity;
-  for (const list of ['containers', 'initContainers'] as const)
-    pod[list]?.forEach((container, index) => {
-      const newContainer = newPod[list]?.[index];
-      if (newContainer?.name === container.name) replace(container, newContainer, 'resources');
-    });
-  return semanticEqual(template, now) ? job.spec.template : template;
 }
 
 function jobState(job: Job): string {

@@ -5,13 +5,12 @@ import {
   FieldPath,
   forbiddenField,
   invalidValue,
-  notSupported,
   required,
 } from '../../apimachinery/field.ts';
 import { type Draft, draft } from '../../apimachinery/json.ts';
 import { ageColumn, column, nameColumn, orNone } from '../columns.ts';
 import { defineKind } from '../define.ts';
-import { optionalOneOf, repeatedIndexes, requiredOneOf, semanticEqual } from '../field-checks.ts';
+import { optionalOneOf, repeatedIndexes, requiredOneOf } from '../field-checks.ts';
 import type { CertificateSigningRequest } from '../types/certificates.v1.gen.ts';
 import { certificateChainProblem, checkCertificationRequest } from './certification-request.ts';
 import { validateSignerName } from './signer-name.ts';
@@ -43,7 +42,7 @@ export const certificateSigningRequest = defineKind<CertificateSigningRequest>({
   prepareForUpdate: (object, old) => {
     object.spec = draft(old.spec);
   },
-  validate: (object) => [...validateSpec(object), ...validateConditions(object)],
+  validate: (object, old) => [...validateSpec(object), ...validateConditions(object, old)],
   validateUpdate: (object, old) => validateKeptConditions(object, old),
   subresources: {
     status: {
@@ -58,9 +57,10 @@ export const certificateSigningRequest = defineKind<CertificateSigningRequest>({
         stampConditions(object, old);
       },
       validateUpdate: (object, old) => [
-        ...validateConditions(object),
-        ...validateKeptConditions(object, old),
+        ...validateConditions(object, old),
         ...validateCertificate(object, old),
+        ...validateKeptConditions(object, old),
+        ...validateKeptCertificate(object, old),
       ],
     },
   },
@@ -93,7 +93,7 @@ export function prepareApproval(
 }
 
 export function validateApproval(object: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
-  return [...validateConditions(object), ...validateKeptConditions(object, old)];
+  return [...validateConditions(object, old), ...validateKeptConditions(object, old)];
 }
 
 /** Times of new and changed conditions, where the client left them out. */
@@ -143,19 +143,25 @@ function validateSpec({ spec: request }: CertificateSigningRequest): FieldError[
   return errors;
 }
 
-function validateConditions({ status }: CertificateSigningRequest): FieldError[] {
+/** What is wrong with the old conditions already may stay so. */
+function validateConditions(
+  { status }: CertificateSigningRequest,
+  old: CertificateSigningRequest | undefined,
+): FieldError[] {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
+  const before = (old?.status?.conditions ?? []).map(({ type }) => type ?? '');
+  const mayContradict = approvals.every((type) => before.includes(type));
+  const mayRepeat = new Set(before).size < before.length;
   (status?.conditions ?? []).forEach(({ type = '', status: value }, index) => {
     const path = conditionsPath.index(index);
-    if (type === '') errors.push(required(path.child('type')));
+    if (type === '' && !before.includes('')) errors.push(required(path.child('type')));
     const onlyTrue = [...approvals, 'Failed'].includes(type);
-    if (onlyTrue && value && value !== 'True') errors.push(notSupported(path.child('status'), value, ['True']));
-    else errors.push(...requiredOneOf(path.child('status'), value, ['False', 'True', 'Unknown']));
+    errors.push(...requiredOneOf(path.child('status'), value, onlyTrue ? ['True'] : ['False', 'True', 'Unknown']));
     const opposite = type === 'Approved' ? 'Denied' : type === 'Denied' ? 'Approved' : undefined;
-    if (opposite && seen.has(opposite))
-      errors.push(invalidValue(conditionsPath, type, 'Approved and Denied conditions are mutually exclusive'));
-    if (seen.has(type)) errors.push(duplicate(path.child('type'), type));
+    if (opposite && seen.has(opposite) && !mayContradict)
+      errors.push(invalidValue(path.child('type'), type, 'Approved and Denied conditions are mutually exclusive'));
+    if (seen.has(type) && !mayRepeat) errors.push(duplicate(path.child('type'), type));
     seen.add(type);
   });
   return errors;
@@ -172,13 +178,21 @@ function validateKeptConditions(object: CertificateSigningRequest, old: Certific
   );
 }
 
+const certificateOf = ({ status }: CertificateSigningRequest) => status?.certificate ?? '';
+
 function validateCertificate(object: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
-  const certificate = object.status?.certificate ?? '';
-  const before = old.status?.certificate ?? '';
-  if (semanticEqual(certificate, before)) return [];
-  if (before !== '') return [forbiddenField(certificatePath, 'updates may not modify existing certificate content')];
-  const problem = certificateChainProblem(Buffer.from(certificate, 'base64').toString());
+  const certificate = certificateOf(object);
+  const before = certificateOf(old);
+  if (certificate === before || certificate === '') return [];
+  const problemOf = (encoded: string) => certificateChainProblem(Buffer.from(encoded, 'base64').toString());
+  const problem = before !== '' && problemOf(before) ? undefined : problemOf(certificate);
   return problem ? [invalidValue(certificatePath, '<certificate data>', problem)] : [];
+}
+
+function validateKeptCertificate(object: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
+  return certificateOf(old) === '' || certificateOf(object) === certificateOf(old)
+    ? []
+    : [forbiddenField(certificatePath, 'updates may not modify existing certificate content')];
 }
 
 function requestState({ status }: CertificateSigningRequest): string {

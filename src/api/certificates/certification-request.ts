@@ -5,8 +5,7 @@ import { createPublicKey, verify, X509Certificate } from 'node:crypto';
 /** Throws Error with the reason when `pem` is no certification request signed by its own key. */
 export function checkCertificationRequest(pem: string): void {
   const body = pemBlocks(pem)[0];
-  if (!body || (body.label !== 'CERTIFICATE REQUEST' && body.label !== 'NEW CERTIFICATE REQUEST'))
-    throw new Error('PEM block type must be CERTIFICATE REQUEST');
+  if (body?.label !== 'CERTIFICATE REQUEST') throw new Error('PEM block type must be CERTIFICATE REQUEST');
   const [info, algorithm, signature] = children(element(body.der, 0));
   if (info?.tag !== 0x30 || algorithm?.tag !== 0x30 || signature?.tag !== 0x03) throw malformed();
   const [, , publicKey] = children(info);

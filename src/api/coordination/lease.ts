@@ -13,6 +13,15 @@ export const lease = defineKind<Lease>({
   kind: 'Lease',
   createOnUpdate: true,
   requireResourceVersionOnUpdate: true,
+  // Elections that the control plane coordinates are off in this version.
+  prepareForCreate: ({ spec }) => {
+    delete spec?.strategy;
+    delete spec?.preferredHolder;
+  },
+  prepareForUpdate: ({ spec }, old) => {
+    if (old.spec?.strategy === undefined) delete spec?.strategy;
+    if (old.spec?.preferredHolder === undefined) delete spec?.preferredHolder;
+  },
   validate: validateLease,
   columns: [
     nameColumn,

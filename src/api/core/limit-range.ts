@@ -7,16 +7,17 @@ import {
   required,
 } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
+import { isQualifiedName } from '../../apimachinery/names.ts';
 import type { Quantity } from '../../apimachinery/quantity.ts';
 import { column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
+import { invalidFor } from '../field-checks.ts';
 import type { LimitRange, LimitRangeItem } from '../types/core.v1.gen.ts';
 import {
-  isExtendedResource,
-  isHugePages,
+  isOvercommitAllowed,
   parseAmount,
   roundResourceList,
-  validateResourceAmount,
+  validateContainerResourceName,
   validateResourceName,
 } from './pod-spec/resources.ts';
 
@@ -55,34 +56,51 @@ function validateLimitRange({ spec }: LimitRange): FieldError[] {
   const types = new Set<string>();
   return (spec?.limits ?? []).flatMap((item, index) => {
     const at = path.index(index);
-    const errors = validateItem(item, at);
-    if (types.has(item.type)) errors.push(duplicate(at.child('type'), item.type));
-    types.add(item.type);
-    return errors;
+    const { type = '' } = item;
+    const errors = validateType(type, at.child('type'));
+    if (types.has(type)) errors.push(duplicate(at.child('type'), type));
+    types.add(type);
+    return [...errors, ...validateItem(item, at)];
   });
 }
 
+const standardTypes = ['Pod', 'Container', 'PersistentVolumeClaim'];
+
+function validateType(type: string, path: FieldPath): FieldError[] {
+  const errors = invalidFor(path, type, isQualifiedName(type));
+  if (errors.length > 0 || type.includes('/') || standardTypes.includes(type)) return errors;
+  return [invalidValue(path, type, 'must be a standard limit type or fully qualified')];
+}
+
 function validateItem(item: LimitRangeItem, path: FieldPath): FieldError[] {
-  const errors = item.type ? [] : [required(path.child('type'))];
+  const { type } = item;
+  const errors: FieldError[] = [];
   const keys = new Set<string>();
+  const validateName = type === 'Pod' || type === 'Container' ? validateContainerResourceName : validateResourceName;
   for (const list of lists) {
-    for (const [name, amount] of Object.entries(item[list] ?? {})) {
+    const names = Object.keys(item[list] ?? {});
+    if (type === 'Pod' && (list === 'default' || list === 'defaultRequest')) {
+      if (names.length > 0) errors.push(forbiddenField(path.child(list), "may not be specified when `type` is 'Pod'"));
+      continue;
+    }
+    if (list === 'maxLimitRequestRatio' && type === 'PersistentVolumeClaim' && !item.min?.storage && !item.max?.storage)
+      errors.push(
+        required(path.child('limits'), 'either minimum or maximum storage value is required, but neither was provided'),
+      );
+    for (const name of names) {
       keys.add(name);
-      errors.push(...validateResourceName(name, path.child(list).key(name)));
-      errors.push(...validateResourceAmount(name, amount, path.child(list).key(name)));
+      errors.push(...validateName(name, path.child(list).key(name)));
     }
   }
-  if (item.type === 'Pod') {
-    for (const list of ['default', 'defaultRequest'] as const)
-      if (Object.keys(item[list] ?? {}).length > 0)
-        errors.push(forbiddenField(path.child(list), "may not be specified when `type` is 'Pod'"));
-  }
-  if (item.type === 'PersistentVolumeClaim' && !item.min?.storage && !item.max?.storage)
-    errors.push(
-      required(path.child('limits'), 'either minimum or maximum storage value is required, but neither was provided'),
-    );
-  for (const name of keys) errors.push(...validateOrder(item, name, path));
+  const compared = type === 'Pod' ? { ...item, default: {}, defaultRequest: {} } : item;
+  for (const name of keys) errors.push(...validateOrder(compared, name, path));
   return errors;
+}
+
+/** As Go's `%f`. */
+function formatRatio(ratio: number): string {
+  if (Number.isNaN(ratio)) return 'NaN';
+  return Number.isFinite(ratio) ? ratio.toFixed(6) : '+Inf';
 }
 
 /** min <= defaultRequest <= default <= max, for one resource. */
@@ -121,16 +139,16 @@ function validateOrder(item: LimitRangeItem, name: string, path: FieldPath): Fie
   if (ratio) {
     const at = path.child('maxLimitRequestRatio').key(name);
     if (ratio.milliValue() < 1000) errors.push(invalidValue(at, ratio.toString(), `ratio ${ratio} is less than 1`));
-    if (min && max && !min.isZero() && ratio.toNumber() > max.toNumber() / min.toNumber())
+    if (min && max && ratio.toNumber() > max.toNumber() / min.toNumber())
       errors.push(
         invalidValue(
           at,
           ratio.toString(),
-          `ratio ${ratio} is greater than max/min = ${(max.toNumber() / min.toNumber()).toFixed(6)}`,
+          `ratio ${ratio} is greater than max/min = ${formatRatio(max.toNumber() / min.toNumber())}`,
         ),
       );
   }
-  if ((isHugePages(name) || isExtendedResource(name)) && limit && request && limit.cmp(request) !== 0)
+  if (!isOvercommitAllowed(name) && limit && request && limit.cmp(request) !== 0)
     errors.push(
       invalidValue(
         path.child('defaultRequest').key(name),

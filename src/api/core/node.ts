@@ -1,22 +1,10 @@
-import {
-  duplicate,
-  type FieldError,
-  FieldPath,
-  forbiddenField,
-  invalidValue,
-  required,
-} from '../../apimachinery/field.ts';
-import { validateLabelName } from '../../apimachinery/labels.ts';
-import { isCIDR, isLabelValue } from '../../apimachinery/names.ts';
 import { ageColumn, column, nameColumn, orNone } from '../columns.ts';
 import { defineKind } from '../define.ts';
-import { requiredOneOf, semanticEqual } from '../field-checks.ts';
-import type { Node, Taint } from '../types/core.v1.gen.ts';
-import { roundResourceList, validateResourceAmount, validateResourceName } from './pod-spec/resources.ts';
-import { taintEffects } from './pod-spec/scheduling.ts';
+import type { Node } from '../types/core.v1.gen.ts';
+import { validateNode, validateNodeUpdate } from './node-validation.ts';
+import { roundResourceList } from './pod-spec/resources.ts';
 
 const rolePrefix = 'node-role.kubernetes.io/';
-const spec = FieldPath.of('spec');
 
 export const node = defineKind<Node>({
   group: '',
@@ -26,6 +14,9 @@ export const node = defineKind<Node>({
     const { status } = node;
     node.spec ??= {};
     if (!node.spec.unschedulable) delete node.spec.unschedulable;
+    const { podCIDR, podCIDRs } = node.spec;
+    if (podCIDR && podCIDR !== podCIDRs?.[0]) node.spec.podCIDRs = [podCIDR];
+    else if (podCIDRs?.[0]) node.spec.podCIDR = podCIDRs[0];
     if (!status?.capacity) return;
     roundResourceList(status.capacity);
     status.allocatable ??= { ...status.capacity };
@@ -33,7 +24,7 @@ export const node = defineKind<Node>({
   },
   validate: validateNode,
   validateUpdate: validateNodeUpdate,
-  subresources: { status: { validateUpdate: (node) => validateNodeStatus(node) } },
+  subresources: { status: { validateUpdate: validateNodeUpdate } },
   columns: [
     nameColumn,
     column('Status', nodeState, { description: 'Whether the node is ready and takes pods' }),
@@ -75,66 +66,3 @@ function roles({ metadata }: Node): string {
 
 const address = ({ status }: Node, wanted: string) =>
   orNone(status?.addresses?.find(({ type }) => type === wanted)?.address);
-
-function validateNode(node: Node): FieldError[] {
-  const errors = validateTaints(node.spec?.taints, spec.child('taints'));
-  const ranges = node.spec?.podCIDRs ?? [];
-  ranges.forEach((range, index) => {
-    for (const message of isCIDR(range)) errors.push(invalidValue(spec.child('podCIDRs').index(index), range, message));
-  });
-  if (ranges.length > 2)
-    errors.push(invalidValue(spec.child('podCIDRs'), ranges, 'may specify no more than one CIDR for each IP family'));
-  return errors;
-}
-
-export function validateTaints(taints: readonly Taint[] | undefined, path: FieldPath): FieldError[] {
-  const seen = new Set<string>();
-  return (taints ?? []).flatMap((taint, index) => {
-    const at = path.index(index);
-    const errors = taint.key ? validateLabelName(taint.key, at.child('key')) : [required(at.child('key'))];
-    for (const message of isLabelValue(taint.value ?? ''))
-      errors.push(invalidValue(at.child('value'), taint.value, message));
-    errors.push(...requiredOneOf(at.child('effect'), taint.effect, taintEffects));
-    const pair = `${taint.effect}/${taint.key}`;
-    if (seen.has(pair)) errors.push(duplicate(at, taint));
-    seen.add(pair);
-    return errors;
-  });
-}
-
-function validateNodeUpdate(node: Node, old: Node): FieldError[] {
-  const errors: FieldError[] = [];
-  const before = old.spec?.podCIDRs ?? [];
-  if (before.length > 0 && !semanticEqual(node.spec?.podCIDRs, before))
-    errors.push(forbiddenField(spec.child('podCIDRs'), 'node updates may not change podCIDR except from "" to valid'));
-  if (old.spec?.providerID && old.spec.providerID !== node.spec?.providerID)
-    errors.push(
-      forbiddenField(spec.child('providerID'), 'node updates may not change providerID except from "" to valid'),
-    );
-  if (node.spec?.configSource)
-    errors.push(
-      forbiddenField(
-        spec.child('configSource'),
-        'configSource may not be set. The support for DynamicKubeletConfig was removed in v1.24',
-      ),
-    );
-  return errors;
-}
-
-function validateNodeStatus(node: Node): FieldError[] {
-  const path = FieldPath.of('status');
-  const errors: FieldError[] = [];
-  for (const list of ['capacity', 'allocatable'] as const) {
-    for (const [name, amount] of Object.entries(node.status?.[list] ?? {})) {
-      const at = path.child(list).key(name);
-      errors.push(...validateResourceName(name, at), ...validateResourceAmount(name, amount, at));
-    }
-  }
-  const addresses = new Set<string>();
-  (node.status?.addresses ?? []).forEach((item, index) => {
-    const key = `${item.type}/${item.address}`;
-    if (addresses.has(key)) errors.push(duplicate(path.child('addresses').index(index), item));
-    addresses.add(key);
-  });
-  return errors;
-}

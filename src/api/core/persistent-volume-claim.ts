@@ -1,13 +1,24 @@
-import { type FieldError, FieldPath, forbiddenField, required } from '../../apimachinery/field.ts';
+import {
+  type FieldError,
+  FieldPath,
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+} from '../../apimachinery/field.ts';
 import { type Draft, draft } from '../../apimachinery/json.ts';
+import { isQualifiedName } from '../../apimachinery/names.ts';
+import { Quantity } from '../../apimachinery/quantity.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
-import { immutable, semanticEqual } from '../field-checks.ts';
+import { immutable, immutableMessage, invalidFor, semanticEqual } from '../field-checks.ts';
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../types/core.v1.gen.ts';
 import { validateClaimSpec } from './claim-spec.ts';
-import { parseAmount } from './pod-spec/resources.ts';
+import { internalDiff } from './internal-diff.ts';
+import { parseAmount, validateBasicAmount, validateResourceAmount } from './pod-spec/resources.ts';
 import { defaultClaimSpec } from './pod-spec/volume-defaults.ts';
-import { formatAccessModes, storageClassOf } from './volume-format.ts';
+import { classAnnotation, formatAccessModes, storageClassOf } from './volume-format.ts';
+import { claimSpecWarnings, storageClassWarnings } from './volume-warnings.ts';
 
 const spec = FieldPath.of('spec');
 
@@ -22,11 +33,10 @@ export const persistentVolumeClaim = defineKind<PersistentVolumeClaim>({
     claim.status = { phase: 'Pending' };
     if (claim.spec) unifyDataSources(claim.spec);
   },
-  prepareForUpdate(claim) {
-    if (claim.spec) unifyDataSources(claim.spec);
-  },
-  validate: ({ spec: claim }) => (claim ? validateClaimSpec(claim, spec) : [required(spec)]),
+  validate: ({ spec: claim }, old) => validateClaimSpec(claim ?? {}, spec, old?.spec),
   validateUpdate: validateClaimUpdate,
+  subresources: { status: { validateUpdate: validateClaimStatusUpdate } },
+  warnings: (claim) => [...storageClassWarnings(claim), ...claimSpecWarnings(claim.spec, spec)],
   columns: [
     nameColumn,
     column('Status', ({ metadata, status }) => (metadata.deletionTimestamp ? 'Terminating' : (status?.phase ?? '')), {
@@ -52,58 +62,129 @@ export const persistentVolumeClaim = defineKind<PersistentVolumeClaim>({
   selectableFields: { name: (claim) => claim.metadata.name },
 });
 
-/** `dataSource` and `dataSourceRef` say the same where both can. */
+/** `dataSource` and `dataSourceRef` say the same where both can; a `dataSource` of any other kind was never heard of. */
 function unifyDataSources(claim: Draft<PersistentVolumeClaimSpec>): void {
   const { dataSource, dataSourceRef } = claim;
-  if (dataSource && !dataSourceRef) claim.dataSourceRef = draft(dataSource);
-  else if (dataSourceRef && !dataSource && !dataSourceRef.namespace) {
-    const { apiGroup = '', kind } = dataSourceRef;
+  if (dataSource && !dataSourceRef) {
+    const { apiGroup = '', kind } = dataSource;
     const classic =
       (apiGroup === '' && kind === 'PersistentVolumeClaim') ||
       (apiGroup === 'snapshot.storage.k8s.io' && kind === 'VolumeSnapshot');
-    if (classic) claim.dataSource = draft(dataSourceRef);
+    if (classic) claim.dataSourceRef = draft(dataSource);
+    else delete claim.dataSource;
+  } else if (dataSourceRef && !dataSource && !dataSourceRef.namespace) {
+    const { namespace: _, ...reference } = dataSourceRef;
+    claim.dataSource = draft(reference);
   }
 }
 
 /** Once bound, a claim may grow and change its attributes class; before, the binder fills in volume and class. */
 function validateClaimUpdate(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): FieldError[] {
   const errors: FieldError[] = [];
-  const bound = old.status?.phase === 'Bound';
-  const allowed: Record<string, unknown> = { ...claim.spec };
-  if (!old.spec.volumeName) allowed.volumeName = old.spec.volumeName;
-  if (old.spec.storageClassName === undefined && storageClassOf(claim) !== '')
-    allowed.storageClassName = old.spec.storageClassName;
-  const storage = claim.spec.resources?.requests?.storage;
-  const before = old.spec.resources?.requests?.storage;
-  if (bound) {
-    allowed.resources = {
-      ...claim.spec.resources,
-      requests: { ...claim.spec.resources?.requests, ...(before !== undefined ? { storage: before } : {}) },
-    };
-    allowed.volumeAttributesClassName = old.spec.volumeAttributesClassName;
+  const now: Record<string, unknown> = { ...claim.spec };
+  const before: Record<string, unknown> = { ...old.spec };
+  if (!old.spec.volumeName) before.volumeName = claim.spec.volumeName;
+  if (movesClassFromAnnotation(claim, old)) delete now.storageClassName;
+  else {
+    errors.push(...validateClassAnnotation(claim, old));
+    if (setsClass(claim, old)) delete now.storageClassName;
   }
-  if (!semanticEqual(allowed, old.spec))
+  const storage = claim.spec.resources?.requests?.storage;
+  const storageBefore = old.spec.resources?.requests?.storage;
+  if (claim.status?.phase === 'Bound') {
+    if (claim.spec.resources?.requests)
+      now.resources = {
+        ...claim.spec.resources,
+        requests: { ...claim.spec.resources.requests, storage: storageBefore },
+      };
+    now.volumeAttributesClassName = old.spec.volumeAttributesClassName;
+  }
+  if (!semanticEqual(now, before))
     errors.push(
       forbiddenField(
         spec,
-        'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
+        `spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n${internalDiff('PersistentVolumeClaimSpec', before, now)}`,
       ),
     );
-  const now = parseAmount(storage);
-  const then = parseAmount(before);
-  const actual = parseAmount(old.status?.capacity?.storage);
-  if (bound && now && then && now.cmp(then) < 0 && (!actual || now.cmp(actual) <= 0))
+  const size = amountOf(storage);
+  if (size.cmp(amountOf(storageBefore)) < 0 && size.cmp(amountOf(old.status?.capacity?.storage)) <= 0)
     errors.push(
       forbiddenField(spec.child('resources', 'requests', 'storage'), 'field can not be less than status.capacity'),
     );
   // Upstream's path, without `spec`.
   errors.push(...immutable(FieldPath.of('volumeMode'), claim.spec.volumeMode, old.spec.volumeMode));
-  if (old.spec.volumeAttributesClassName && !claim.spec.volumeAttributesClassName)
+  const attributes = claim.spec.volumeAttributesClassName;
+  if (
+    attributes !== old.spec.volumeAttributesClassName &&
+    old.status?.currentVolumeAttributesClassName !== undefined &&
+    !attributes
+  )
     errors.push(
       forbiddenField(
         spec.child('volumeAttributesClassName'),
-        `update from non-nil value to ${claim.spec.volumeAttributesClassName === '' ? 'an empty string' : 'nil'} is forbidden`,
+        `update to ${attributes === '' ? 'empty string' : 'nil'} is forbidden when status.currentVolumeAttributesClassName is not nil`,
       ),
     );
   return errors;
+}
+
+const amountOf = (text: string | undefined) => parseAmount(text) ?? Quantity.parse('0');
+
+const classAnnotationOf = ({ metadata }: PersistentVolumeClaim) => metadata.annotations?.[classAnnotation];
+
+/** The class that an old annotation named is now named by the field. */
+function movesClassFromAnnotation(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): boolean {
+  const named = classAnnotationOf(old);
+  const name = classAnnotationOf(claim);
+  return (
+    named !== undefined &&
+    old.spec.storageClassName === undefined &&
+    claim.spec.storageClassName === named &&
+    (name === undefined || name === named)
+  );
+}
+
+/** A claim without a class gets one: the default class of a cluster came later than the claim. */
+function setsClass(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): boolean {
+  const name = claim.spec.storageClassName;
+  const named = classAnnotationOf(old);
+  return name !== undefined && old.spec.storageClassName === undefined && (named === undefined || named === name);
+}
+
+function validateClassAnnotation(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): FieldError[] {
+  const now = classAnnotationOf(claim) ?? '';
+  if (now === (classAnnotationOf(old) ?? '')) return [];
+  return [invalidValue(FieldPath.of('metadata', 'annotations', classAnnotation), now, immutableMessage)];
+}
+
+const resizeStatuses = [
+  ...['ControllerResizeInProgress', 'ControllerResizeInfeasible', 'NodeResizeInProgress', 'NodeResizeInfeasible'],
+  'NodeResizePending',
+];
+
+function validateClaimStatusUpdate({ spec: claim, status }: PersistentVolumeClaim): FieldError[] {
+  const errors = claim?.accessModes?.length ? [] : [required(FieldPath.of('Spec', 'accessModes'))];
+  const path = FieldPath.of('status');
+  for (const [name, amount] of Object.entries(status?.capacity ?? {}))
+    errors.push(...validateBasicAmount(amount, path.child('capacity').key(name)));
+  for (const [name, resize] of Object.entries(status?.allocatedResourceStatuses ?? {})) {
+    const at = path.child('allocatedResourceStatuses');
+    errors.push(...validateAllocatedName(name, at));
+    if (!resizeStatuses.includes(resize)) errors.push(notSupported(at, name, resizeStatuses));
+  }
+  for (const [name, amount] of Object.entries(status?.allocatedResources ?? {})) {
+    const at = path.child('allocatedResources');
+    const wrong = validateAllocatedName(name, at);
+    if (wrong.length === 0) wrong.push(...validateBasicAmount(amount, at.key(name)));
+    if (wrong.length === 0) wrong.push(...validateResourceAmount(name, amount, at.key(name)));
+    errors.push(...wrong);
+  }
+  return errors;
+}
+
+function validateAllocatedName(name: string, path: FieldPath): FieldError[] {
+  const errors = invalidFor(path, name, isQualifiedName(name));
+  if (errors.length > 0 || name === 'storage') return errors;
+  const native = !name.includes('/') || name.includes('kubernetes.io/');
+  return native ? [notSupported(path, name, ['storage'])] : [];
 }

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import {
   type FieldError,
   FieldPath,
@@ -9,29 +10,18 @@ import {
 import { isDns1123Subdomain } from '../../apimachinery/names.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
-import { immutable, optionalOneOf, semanticEqual } from '../field-checks.ts';
-import type { PersistentVolume, PersistentVolumeSpec } from '../types/core.v1.gen.ts';
+import { absent, immutable, invalidFor, optionalOneOf, semanticEqual } from '../field-checks.ts';
+import type { PersistentVolume, PersistentVolumeSpec, VolumeNodeAffinity } from '../types/core.v1.gen.ts';
 import { validateAccessModes, validatePositiveAmount, volumeModes } from './claim-spec.ts';
+import { internalDiff } from './internal-diff.ts';
+import { internalForm } from './internal-form.ts';
+import { sourceFields, validateSources } from './persistent-volume-sources.ts';
 import { validateNodeSelector } from './pod-spec/affinity.ts';
-import { validatePathNoBacksteps } from './pod-spec/paths.ts';
-import { roundResourceList } from './pod-spec/resources.ts';
-import {
-  validateCsiSource,
-  validateHostPathSource,
-  validateIscsiSource,
-  validateNfsSource,
-  validateSimpleSource,
-} from './pod-spec/volume-sources.ts';
+import { roundResourceList, validateBasicAmount } from './pod-spec/resources.ts';
 import { formatAccessModes, storageClassOf } from './volume-format.ts';
+import { volumeWarnings } from './volume-warnings.ts';
 
 const spec = FieldPath.of('spec');
-
-/** The fields of the spec that say where the volume's bytes are. */
-const sourceFields = [
-  ...['awsElasticBlockStore', 'azureDisk', 'azureFile', 'cephfs', 'cinder', 'csi', 'fc', 'flexVolume', 'flocker'],
-  ...['gcePersistentDisk', 'glusterfs', 'hostPath', 'iscsi', 'local', 'nfs', 'photonPersistentDisk'],
-  ...['portworxVolume', 'quobyte', 'rbd', 'scaleIO', 'storageos', 'vsphereVolume'],
-] as (keyof PersistentVolumeSpec)[];
 
 export const persistentVolume = defineKind<PersistentVolume>({
   group: '',
@@ -49,6 +39,7 @@ export const persistentVolume = defineKind<PersistentVolume>({
   },
   validate: validateVolume,
   validateUpdate: validateVolumeUpdate,
+  warnings: volumeWarnings,
   subresources: {
     status: {
       prepareForUpdate(volume, old) {
@@ -95,102 +86,108 @@ const rfc3339Now = () => new Date().toISOString().replace(/\.\d+Z$/, 'Z');
 
 function validateVolume({ spec: volume, metadata }: PersistentVolume): FieldError[] {
   if (!volume) return [required(spec)];
-  const errors = validateAccessModes(volume.accessModes, spec.child('accessModes'));
+  const modes = spec.child('accessModes');
+  const errors = volume.accessModes?.length ? [] : [required(modes)];
+  errors.push(...validateAccessModes(volume.accessModes ?? [], modes));
   const capacity = volume.capacity ?? {};
   if (Object.keys(capacity).length === 0) errors.push(required(spec.child('capacity')));
-  else if (!('storage' in capacity) || Object.keys(capacity).length > 1)
-    errors.push(notSupported(spec.child('capacity'), capacity, ['storage']));
-  for (const [name, amount] of Object.entries(capacity))
-    errors.push(...validatePositiveAmount(amount, spec.child('capacity').key(name)));
-  errors.push(
-    ...optionalOneOf(spec.child('persistentVolumeReclaimPolicy'), volume.persistentVolumeReclaimPolicy, [
-      'Delete',
-      'Recycle',
-      'Retain',
-    ]),
-  );
+  if (!('storage' in capacity) || Object.keys(capacity).length > 1)
+    errors.push(notSupported(spec.child('capacity'), volume.capacity, ['storage']));
+  for (const [name, amount] of Object.entries(capacity)) {
+    const at = spec.child('capacity').key(name);
+    errors.push(...validateBasicAmount(amount, at), ...validatePositiveAmount(amount, at));
+  }
+  const reclaim = spec.child('persistentVolumeReclaimPolicy');
+  if (volume.persistentVolumeReclaimPolicy)
+    errors.push(...optionalOneOf(reclaim, volume.persistentVolumeReclaimPolicy, ['Delete', 'Recycle', 'Retain']));
   if (volume.nodeAffinity) {
-    const at = spec.child('nodeAffinity');
+    const at = spec.child('nodeAffinity', 'required');
     errors.push(
       ...(volume.nodeAffinity.required
-        ? validateNodeSelector(volume.nodeAffinity.required, at.child('required'))
-        : [required(at.child('required'), 'must specify required node constraints')]),
+        ? validateNodeSelector(volume.nodeAffinity.required, at)
+        : [required(at, 'must specify required node constraints')]),
     );
   }
   errors.push(...validateSources(volume, metadata.name));
-  if (volume.hostPath?.path === '/' && volume.persistentVolumeReclaimPolicy === 'Recycle')
-    errors.push(
-      forbiddenField(spec.child('persistentVolumeReclaimPolicy'), "may not be 'recycle' for a hostPath mount of '/'"),
-    );
-  for (const field of ['storageClassName', 'volumeAttributesClassName'] as const) {
-    const name = volume[field];
-    if (name)
-      for (const message of isDns1123Subdomain(name)) errors.push(invalidValue(spec.child(field), name, message));
-  }
-  if (volume.volumeAttributesClassName !== undefined) {
+  if (
+    volume.hostPath &&
+    posix.normalize(volume.hostPath.path) === '/' &&
+    volume.persistentVolumeReclaimPolicy === 'Recycle'
+  )
+    errors.push(forbiddenField(reclaim, "may not be 'recycle' for a hostPath mount of '/'"));
+  const { storageClassName, volumeAttributesClassName } = volume;
+  if (storageClassName)
+    errors.push(...invalidFor(spec.child('storageClassName'), storageClassName, isDns1123Subdomain(storageClassName)));
+  errors.push(...optionalOneOf(spec.child('volumeMode'), volume.volumeMode, volumeModes));
+  if (volumeAttributesClassName !== undefined) {
     const at = spec.child('volumeAttributesClassName');
-    if (volume.volumeAttributesClassName === '') errors.push(required(at, 'an empty string is disallowed'));
+    errors.push(
+      ...(volumeAttributesClassName === ''
+        ? [required(at, 'an empty string is disallowed')]
+        : invalidFor(at, volumeAttributesClassName, isDns1123Subdomain(volumeAttributesClassName))),
+    );
     if (!volume.csi)
       errors.push(required(spec.child('csi'), 'has to be specified when using volumeAttributesClassName'));
   }
-  errors.push(...optionalOneOf(spec.child('volumeMode'), volume.volumeMode, volumeModes));
   return errors;
 }
 
-function validateSources(volume: PersistentVolumeSpec, name: string): FieldError[] {
-  const [first, ...others] = sourceFields.filter((field) => volume[field] != null);
-  if (!first) return [required(spec, 'must specify a volume type')];
-  return [
-    ...validateSource(volume, first, name),
-    ...others.map((field) => forbiddenField(spec.child(field), 'may not specify more than 1 volume type')),
-  ];
-}
-
-function validateSource(volume: PersistentVolumeSpec, source: keyof PersistentVolumeSpec, name: string): FieldError[] {
-  const path = spec.child(source);
-  switch (source) {
-    case 'hostPath':
-      return validateHostPathSource(volume.hostPath!, path);
-    case 'nfs':
-      return validateNfsSource(volume.nfs!, path);
-    case 'iscsi':
-      return validateIscsiSource(volume.iscsi!, path);
-    case 'csi':
-      return [
-        ...validateCsiSource(volume.csi!, path),
-        ...(volume.csi?.volumeHandle ? [] : [required(path.child('volumeHandle'))]),
-      ];
-    case 'local': {
-      const errors = volume.local?.path
-        ? validatePathNoBacksteps(volume.local.path, path.child('path'))
-        : [required(path.child('path'))];
-      if (!volume.nodeAffinity)
-        errors.push(required(FieldPath.of('metadata', 'annotations'), `Local volume requires node affinity: ${name}`));
-      return errors;
-    }
-    default:
-      return validateSimpleSource(source, volume[source] as Readonly<Record<string, unknown>>, path);
-  }
-}
-
-/** The paths of volume mode and node affinity are upstream's, without `spec`. */
-function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVolume): FieldError[] {
+/** Only a secret for expanding a CSI volume may be added to a source. Some paths are upstream's, without `spec`. */
+function validateVolumeUpdate({ spec: volume }: PersistentVolume, { spec: old }: PersistentVolume): FieldError[] {
   const errors: FieldError[] = [];
-  // Secret references of a CSI volume may be corrected.
-  const source = ({ spec }: PersistentVolume) => ({
-    ...Object.fromEntries(sourceFields.filter((field) => field !== 'csi').map((field) => [field, spec[field]])),
-    ...(spec.csi ? { csi: { ...spec.csi, controllerExpandSecretRef: undefined, nodeExpandSecretRef: undefined } } : {}),
-  });
-  if (!semanticEqual(source(volume), source(old)))
+  const before = sourceOf(old);
+  if (old.csi && volume.csi && !old.csi.controllerExpandSecretRef)
+    before.csi = { ...old.csi, controllerExpandSecretRef: volume.csi.controllerExpandSecretRef };
+  const now = sourceOf(volume);
+  if (!semanticEqual(now, before))
     errors.push(
-      forbiddenField(spec.child('persistentvolumesource'), 'spec.persistentvolumesource is immutable after creation'),
+      forbiddenField(
+        spec.child('persistentvolumesource'),
+        `spec.persistentvolumesource is immutable after creation\n${internalDiff('PersistentVolumeSource', before, now)}`,
+      ),
     );
-  errors.push(...immutable(FieldPath.of('volumeMode'), volume.spec.volumeMode, old.spec.volumeMode));
-  if (old.spec.nodeAffinity)
-    errors.push(...immutable(FieldPath.of('nodeAffinity'), volume.spec.nodeAffinity, old.spec.nodeAffinity));
-  if (old.spec.volumeAttributesClassName !== undefined && volume.spec.volumeAttributesClassName === undefined)
+  errors.push(...immutable(FieldPath.of('volumeMode'), volume.volumeMode, old.volumeMode));
+  if (old.nodeAffinity && !semanticEqual(volume.nodeAffinity, withLabelsOf(old.nodeAffinity, volume.nodeAffinity)))
+    errors.push(
+      invalidValue(
+        FieldPath.of('nodeAffinity'),
+        volume.nodeAffinity ? internalForm('VolumeNodeAffinity', volume.nodeAffinity) : absent,
+        'field is immutable, except for updating from beta label to GA',
+      ),
+    );
+  if (old.volumeAttributesClassName !== undefined && volume.volumeAttributesClassName === undefined)
     errors.push(
       forbiddenField(spec.child('volumeAttributesClassName'), 'update from non-nil value to nil is forbidden'),
     );
   return errors;
+}
+
+const sourceOf = (volume: PersistentVolumeSpec): Record<string, unknown> =>
+  Object.fromEntries(sourceFields.map((field) => [field, volume[field]]));
+
+const labelsOfToday: Readonly<Record<string, string>> = {
+  'beta.kubernetes.io/os': 'kubernetes.io/os',
+  'beta.kubernetes.io/arch': 'kubernetes.io/arch',
+  'beta.kubernetes.io/instance-type': 'node.kubernetes.io/instance-type',
+  'failure-domain.beta.kubernetes.io/region': 'topology.kubernetes.io/region',
+  'failure-domain.beta.kubernetes.io/zone': 'topology.kubernetes.io/zone',
+};
+
+/** `old` with the labels of today where `now` has them at the same place. */
+function withLabelsOf(old: VolumeNodeAffinity, now: VolumeNodeAffinity | undefined): VolumeNodeAffinity {
+  const terms = now?.required?.nodeSelectorTerms ?? [];
+  if (!old.required || old.required.nodeSelectorTerms?.length !== terms.length) return old;
+  return {
+    required: {
+      nodeSelectorTerms: old.required.nodeSelectorTerms.map((term, i) => ({
+        ...term,
+        matchExpressions: term.matchExpressions?.map((expression, j) => {
+          const today = labelsOfToday[expression.key];
+          return today !== undefined && terms[i]?.matchExpressions?.[j]?.key === today
+            ? { ...expression, key: today }
+            : expression;
+        }),
+      })),
+    },
+  };
 }

@@ -3,6 +3,7 @@ import { column, containerColumns, formatLabels, nameColumn } from '../columns.t
 import { defineKind } from '../define.ts';
 import type { PodTemplate } from '../types/core.v1.gen.ts';
 import { defaultPodTemplateSpec, validatePodTemplateSpec } from './pod-spec/index.ts';
+import { podTemplateWarnings } from './pod-warnings.ts';
 
 const path = FieldPath.of('template');
 
@@ -16,6 +17,8 @@ export const podTemplate = defineKind<PodTemplate>({
     defaultPodTemplateSpec(podTemplate.template);
   },
   validate: ({ template }) => validatePodTemplateSpec(template ?? {}, path),
+  warnings: ({ metadata, template }, old) =>
+    old && old.metadata.generation === metadata.generation ? [] : podTemplateWarnings(template, path),
   columns: [
     nameColumn,
     ...containerColumns<PodTemplate>(({ template }) => template?.spec?.containers).map((each) => ({

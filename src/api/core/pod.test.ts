@@ -87,7 +87,7 @@ describe('pod defaults', () => {
       { name: 'd', hostPath: { path: '/tmp', type: '' } },
     ]);
     expect(status?.qosClass).toBe('Burstable');
-    expect(podErrors({ spec } as Pod)).toEqual([]);
+    expect(podErrors({ metadata: { name: 'x' }, spec } as Pod)).toEqual([]);
   });
 
   it('holds a gated pod back', () => {
@@ -151,8 +151,10 @@ describe('pod validation', () => {
       'an unknown resource',
       container({ resources: { limits: { gpu: '1' } } }),
       [
-        'spec.containers[0].resources.limits: Invalid value: "gpu": must be a standard resource for containers',
-        'spec.containers[0].resources.requests: Invalid value: "gpu": must be a standard resource for containers',
+        'spec.containers[0].resources.limits[gpu]: Invalid value: "gpu": must be a standard resource type or fully qualified',
+        'spec.containers[0].resources.limits[gpu]: Invalid value: "gpu": must be a standard resource for containers',
+        'spec.containers[0].resources.requests[gpu]: Invalid value: "gpu": must be a standard resource type or fully qualified',
+        'spec.containers[0].resources.requests[gpu]: Invalid value: "gpu": must be a standard resource for containers',
       ],
     ],
     [
@@ -170,7 +172,7 @@ describe('pod validation', () => {
     [
       'a restart policy unheard of',
       { ...minimalPod, restartPolicy: 'Sometimes' },
-      ['spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"'],
+      ['spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"'],
     ],
     [
       'two volume sources',
@@ -210,7 +212,7 @@ describe('pod validation', () => {
       'privilege without escalation',
       container({ securityContext: { privileged: true, allowPrivilegeEscalation: false } }),
       [
-        'spec.containers[0].securityContext: Invalid value: {"privileged":true,"allowPrivilegeEscalation":false}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true',
+        'spec.containers[0].securityContext: Invalid value: {"Capabilities":null,"Privileged":true,"SELinuxOptions":null,"WindowsOptions":null,"RunAsUser":null,"RunAsGroup":null,"RunAsNonRoot":null,"ReadOnlyRootFilesystem":null,"AllowPrivilegeEscalation":false,"ProcMount":null,"SeccompProfile":null,"AppArmorProfile":null}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true',
       ],
     ],
   ];

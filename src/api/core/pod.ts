@@ -1,12 +1,17 @@
 import { type FieldError, FieldPath, forbiddenField } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
+import { isDns1123Label } from '../../apimachinery/names.ts';
 import { defineKind } from '../define.ts';
-import type { Pod, PodAffinityTerm, TopologySpreadConstraint } from '../types/core.v1.gen.ts';
+import type { Pod, PodAffinityTerm, PodSpec, PodStatus, TopologySpreadConstraint } from '../types/core.v1.gen.ts';
+import { validatePodAnnotations, validateProfileAnnotations } from './pod-annotations.ts';
+import { adoptAppArmorAnnotations, appArmorWarnings } from './pod-app-armor.ts';
 import { computeQosClass } from './pod-qos.ts';
+import { validateImageSpace } from './pod-spec/containers.ts';
 import { defaultPodOnly, defaultPodSpec } from './pod-spec/defaults.ts';
 import { validatePodSpec } from './pod-spec/index.ts';
 import { podColumns } from './pod-status-columns.ts';
-import { validatePodStatusUpdate, validatePodUpdate } from './pod-update.ts';
+import { validatePodStatusUpdate } from './pod-status-update.ts';
+import { validatePodUpdate } from './pod-update.ts';
 import { podSpecWarnings } from './pod-warnings.ts';
 
 export const pod = defineKind<Pod>({
@@ -18,6 +23,7 @@ export const pod = defineKind<Pod>({
     if (!pod.spec) return;
     defaultPodSpec(pod.spec);
     defaultPodOnly(pod.spec);
+    if (pod.status) unifyPodIPs(pod.status);
   },
   prepareForCreate(pod) {
     pod.status = { phase: 'Pending', qosClass: computeQosClass(pod.spec ?? { containers: [] }) };
@@ -28,22 +34,24 @@ export const pod = defineKind<Pod>({
           status: 'False',
           reason: 'SchedulingGated',
           message: 'Scheduling is blocked due to non-empty scheduling gates',
+          lastTransitionTime: new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
+          observedGeneration: 1,
         },
       ];
     }
     mergeLabelKeys(pod);
+    adoptAppArmorAnnotations(pod);
   },
-  validate(pod) {
-    return validatePodSpec(pod.spec ?? { containers: [] }, FieldPath.of('spec'));
-  },
+  validate: validatePod,
   validateCreate: validatePodCreate,
   validateUpdate: validatePodUpdate,
-  warnings: (pod) => podSpecWarnings(pod.spec, FieldPath.of('spec')),
+  warnings: podWarnings,
   subresources: {
     status: {
       prepareForUpdate(pod, old) {
         pod.status = { ...pod.status };
-        if (old.status?.qosClass) pod.status.qosClass = old.status.qosClass;
+        pod.status.qosClass ||= old.status?.qosClass;
+        keepObservedGeneration(pod.status, old.status);
         if (old.metadata.ownerReferences)
           pod.metadata.ownerReferences = old.metadata.ownerReferences as Draft<typeof old.metadata.ownerReferences>;
         else delete pod.metadata.ownerReferences;
@@ -103,12 +111,72 @@ function mergeInto(
   if ('mismatchLabelKeys' in term) add(term.mismatchLabelKeys, 'NotIn');
 }
 
-function validatePodCreate(pod: Pod): FieldError[] {
-  const spec = FieldPath.of('spec');
-  const errors: FieldError[] = [];
-  if (pod.spec.ephemeralContainers?.length)
-    errors.push(forbiddenField(spec.child('ephemeralContainers'), 'cannot be set on create'));
-  if (pod.spec.nodeName && pod.spec.schedulingGates?.length)
-    errors.push(forbiddenField(spec.child('nodeName'), 'cannot be set until all schedulingGates have been cleared'));
+/** Clients that do not know `observedGeneration` do not clear it. */
+function keepObservedGeneration(status: Draft<PodStatus>, old: PodStatus | undefined): void {
+  if (!status.observedGeneration && old?.observedGeneration) status.observedGeneration = old.observedGeneration;
+  for (const condition of status.conditions ?? []) {
+    if (condition.observedGeneration) continue;
+    const before = old?.conditions?.find(({ type }) => type === condition.type)?.observedGeneration;
+    if (before) condition.observedGeneration = before;
+  }
+}
+
+/** `podIP` is the first of `podIPs`, and says so to those that know only one of them. */
+function unifyPodIPs(status: Draft<PodStatus>): void {
+  const { podIP, podIPs } = status;
+  if (podIP && podIP !== podIPs?.[0]?.ip) status.podIPs = [{ ip: podIP }];
+  else if (podIPs?.[0]?.ip) status.podIP = podIPs[0].ip;
+}
+
+const specPath = FieldPath.of('spec');
+const annotationsPath = FieldPath.of('metadata', 'annotations');
+const noSpec: PodSpec = { containers: [] };
+
+export function validatePod({ metadata, spec = noSpec }: Pod): FieldError[] {
+  const errors = [
+    ...validatePodAnnotations(metadata.annotations, spec, annotationsPath),
+    ...validatePodSpec(spec, specPath, metadata),
+  ];
+  if (!spec.serviceAccountName)
+    spec.volumes?.forEach(({ projected }, i) => {
+      projected?.sources?.forEach(({ serviceAccountToken }, j) => {
+        const at = specPath.child('volumes').index(i).child('projected', 'sources').index(j);
+        if (serviceAccountToken)
+          errors.push(
+            forbiddenField(at.child('serviceAccountToken'), 'must not be specified when serviceAccountName is not set'),
+          );
+      });
+    });
+  for (const list of ['containers', 'initContainers'] as const)
+    spec[list]?.forEach((container, index) => {
+      errors.push(...validateImageSpace(container, specPath.child(list).index(index)));
+    });
   return errors;
+}
+
+function validatePodCreate({ metadata, spec }: Pod): FieldError[] {
+  const errors: FieldError[] = [];
+  if (spec.ephemeralContainers?.length)
+    errors.push(forbiddenField(specPath.child('ephemeralContainers'), 'cannot be set on create'));
+  if (spec.nodeName && spec.schedulingGates?.length)
+    errors.push(
+      forbiddenField(specPath.child('nodeName'), 'cannot be set until all schedulingGates have been cleared'),
+    );
+  return [...errors, ...validateProfileAnnotations(metadata.annotations, spec, specPath)];
+}
+
+/** People seldom update pods themselves: only creation warns. */
+function podWarnings(pod: Pod, old?: Pod): string[] {
+  if (old) return [];
+  const { metadata, spec } = pod;
+  const messages = isDns1123Label(metadata.name);
+  return [
+    ...appArmorWarnings(pod),
+    ...(messages.length > 0
+      ? [
+          `metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: [${messages.join(' ')}]`,
+        ]
+      : []),
+    ...podSpecWarnings(spec, specPath, metadata.annotations ?? {}, annotationsPath),
+  ];
 }

@@ -6,13 +6,14 @@ import {
   notSupported,
   required,
 } from '../../apimachinery/field.ts';
-import { labelsToSelector, validateLabels } from '../../apimachinery/labels.ts';
+import { labelsToSelector } from '../../apimachinery/labels.ts';
+import { isDns1123Label } from '../../apimachinery/names.ts';
 import { ageColumn, column, containerColumns, formatLabels, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
 import { nonNegative } from '../field-checks.ts';
-import type { ReplicationController, ReplicationControllerStatus } from '../types/core.v1.gen.ts';
+import type { PodTemplateSpec, ReplicationController, ReplicationControllerStatus } from '../types/core.v1.gen.ts';
 import { defaultPodTemplateSpec, validatePodTemplateSpec } from './pod-spec/index.ts';
-import { podSpecWarnings } from './pod-warnings.ts';
+import { podTemplateWarnings } from './pod-warnings.ts';
 
 const spec = FieldPath.of('spec');
 
@@ -36,7 +37,7 @@ export const replicationController = defineKind<ReplicationController>({
     controller.status = { replicas: 0 };
   },
   validate: validateController,
-  warnings: (controller) => podSpecWarnings(controller.spec?.template?.spec, spec.child('template', 'spec')),
+  warnings: controllerWarnings,
   subresources: {
     status: { validateUpdate: ({ status }) => validateStatus(status ?? { replicas: 0 }) },
     scale: {
@@ -65,19 +66,34 @@ export const replicationController = defineKind<ReplicationController>({
   selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
 });
 
+/** What the schema declares is checked last. */
 function validateController({ spec: controller }: ReplicationController): FieldError[] {
   if (!controller) return [required(spec)];
   const selector = controller.selector ?? {};
-  const errors = nonNegative(spec.child('minReadySeconds'), controller.minReadySeconds);
-  if (Object.keys(selector).length === 0) errors.push(required(spec.child('selector')));
-  errors.push(...validateLabels(selector, spec.child('selector')));
-  errors.push(...nonNegative(spec.child('replicas'), controller.replicas));
+  return [
+    ...(Object.keys(selector).length === 0 ? [required(spec.child('selector'))] : []),
+    ...validateTemplate(controller.template, selector),
+    ...nonNegative(spec.child('replicas'), controller.replicas),
+    ...nonNegative(spec.child('minReadySeconds'), controller.minReadySeconds),
+  ];
+}
+
+function validateTemplate(
+  template: PodTemplateSpec | undefined,
+  selector: Readonly<Record<string, string>>,
+): FieldError[] {
   const path = spec.child('template');
-  const { template } = controller;
-  if (!template) return [...errors, required(path)];
+  if (!template) return [required(path)];
+  const errors: FieldError[] = [];
   const labels = template.metadata?.labels ?? {};
   if (Object.entries(selector).some(([key, value]) => labels[key] !== value))
-    errors.push(invalidValue(path.child('metadata', 'labels'), labels, '`selector` does not match template `labels`'));
+    errors.push(
+      invalidValue(
+        path.child('metadata', 'labels'),
+        template.metadata?.labels,
+        '`selector` does not match template `labels`',
+      ),
+    );
   errors.push(...validatePodTemplateSpec(template, path));
   const restartPolicy = template.spec?.restartPolicy;
   if (restartPolicy !== 'Always')
@@ -90,6 +106,21 @@ function validateController({ spec: controller }: ReplicationController): FieldE
       ),
     );
   return errors;
+}
+
+function controllerWarnings(
+  { metadata, spec: controller }: ReplicationController,
+  old?: ReplicationController,
+): string[] {
+  if (old && old.metadata.generation === metadata.generation) return [];
+  const messages = old ? [] : isDns1123Label(metadata.name);
+  const warnings = podTemplateWarnings(controller?.template, spec.child('template'));
+  return messages.length === 0
+    ? warnings
+    : [
+        `metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: [${messages.join(' ')}]`,
+        ...warnings,
+      ];
 }
 
 function validateStatus(controller: ReplicationControllerStatus): FieldError[] {

@@ -1,4 +1,5 @@
 import { type FieldError, FieldPath, invalidValue, required, tooLong } from '../../apimachinery/field.ts';
+import { jsonSyntaxError } from '../../apimachinery/json-scanner.ts';
 import { isConfigMapKey } from '../../apimachinery/names.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
@@ -22,10 +23,10 @@ export const secret = defineKind<Secret>({
       delete secret.stringData;
     }
   },
-  validate: validateSecret,
-  validateUpdate: (secret, old) => [
-    ...immutable(FieldPath.of('type'), secret.type, old.type),
+  validate: (secret, old) => [
+    ...(old ? immutable(FieldPath.of('type'), secret.type, old.type) : []),
     ...validateImmutableData(secret, old, ['data']),
+    ...validateSecret(secret),
   ],
   columns: [
     nameColumn,
@@ -81,10 +82,19 @@ function requireJson(secret: Secret, key: string): FieldError[] {
   const path = FieldPath.of('data').key(key);
   const text = secret.data?.[key];
   if (text === undefined) return [required(path)];
+  const problem = whyNoObject(Buffer.from(text, 'base64').toString('utf8'));
+  return problem === undefined ? [] : [invalidValue(path, redacted, problem)];
+}
+
+/** Why the text is no JSON object, in the words of Go's decoder. */
+function whyNoObject(text: string): string | undefined {
+  let value: unknown;
   try {
-    JSON.parse(Buffer.from(text, 'base64').toString('utf8'));
-    return [];
+    value = JSON.parse(text);
   } catch {
-    return [invalidValue(path, redacted, text === '' ? 'unexpected end of JSON input' : 'invalid character in JSON')];
+    return jsonSyntaxError(text);
   }
+  if (value === null || (typeof value === 'object' && !Array.isArray(value))) return undefined;
+  const type = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  return `json: cannot unmarshal ${type} into Go value of type map[string]interface {}`;
 }

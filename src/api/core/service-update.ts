@@ -18,10 +18,9 @@ export function carryOverAllocations({ spec }: Draft<Service>, old: Service): vo
   if (!spec) return;
   normalizeClusterIPs(spec, old.spec);
   if (hasClusterIP(spec) && hasClusterIP(old.spec)) {
-    if (!spec.clusterIP && old.spec.clusterIP) {
-      spec.clusterIP = old.spec.clusterIP;
-      if (!spec.clusterIPs?.length && old.spec.clusterIPs) spec.clusterIPs = [...old.spec.clusterIPs];
-    }
+    if (!spec.clusterIP && old.spec.clusterIP) spec.clusterIP = old.spec.clusterIP;
+    if (!spec.clusterIPs?.length && old.spec.clusterIPs && spec.clusterIP === old.spec.clusterIP)
+      spec.clusterIPs = [...old.spec.clusterIPs];
     if (!spec.ipFamilyPolicy && old.spec.ipFamilyPolicy) spec.ipFamilyPolicy = old.spec.ipFamilyPolicy;
     if (!spec.ipFamilies?.length && old.spec.ipFamilies) spec.ipFamilies = [...old.spec.ipFamilies];
   }

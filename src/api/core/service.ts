@@ -1,10 +1,11 @@
 import type { Draft } from '../../apimachinery/json.ts';
 import { ageColumn, column, formatLabels, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
-import { validateLoadBalancerStatus } from '../load-balancer-status.ts';
 import type { Service } from '../types/core.v1.gen.ts';
+import { validateServiceStatusUpdate } from './service-status.ts';
 import { carryOverAllocations } from './service-update.ts';
-import { validateService, validateServiceUpdate } from './service-validation.ts';
+import { validateService } from './service-validation.ts';
+import { serviceWarnings } from './service-warnings.ts';
 
 export const service = defineKind<Service>({
   group: '',
@@ -15,15 +16,15 @@ export const service = defineKind<Service>({
   default: defaultService,
   prepareForCreate(service) {
     service.status = { loadBalancer: {} };
+    const { spec } = service;
+    if (spec?.clusterIP && !spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP];
   },
   prepareForUpdate(service, old) {
     carryOverAllocations(service, old);
   },
   validate: validateService,
-  validateUpdate: validateServiceUpdate,
-  subresources: {
-    status: { validateUpdate: ({ status }) => validateLoadBalancerStatus(status?.loadBalancer?.ingress) },
-  },
+  warnings: serviceWarnings,
+  subresources: { status: { validateUpdate: validateServiceStatusUpdate } },
   columns: [
     nameColumn,
     column('Type', (service) => service.spec.type ?? '', { description: 'How the service is exposed' }),
@@ -48,14 +49,15 @@ export const service = defineKind<Service>({
 export const isExternallyAccessible = ({ spec }: Pick<Service, 'spec'>) =>
   spec.type === 'LoadBalancer' || spec.type === 'NodePort' || (spec.type === 'ClusterIP' && !!spec.externalIPs?.length);
 
-function defaultService({ spec }: Draft<Service>): void {
+const DEFAULT_AFFINITY_SECONDS = 10800;
+
+function defaultService({ spec, status }: Draft<Service>): void {
   if (!spec) return;
   spec.sessionAffinity ||= 'None';
   if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig;
   if (spec.sessionAffinity === 'ClientIP') {
-    spec.sessionAffinityConfig ??= {};
-    spec.sessionAffinityConfig.clientIP ??= {};
-    spec.sessionAffinityConfig.clientIP.timeoutSeconds ??= 10800;
+    if (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds === undefined)
+      spec.sessionAffinityConfig = { clientIP: { timeoutSeconds: DEFAULT_AFFINITY_SECONDS } };
   }
   spec.type ||= 'ClusterIP';
   for (const port of spec.ports ?? []) {
@@ -66,7 +68,10 @@ function defaultService({ spec }: Draft<Service>): void {
   if (isExternallyAccessible({ spec })) spec.externalTrafficPolicy ||= 'Cluster';
   if (spec.type === 'ClusterIP' || spec.type === 'NodePort' || spec.type === 'LoadBalancer')
     spec.internalTrafficPolicy ||= 'Cluster';
-  if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
+  if (spec.type === 'LoadBalancer') {
+    spec.allocateLoadBalancerNodePorts ??= true;
+    for (const point of status?.loadBalancer?.ingress ?? []) if (point.ip) point.ipMode ??= 'VIP';
+  }
   if (!spec.publishNotReadyAddresses) delete spec.publishNotReadyAddresses;
 }
 

@@ -27,7 +27,7 @@ export function update(
   applyDefaults(object, kind.schema);
   kind.default?.(object);
   kind.prepareForUpdate?.(object, old);
-  const errors = [...(kind.validate?.(object) ?? []), ...(kind.validateUpdate?.(object, old) ?? [])];
+  const errors = [...(kind.validate?.(object, old) ?? []), ...(kind.validateUpdate?.(object, old) ?? [])];
   return { object, errors: errors.map(String) };
 }
 

@@ -20,7 +20,10 @@ interface Classed {
   readonly spec?: { readonly storageClassName?: string };
 }
 
+/** Where a storage class was once named. */
+export const classAnnotation = 'volume.beta.kubernetes.io/storage-class';
+
 /** The storage class of a volume or a claim; an old annotation goes first. Empty when there is none. */
 export function storageClassOf({ metadata, spec }: Classed): string {
-  return metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? spec?.storageClassName ?? '';
+  return metadata.annotations?.[classAnnotation] ?? spec?.storageClassName ?? '';
 }

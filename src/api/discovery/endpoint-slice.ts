@@ -1,24 +1,22 @@
 import { duplicate, type FieldError, FieldPath, invalidValue, required, tooMany } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
-import {
-  isDns1123Label,
-  isDns1123Subdomain,
-  isIPv4Address,
-  isIPv6Address,
-  isLabelValue,
-  isQualifiedName,
-} from '../../apimachinery/names.ts';
+import { validateLabels } from '../../apimachinery/labels.ts';
+import { isDns1123Label, isDns1123Subdomain, isLabelValue, isQualifiedName } from '../../apimachinery/names.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
+import { validateEndpointIP, validateLegacyIP } from '../core/legacy-addresses.ts';
 import { defineKind } from '../define.ts';
 import { validateFullyQualifiedDomainName } from '../domain-names.ts';
-import { immutable, invalidFor, requiredOneOf } from '../field-checks.ts';
-import { validateNonSpecialIp } from '../ip-addresses.ts';
+import { immutable, invalidFor, requiredOneOf, semanticEqual } from '../field-checks.ts';
+import { ipWarnings } from '../ip-addresses.ts';
 import type { Endpoint, EndpointPort, EndpointSlice } from '../types/discovery.v1.gen.ts';
 
 const maxEndpoints = 1000;
 const maxAddresses = 100;
 const maxPorts = 20_000;
 const maxHints = 8;
+const hostnameLabel = 'kubernetes.io/hostname';
+const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
+const controllers = ['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io'];
 
 export const endpointSlice = defineKind<EndpointSlice>({
   group: 'discovery.k8s.io',
@@ -33,15 +31,17 @@ export const endpointSlice = defineKind<EndpointSlice>({
   },
   // v1 knows no topology beyond nodeName and zone; what older versions stored stays until it is replaced.
   prepareForCreate: dropTopology,
-  prepareForUpdate: (object, old) => {
-    if (!old.endpoints?.some((endpoint) => endpoint.deprecatedTopology)) dropTopology(object);
-  },
-  validate: (object) => [
+  prepareForUpdate: keepUnchangedTopology,
+  validate: (object, old) => [
     ...requiredOneOf(FieldPath.of('addressType'), object.addressType, ['FQDN', 'IPv4', 'IPv6']),
     ...validatePorts(object.ports ?? []),
-    ...validateEndpoints(object.endpoints ?? [], object.addressType),
+    // Unchanged ones may date from when addresses were not checked as strictly.
+    ...(old && semanticEqual(old.endpoints, object.endpoints)
+      ? []
+      : validateEndpoints(object.endpoints ?? [], object.addressType)),
   ],
   validateUpdate: (object, old) => immutable(FieldPath.of('addressType'), object.addressType, old.addressType),
+  warnings,
   columns: [
     nameColumn,
     column('AddressType', (object) => object.addressType, { description: 'Kind of address of the endpoints' }),
@@ -57,6 +57,31 @@ export const endpointSlice = defineKind<EndpointSlice>({
 
 function dropTopology(object: Draft<EndpointSlice>): void {
   for (const endpoint of object.endpoints ?? []) delete endpoint.deprecatedTopology;
+}
+
+/** Endpoints that change lose their topology; the node it names becomes the one of the endpoint that names none. */
+function keepUnchangedTopology(object: Draft<EndpointSlice>, old: EndpointSlice): void {
+  if (semanticEqual(object.endpoints, old.endpoints)) return;
+  const known = new Set((old.endpoints ?? []).map(({ deprecatedTopology }) => deprecatedTopology?.[hostnameLabel]));
+  for (const endpoint of object.endpoints ?? []) {
+    const node = endpoint.deprecatedTopology?.[hostnameLabel];
+    if (node && known.has(node) && isDns1123Subdomain(node).length === 0) endpoint.nodeName ??= node;
+  }
+  dropTopology(object);
+}
+
+function warnings({ addressType, endpoints = [], metadata }: EndpointSlice, old?: EndpointSlice): string[] {
+  const deprecated = addressType === 'FQDN' && !old ? ['spec.addressType: FQDN endpoints are deprecated'] : [];
+  // Controllers correct what they read before they write it.
+  if (controllers.includes(metadata.labels?.[managedByLabel] ?? '')) return deprecated;
+  return [
+    ...deprecated,
+    ...endpoints.flatMap(({ addresses = [] }, index) =>
+      addresses.flatMap((address, i) =>
+        ipWarnings(FieldPath.of('endpoints').index(index).child('addresses').index(i), address),
+      ),
+    ),
+  ];
 }
 
 function atMost3(items: readonly string[]): string {
@@ -97,20 +122,28 @@ function validateEndpoint(path: FieldPath, endpoint: Endpoint, addressType: stri
     const at = addressPath.index(index);
     if (addressType === 'FQDN') errors.push(...validateFullyQualifiedDomainName(at, address));
     else if (addressType === 'IPv4' || addressType === 'IPv6')
-      errors.push(
-        ...invalidFor(at, address, addressType === 'IPv4' ? isIPv4Address(address) : isIPv6Address(address)),
-        ...validateNonSpecialIp(at, address),
-      );
+      errors.push(...validateAddress(addressPath, index, address, addressType));
   });
   if (nodeName !== undefined)
     errors.push(...invalidFor(path.child('nodeName'), nodeName, isDns1123Subdomain(nodeName)));
   if (Object.keys(endpoint.deprecatedTopology ?? {}).length > 16)
     errors.push(tooMany(path.child('deprecatedTopology'), Object.keys(endpoint.deprecatedTopology ?? {}).length, 16));
+  errors.push(...validateLabels(endpoint.deprecatedTopology ?? {}, path.child('deprecatedTopology')));
   if (hostname !== undefined) errors.push(...invalidFor(path.child('hostname'), hostname, isDns1123Label(hostname)));
   return [
     ...errors,
     ...validateHints(path.child('hints', 'forZones'), hints?.forZones ?? [], isLabelValue),
     ...validateHints(path.child('hints', 'forNodes'), hints?.forNodes ?? [], isDns1123Subdomain),
+  ];
+}
+
+function validateAddress(path: FieldPath, index: number, address: string, family: 'IPv4' | 'IPv6'): FieldError[] {
+  const errors = validateLegacyIP(path.index(index), address);
+  if (errors.length > 0) return errors;
+  const ofFamily = (family === 'IPv6') === address.includes(':');
+  return [
+    ...(ofFamily ? [] : [invalidValue(path, address, `must be an ${family} address`)]),
+    ...validateEndpointIP(address, path.index(index)),
   ];
 }
 

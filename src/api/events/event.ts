@@ -36,7 +36,17 @@ export const event = defineKind<Event>({
     const now = asCore(object) as unknown as Readonly<Record<string, unknown>>;
     const was = asCore(old) as unknown as Readonly<Record<string, unknown>>;
     const fields = [
-      ...['involvedObject', 'reason', 'message', 'source', 'firstTimestamp', 'lastTimestamp', 'count', 'type'],
+      ...[
+        'involvedObject',
+        'reason',
+        'message',
+        'source',
+        'firstTimestamp',
+        'lastTimestamp',
+        'count',
+        'reason',
+        'type',
+      ],
       ...['eventTime', 'action', 'related', 'reportingComponent', 'reportingInstance'],
     ];
     return [
@@ -67,6 +77,8 @@ export const event = defineKind<Event>({
 function validateNew(object: Event): FieldError[] {
   const errors = validateSeries(object);
   if (!object.eventTime) errors.push(required(at('eventTime')));
+  if (object.type !== 'Normal' && object.type !== 'Warning')
+    errors.push(invalidValue(at('type'), '', `has invalid value: ${object.type ?? ''}`));
   const unset = 'needs to be unset';
   if (object.deprecatedFirstTimestamp) errors.push(invalidValue(at('firstTimestamp'), '', unset));
   if (object.deprecatedLastTimestamp) errors.push(invalidValue(at('lastTimestamp'), '', unset));

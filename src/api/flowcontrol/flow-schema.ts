@@ -8,8 +8,9 @@ import {
 } from '../../apimachinery/field.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../../apimachinery/names.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
+import { internalForm } from '../core/internal-form.ts';
 import { defineKind } from '../define.ts';
-import { invalidFor } from '../field-checks.ts';
+import { invalidFor, semanticEqual } from '../field-checks.ts';
 import { keepLabelsAndAnnotations } from '../status-metadata.ts';
 import type {
   FlowSchema,
@@ -19,6 +20,7 @@ import type {
   ResourcePolicyRule,
   Subject,
 } from '../types/flowcontrol.v1.gen.ts';
+import { mandatoryFlowSchemas } from './mandatory-objects.ts';
 import { validateStatusConditions } from './status-conditions.ts';
 
 const spec = FieldPath.of('spec');
@@ -33,7 +35,18 @@ export const flowSchema = defineKind<FlowSchema>({
   default: ({ spec }) => {
     if (spec) spec.matchingPrecedence ||= 1000;
   },
-  validate: ({ metadata, spec }) => validateSpec(metadata.name, spec ?? {}),
+  validate: ({ metadata, spec: given = {} }) => [
+    ...validateSpec(metadata.name, given),
+    ...(semanticEqual(given, mandatoryFlowSchemas.get(metadata.name) ?? given)
+      ? []
+      : [
+          invalidValue(
+            spec,
+            internalForm('FlowSchemaSpec', given),
+            `spec of '${metadata.name}' must equal the fixed value`,
+          ),
+        ]),
+  ],
   subresources: {
     status: {
       prepareForUpdate: keepLabelsAndAnnotations,
@@ -69,7 +82,10 @@ function validateSpec(name: string, schema: Partial<FlowSchemaSpec>): FieldError
     errors.push(invalidValue(path, precedence, "only the schema named 'exempt' may have matchingPrecedence 1"));
   if (distinguisherMethod && !['ByNamespace', 'ByUser'].includes(distinguisherMethod.type))
     errors.push(
-      notSupported(spec.child('distinguisherMethod', 'type'), distinguisherMethod, ['ByNamespace', 'ByUser']),
+      notSupported(spec.child('distinguisherMethod', 'type'), { Type: distinguisherMethod.type }, [
+        'ByNamespace',
+        'ByUser',
+      ]),
     );
   const level = priorityLevelConfiguration?.name;
   const levelPath = spec.child('priorityLevelConfiguration', 'name');

@@ -1,8 +1,16 @@
-import { type FieldError, FieldPath, forbiddenField, invalidValue, required } from '../../apimachinery/field.ts';
+import {
+  type FieldError,
+  FieldPath,
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+} from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
+import { internalForm } from '../core/internal-form.ts';
 import { defineKind } from '../define.ts';
-import { requiredOneOf } from '../field-checks.ts';
+import { semanticEqual } from '../field-checks.ts';
 import { keepLabelsAndAnnotations } from '../status-metadata.ts';
 import type {
   LimitedPriorityLevelConfiguration,
@@ -10,6 +18,7 @@ import type {
   PriorityLevelConfigurationSpec,
   QueuingConfiguration,
 } from '../types/flowcontrol.v1.gen.ts';
+import { mandatoryPriorityLevels } from './mandatory-objects.ts';
 import { validateStatusConditions } from './status-conditions.ts';
 
 const spec = FieldPath.of('spec');
@@ -23,7 +32,10 @@ export const priorityLevelConfiguration = defineKind<PriorityLevelConfiguration>
   kind: 'PriorityLevelConfiguration',
   generation: 'spec',
   default: setDefaults,
-  validate: ({ metadata, spec }) => validateSpec(metadata.name, spec ?? { type: '' }),
+  validate: ({ metadata, spec: given = { type: '' } }) => [
+    ...validateSpec(metadata.name, given),
+    ...validateMandatory(metadata.name, given),
+  ],
   subresources: {
     status: {
       prepareForUpdate: keepLabelsAndAnnotations,
@@ -81,8 +93,23 @@ function validateSpec(name: string, level: PriorityLevelConfigurationSpec): Fiel
     if (exempt) errors.push(forbiddenField(spec.child('exempt'), 'must be nil if the type is Limited'));
     if (limited) errors.push(...validateLimited(spec.child('limited'), limited));
     else errors.push(required(spec.child('limited'), 'must not be empty when type is Limited'));
-  } else errors.push(...requiredOneOf(spec.child('type'), type, ['Exempt', 'Limited']));
+  } else errors.push(notSupported(spec.child('type'), type ?? '', ['Exempt', 'Limited']));
   return errors;
+}
+
+function validateMandatory(name: string, level: PriorityLevelConfigurationSpec): FieldError[] {
+  const wanted = mandatoryPriorityLevels.get(name);
+  if (!wanted) return [];
+  const given = name === 'exempt' ? { ...level, exempt: wanted.exempt } : level;
+  if (semanticEqual(given, wanted)) return [];
+  const except = name === 'exempt' ? " except the 'spec.exempt' field" : '';
+  return [
+    invalidValue(
+      spec,
+      internalForm('PriorityLevelSpec', level),
+      `spec of '${name}'${except} must equal the fixed value`,
+    ),
+  ];
 }
 
 function validateShares(path: FieldPath, shares: number | undefined): FieldError[] {
@@ -109,7 +136,7 @@ function validateLimited(path: FieldPath, limited: LimitedPriorityLevelConfigura
   } else if (type === 'Queue') {
     if (queuing) errors.push(...validateQueuing(response.child('queuing'), queuing));
     else errors.push(required(response.child('queuing'), 'must not be empty if limited.limitResponse.type is Limited'));
-  } else errors.push(...requiredOneOf(response.child('type'), type, ['Queue', 'Reject']));
+  } else errors.push(notSupported(response.child('type'), type, ['Queue', 'Reject']));
   errors.push(...validateLendable(path, limited.lendablePercent));
   const borrowing = limited.borrowingLimitPercent;
   if (borrowing !== undefined && borrowing < 0)

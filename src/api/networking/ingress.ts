@@ -1,6 +1,6 @@
 import { type FieldError, FieldPath, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
 import {
-  isDns1035Label,
+  isDns1123Label,
   isDns1123Subdomain,
   isIP,
   isPortName,
@@ -26,8 +26,15 @@ export const ingress = defineKind<Ingress>({
   validate: (object) => validateSpec(object.spec ?? {}),
   // An update may be what brings class and annotation together.
   validateCreate: validateClassAnnotation,
+  warnings: ({ metadata, spec }, old) =>
+    !old && metadata.annotations?.[classAnnotation] !== undefined && spec?.ingressClassName === undefined
+      ? [`annotation ${JSON.stringify(classAnnotation)} is deprecated, please use 'spec.ingressClassName' instead`]
+      : [],
   subresources: {
-    status: { validateUpdate: ({ status }) => validateLoadBalancerStatus(status?.loadBalancer?.ingress) },
+    status: {
+      validateUpdate: ({ status }, old) =>
+        validateLoadBalancerStatus(status?.loadBalancer?.ingress, old.status?.loadBalancer?.ingress),
+    },
   },
   columns: [
     nameColumn,
@@ -40,11 +47,14 @@ export const ingress = defineKind<Ingress>({
 });
 
 function hosts(rules: readonly IngressRule[]): string {
-  const named = rules.map(({ host }) => host ?? '').filter((host) => host !== '');
-  if (named.length === 0) return '*';
-  return named.length > 3 || (named.length === 3 && rules.length > 3)
-    ? `${named.slice(0, 3).join(',')} + ${rules.length - 3} more...`
-    : named.join(',');
+  const shown: string[] = [];
+  let more = false;
+  for (const { host } of rules) {
+    if (shown.length === 3) more = true;
+    else if (host) shown.push(host);
+  }
+  if (shown.length === 0) return '*';
+  return more ? `${shown.join(',')} + ${rules.length - 3} more...` : shown.join(',');
 }
 
 function addresses(status: Ingress['status']): string {
@@ -114,7 +124,7 @@ function validateBackend(path: FieldPath, { resource, service }: IngressBackend)
   if (resource) return validateTypedReference(path.child('resource'), resource);
   if (!service) return [invalidValue(path, '', 'resource or service backend is required')];
   const errors = service.name
-    ? invalidFor(path.child('service', 'name'), service.name, isDns1035Label(service.name))
+    ? invalidFor(path.child('service', 'name'), service.name, isDns1123Label(service.name))
     : [required(path.child('service', 'name'))];
   const { name = '', number = 0 } = service.port ?? {};
   const port = path.child('service', 'port');

@@ -1,8 +1,8 @@
-import { type FieldError, FieldPath, required } from '../../apimachinery/field.ts';
+import { type FieldError, FieldPath, invalidValue, required } from '../../apimachinery/field.ts';
 import { isDns1123Subdomain, isPathSegmentName } from '../../apimachinery/names.ts';
 import { column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
-import { immutable, invalidFor } from '../field-checks.ts';
+import { immutableMessage, invalidFor, semanticEqual } from '../field-checks.ts';
 import { strictIpMessages } from '../ip-addresses.ts';
 import type { IPAddress, ParentReference } from '../types/networking.v1.gen.ts';
 
@@ -14,7 +14,10 @@ export const ipAddress = defineKind<IPAddress>({
   kind: 'IPAddress',
   nameFormat: { validate: strictIpMessages },
   validate: (object) => (object.spec?.parentRef ? validateParent(object.spec.parentRef) : [required(parent)]),
-  validateUpdate: (object, old) => immutable(parent, object.spec?.parentRef, old.spec?.parentRef),
+  validateUpdate: ({ spec }, old) =>
+    semanticEqual(spec?.parentRef, old.spec?.parentRef)
+      ? []
+      : [invalidValue(parent, internalParent(spec?.parentRef), immutableMessage)],
   columns: [
     nameColumn,
     column('ParentRef', ({ spec }) => parentText(spec?.parentRef), {
@@ -28,6 +31,17 @@ export const ipAddress = defineKind<IPAddress>({
     'spec.parentRef.group': ({ spec }) => spec?.parentRef?.group ?? '',
   },
 });
+
+/** The reference as errors show it. */
+const internalParent = (reference: ParentReference | undefined) =>
+  reference
+    ? {
+        Group: reference.group ?? '',
+        Resource: reference.resource,
+        Namespace: reference.namespace ?? '',
+        Name: reference.name,
+      }
+    : null;
 
 function parentText(reference: ParentReference | undefined): string {
   if (!reference) return '<none>';

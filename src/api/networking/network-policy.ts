@@ -1,10 +1,11 @@
 import { type FieldError, FieldPath, forbiddenField, invalidValue, required } from '../../apimachinery/field.ts';
 import { validateLabelSelector } from '../../apimachinery/labels.ts';
-import { isCIDR, isPortName, isPortNumber } from '../../apimachinery/names.ts';
+import { isPortName, isPortNumber } from '../../apimachinery/names.ts';
 import { ageColumn, column, formatLabelSelector, nameColumn } from '../columns.ts';
+import { validateLegacyCIDR } from '../core/legacy-addresses.ts';
 import { defineKind } from '../define.ts';
 import { invalidFor, optionalOneOf } from '../field-checks.ts';
-import { networkOf } from '../ip-addresses.ts';
+import { cidrWarnings, networkOf } from '../ip-addresses.ts';
 import type {
   IPBlock,
   NetworkPolicy,
@@ -26,7 +27,8 @@ export const networkPolicy = defineKind<NetworkPolicy>({
       for (const port of rule.ports ?? []) port.protocol ??= 'TCP';
     if (!spec.policyTypes?.length) spec.policyTypes = spec.egress?.length ? ['Ingress', 'Egress'] : ['Ingress'];
   },
-  validate: (object) => validateSpec(object.spec ?? {}),
+  validate: (object, old) => validateSpec(object.spec ?? {}, rangesOf(old?.spec)),
+  warnings: (object) => warnings(object.spec ?? {}),
   columns: [
     nameColumn,
     column('Pod-Selector', ({ spec }) => formatLabelSelector(spec.podSelector), {
@@ -36,14 +38,23 @@ export const networkPolicy = defineKind<NetworkPolicy>({
   ],
 });
 
-function validateSpec(policy: NetworkPolicySpec): FieldError[] {
+/** Ranges that a policy has: they stay allowed, whatever new ones must be. */
+function rangesOf(policy: NetworkPolicySpec | undefined): string[] {
+  const peers = [
+    ...(policy?.ingress ?? []).flatMap(({ from }) => from ?? []),
+    ...(policy?.egress ?? []).flatMap(({ to }) => to ?? []),
+  ];
+  return peers.flatMap(({ ipBlock }) => (ipBlock ? [ipBlock.cidr, ...(ipBlock.except ?? [])] : []));
+}
+
+function validateSpec(policy: NetworkPolicySpec, kept: readonly string[]): FieldError[] {
   const { podSelector, ingress = [], egress = [], policyTypes = [] } = policy;
   const errors = validateLabelSelector(podSelector, spec.child('podSelector'));
   ingress.forEach(({ ports = [], from = [] }, index) => {
-    errors.push(...validateRule(spec.child('ingress').index(index), ports, 'from', from));
+    errors.push(...validateRule(spec.child('ingress').index(index), ports, 'from', from, kept));
   });
   egress.forEach(({ ports = [], to = [] }, index) => {
-    errors.push(...validateRule(spec.child('egress').index(index), ports, 'to', to));
+    errors.push(...validateRule(spec.child('egress').index(index), ports, 'to', to, kept));
   });
   const types = spec.child('policyTypes');
   if (policyTypes.length > 2)
@@ -54,15 +65,34 @@ function validateSpec(policy: NetworkPolicySpec): FieldError[] {
   return errors;
 }
 
+/** About ranges that are not written as they should be. */
+function warnings({ ingress = [], egress = [] }: NetworkPolicySpec): string[] {
+  const of = (path: FieldPath, peers: readonly NetworkPolicyPeer[] = []) =>
+    peers.flatMap(({ ipBlock }, index) => {
+      const at = path.index(index).child('ipBlock');
+      return ipBlock
+        ? [
+            ...cidrWarnings(at.child('cidr'), ipBlock.cidr),
+            ...(ipBlock.except ?? []).flatMap((text, i) => cidrWarnings(at.child('except').index(i), text)),
+          ]
+        : [];
+    });
+  return [
+    ...ingress.flatMap(({ from }, index) => of(spec.child('ingress').index(index).child('from'), from)),
+    ...egress.flatMap(({ to }, index) => of(spec.child('egress').index(index).child('to'), to)),
+  ];
+}
+
 function validateRule(
   path: FieldPath,
   ports: readonly NetworkPolicyPort[],
   peersField: 'from' | 'to',
   peers: readonly NetworkPolicyPeer[],
+  kept: readonly string[],
 ): FieldError[] {
   return [
     ...ports.flatMap((port, index) => validatePort(path.child('ports').index(index), port)),
-    ...peers.flatMap((peer, index) => validatePeer(path.child(peersField).index(index), peer)),
+    ...peers.flatMap((peer, index) => validatePeer(path.child(peersField).index(index), peer, kept)),
   ];
 }
 
@@ -89,11 +119,15 @@ function validatePort(path: FieldPath, { protocol, port, endPort }: NetworkPolic
   return errors;
 }
 
-function validatePeer(path: FieldPath, { podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer): FieldError[] {
+function validatePeer(
+  path: FieldPath,
+  { podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer,
+  kept: readonly string[],
+): FieldError[] {
   const errors = [
     ...validateLabelSelector(podSelector, path.child('podSelector')),
     ...validateLabelSelector(namespaceSelector, path.child('namespaceSelector')),
-    ...(ipBlock ? validateIpBlock(path.child('ipBlock'), ipBlock) : []),
+    ...(ipBlock ? validateIpBlock(path.child('ipBlock'), ipBlock, kept) : []),
   ];
   if (!podSelector && !namespaceSelector && !ipBlock) errors.push(required(path, 'must specify a peer'));
   else if (ipBlock && (podSelector || namespaceSelector))
@@ -101,14 +135,14 @@ function validatePeer(path: FieldPath, { podSelector, namespaceSelector, ipBlock
   return errors;
 }
 
-function validateIpBlock(path: FieldPath, { cidr, except = [] }: IPBlock): FieldError[] {
+function validateIpBlock(path: FieldPath, { cidr, except = [] }: IPBlock, kept: readonly string[]): FieldError[] {
   if (!cidr) return [required(path.child('cidr'))];
-  const errors = invalidFor(path.child('cidr'), cidr, isCIDR(cidr));
+  const errors = validateLegacyCIDR(path.child('cidr'), cidr, kept);
   const whole = networkOf(cidr);
   if (!whole) return errors;
   except.forEach((text, index) => {
     const at = path.child('except').index(index);
-    errors.push(...invalidFor(at, text, isCIDR(text)));
+    errors.push(...validateLegacyCIDR(at, text, kept));
     const part = networkOf(text);
     if (part && (!whole.contains(part) || whole.length >= part.length))
       errors.push(invalidValue(at, text, 'must be a strict subset of `cidr`'));

@@ -110,7 +110,7 @@ describe('IPAddress and ServiceCIDR', () => {
     const messages = (name: string) => (typeof nameFormat === 'object' ? nameFormat.validate(name, false) : []);
     expect(messages('10.96.0.1')).toEqual([]);
     expect(messages('2001:db8:0::1')).toEqual(['must be in canonical form ("2001:db8::1")']);
-    expect(messages('010.0.0.1')).toEqual(['must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)']);
+    expect(messages('010.0.0.1')).toEqual(['must not have leading 0s']);
     const cidrs = (...list: string[]) => texts(serviceCidr.validate?.({ metadata, spec: { cidrs: list } } as Loose));
     expect(cidrs('10.96.0.0/12', 'fd00::/108')).toEqual([]);
     expect(cidrs('10.96.0.1/12')).toEqual([

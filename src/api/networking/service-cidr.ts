@@ -24,18 +24,12 @@ export const serviceCidr = defineKind<ServiceCIDR>({
 
 function validateCidrs(cidrs: readonly string[]): FieldError[] {
   if (cidrs.length === 0) return [required(path, 'at least one CIDR required')];
-  if (cidrs.length > 2) return [invalidValue(path, { cidrs }, 'may only hold up to 2 values')];
-  const errors = cidrs.flatMap((cidr, index) => validateStrictCidr(path.index(index), cidr));
-  const [first, second] = cidrs.map((cidr) => networkOf(cidr)?.family);
-  if (first && first === second)
-    errors.push(
-      invalidValue(
-        path,
-        cidrs,
-        'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64',
-      ),
-    );
-  return errors;
+  const refused = (detail: string) => [invalidValue(path, { CIDRs: cidrs }, detail)];
+  if (cidrs.length > 2) return refused('may only hold up to 2 values');
+  const families = cidrs.map((cidr) => networkOf(cidr)?.family);
+  if (families.length === 2 && (families.includes(undefined) || families[0] === families[1]))
+    return refused('may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64');
+  return cidrs.flatMap((cidr, index) => validateStrictCidr(path.index(index), cidr));
 }
 
 /** Nothing may change, except that a second family may be added. */

@@ -1,8 +1,9 @@
-import { type FieldError, FieldPath, invalidValue } from '../../apimachinery/field.ts';
+import { type FieldError, FieldPath, invalidValue, required } from '../../apimachinery/field.ts';
 import { validateLabels } from '../../apimachinery/labels.ts';
 import { isDns1123Label, isQualifiedName } from '../../apimachinery/names.ts';
 import { parseQuantity } from '../../apimachinery/quantity.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
+import { nodeLabelMessage } from '../core/node-label-warnings.ts';
 import { validateTolerations } from '../core/pod-spec/scheduling.ts';
 import { defineKind } from '../define.ts';
 import { atLeastZero, immutable, invalidFor } from '../field-checks.ts';
@@ -16,12 +17,17 @@ export const runtimeClass = defineKind<RuntimeClass>({
   kind: 'RuntimeClass',
   requireResourceVersionOnUpdate: true,
   validate: (object) => [
-    ...invalidFor(handler, object.handler ?? '', isDns1123Label(object.handler ?? '')),
+    ...(object.handler ? invalidFor(handler, object.handler, isDns1123Label(object.handler)) : [required(handler)]),
     ...validateOverhead(object.overhead?.podFixed ?? {}),
     ...validateLabels(object.scheduling?.nodeSelector, FieldPath.of('scheduling', 'nodeSelector')),
     ...validateTolerations(object.scheduling?.tolerations, FieldPath.of('scheduling', 'tolerations')),
   ],
   validateUpdate: (object, old) => immutable(handler, object.handler, old.handler),
+  warnings: ({ scheduling }) =>
+    Object.keys(scheduling?.nodeSelector ?? {}).flatMap((label) => {
+      const message = nodeLabelMessage(label);
+      return message ? [`scheduling.nodeSelector: ${message}`] : [];
+    }),
   columns: [
     nameColumn,
     column('Handler', (object) => object.handler, { description: 'Name by which the runtime knows it' }),

@@ -43,7 +43,18 @@ function validateSpec(budget: PodDisruptionBudgetSpec): FieldError[] {
   const { minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy } = budget;
   const errors =
     minAvailable !== undefined && maxUnavailable !== undefined
-      ? [invalidValue(spec, budget, 'minAvailable and maxUnavailable cannot be both set')]
+      ? [
+          invalidValue(
+            spec,
+            {
+              MinAvailable: minAvailable,
+              Selector: selector ?? null,
+              MaxUnavailable: maxUnavailable,
+              UnhealthyPodEvictionPolicy: unhealthyPodEvictionPolicy ?? null,
+            },
+            'minAvailable and maxUnavailable cannot be both set',
+          ),
+        ]
       : [];
   for (const [field, value] of Object.entries({ minAvailable, maxUnavailable }))
     errors.push(

@@ -1,8 +1,8 @@
-import { type FieldError, FieldPath, notSupported, required } from '../../apimachinery/field.ts';
+import { type FieldError, FieldPath, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
 import { isDns1123Subdomain, isPathSegmentName } from '../../apimachinery/names.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
-import { immutable, invalidFor, optionalOneOf } from '../field-checks.ts';
+import { immutableMessage, invalidFor, optionalOneOf, semanticEqual } from '../field-checks.ts';
 import type { PrinterColumn } from '../kind.ts';
 import type { ClusterRoleBinding, RoleBinding, Subject } from '../types/rbac.v1.gen.ts';
 
@@ -31,7 +31,10 @@ export function validateBinding(binding: Binding, roleKinds: readonly string[], 
 }
 
 export function validateBindingUpdate(binding: Binding, old: Binding): FieldError[] {
-  return immutable(roleRef, binding.roleRef, old.roleRef);
+  if (semanticEqual(binding.roleRef, old.roleRef)) return [];
+  // The names of the fields as the server's own types have them.
+  const { apiGroup: APIGroup = '', kind: Kind = '', name: Name = '' } = binding.roleRef ?? {};
+  return [invalidValue(roleRef, { APIGroup, Kind, Name }, immutableMessage)];
 }
 
 function validateSubject(path: FieldPath, subject: Subject, namespaced: boolean): FieldError[] {

@@ -5,11 +5,14 @@ import {
   invalidValue,
   notSupported,
   required,
+  tooLong,
 } from '../../apimachinery/field.ts';
 import { validateConditions } from '../conditions.ts';
 import { validateNodeSelector } from '../core/pod-spec/affinity.ts';
 import { immutable, requiredOneOf } from '../field-checks.ts';
+import { validateInterfaceAddress } from '../ip-addresses.ts';
 import type { AllocatedDeviceStatus, AllocationResult, ResourceClaim } from '../types/resource.v1.gen.ts';
+import { validateBindingConditions } from './binding-conditions.ts';
 import { validateList } from './collections.ts';
 import { requestNames, validateReference, validateReferences } from './device-claim.ts';
 import { validateOpaque, validateRaw } from './device-config.ts';
@@ -19,6 +22,9 @@ const status = FieldPath.of('status');
 const maxReservedFor = 256;
 const maxResults = 32;
 const maxDeviceDataBytes = 10 * 1024;
+const maxInterfaceName = 256;
+const maxHardwareAddress = 128;
+const maxAddresses = 16;
 
 export function validateClaimStatusUpdate(claim: ResourceClaim, old: ResourceClaim): FieldError[] {
   const { reservedFor = [], allocation, devices } = claim.status ?? {};
@@ -71,6 +77,8 @@ function validateAllocation(path: FieldPath, allocation: AllocationResult, names
       ...validateDriverName(at.child('driver'), result.driver),
       ...validatePoolName(at.child('pool'), result.pool),
       ...validateLabelName(at.child('device'), result.device),
+      ...validateBindingConditions(at, result),
+      ...validateShareId(at.child('shareID'), result.shareID),
     ]),
     // Configurations come from the class and from the claim.
     ...validateList(devices.child('config'), allocation.devices?.config, 2 * maxResults, (at, config) => [
@@ -91,12 +99,39 @@ function validateDeviceStatus(
     ...validateDriverName(path.child('driver'), device.driver),
     ...validatePoolName(path.child('pool'), device.pool),
     ...validateLabelName(path.child('device'), device.device),
+    ...validateShareId(path.child('shareID'), device.shareID),
     ...(allocated.has(deviceId(device))
       ? []
       : [invalidValue(path, deviceId(device), 'must be an allocated device in the claim')]),
     ...validateList(path.child('conditions'), device.conditions, 8, () => []),
     ...validateConditions(path.child('conditions'), device.conditions),
     ...(device.data === undefined ? [] : validateRaw(path.child('data'), device.data, maxDeviceDataBytes)),
+    ...validateNetworkData(path.child('networkData'), device.networkData),
+  ];
+}
+
+function validateShareId(path: FieldPath, id: string | undefined): FieldError[] {
+  if (id === undefined || /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return [];
+  return [
+    invalidValue(
+      path,
+      id,
+      'uid must be in RFC 4122 normalized form, `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` with lowercase hexadecimal characters',
+    ),
+  ];
+}
+
+function validateNetworkData(path: FieldPath, data: AllocatedDeviceStatus['networkData']): FieldError[] {
+  if (!data) return [];
+  const { interfaceName = '', hardwareAddress = '', ips } = data;
+  return [
+    ...(Buffer.byteLength(interfaceName) > maxInterfaceName
+      ? [tooLong(path.child('interfaceName'), maxInterfaceName)]
+      : []),
+    ...(Buffer.byteLength(hardwareAddress) > maxHardwareAddress
+      ? [tooLong(path.child('hardwareAddress'), maxHardwareAddress)]
+      : []),
+    ...validateList(path.child('ips'), ips, maxAddresses, validateInterfaceAddress, (address) => address),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { type FieldError, type FieldPath, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
-import { isDns1123Subdomain } from '../../apimachinery/names.ts';
+import { isDns1123Subdomain, isLabelValue, isQualifiedName } from '../../apimachinery/names.ts';
 import { invalidFor, optionalOneOf } from '../field-checks.ts';
 import type {
   DeviceClaim,
@@ -90,11 +90,14 @@ function validateAsked(path: FieldPath, asked: ExactDeviceRequest): FieldError[]
   return [...errors, ...validateList(path.child('tolerations'), asked.tolerations, maxTolerations, validateToleration)];
 }
 
-function validateToleration(path: FieldPath, { operator, key, value, effect }: DeviceToleration): FieldError[] {
-  const errors = optionalOneOf(path.child('operator'), operator, ['Equal', 'Exists']);
-  if (!key && operator === 'Equal') errors.push(required(path.child('key'), "required when operator is 'Equal'"));
-  if (operator === 'Exists' && value)
-    errors.push(invalidValue(path.child('value'), value, "must be empty for operator 'Exists'"));
+function validateToleration(path: FieldPath, toleration: DeviceToleration): FieldError[] {
+  const { operator, key, value = '', effect } = toleration;
+  const errors = key ? invalidFor(path.child('key'), key, isQualifiedName(key)) : [];
+  const at = path.child('value');
+  if (!operator) errors.push(required(path.child('operator')));
+  else if (operator === 'Equal') errors.push(...invalidFor(at, value, isLabelValue(value)));
+  else if (operator !== 'Exists') errors.push(notSupported(path.child('operator'), operator, ['Equal', 'Exists']));
+  else if (value) errors.push(invalidValue(at, value, 'must be empty for operator `Exists`'));
   return [...errors, ...optionalOneOf(path.child('effect'), effect || undefined, ['NoExecute', 'NoSchedule', 'None'])];
 }
 
@@ -105,7 +108,10 @@ function validateConstraint(path: FieldPath, constraint: DeviceConstraint, names
     return [...errors, ...validateFullyQualifiedName(path.child('matchAttribute'), matchAttribute)];
   if (distinctAttribute !== undefined)
     return [...errors, ...validateFullyQualifiedName(path.child('distinctAttribute'), distinctAttribute)];
-  return [...errors, required(path.child('matchAttribute'))];
+  return [
+    ...errors,
+    required(path, 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set'),
+  ];
 }
 
 export function validateReferences(

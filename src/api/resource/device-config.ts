@@ -1,5 +1,4 @@
-import { type FieldError, type FieldPath, required, tooLong } from '../../apimachinery/field.ts';
-import { invalidWithoutValue } from '../field-checks.ts';
+import { type FieldError, type FieldPath, invalidValue, required, tooLong } from '../../apimachinery/field.ts';
 import type { DeviceClassConfiguration, DeviceSelector } from '../types/resource.v1.gen.ts';
 import { validateList } from './collections.ts';
 import { validateDriverName } from './device-names.ts';
@@ -9,7 +8,7 @@ export const maxConfigs = 32;
 const maxExpressionBytes = 10 * 1024;
 const maxParametersBytes = 10 * 1024;
 
-/** The CEL expressions themselves are compiled where they are evaluated. */
+/** The CEL expressions themselves are compiled by the API server, which has the engine. */
 export function validateSelectors(path: FieldPath, selectors: readonly DeviceSelector[] | undefined): FieldError[] {
   return validateList(path, selectors, maxSelectors, (at, { cel }) => {
     if (!cel) return [required(at.child('cel'))];
@@ -33,5 +32,5 @@ export function validateRaw(path: FieldPath, value: unknown, maxBytes: number): 
   if (Buffer.byteLength(JSON.stringify(value)) > maxBytes) return [tooLong(path, maxBytes)];
   return typeof value === 'object' && !Array.isArray(value)
     ? []
-    : [invalidWithoutValue(path, '"<value omitted>": must be a valid JSON object')];
+    : [invalidValue(path, '<value omitted>', 'must be a valid JSON object')];
 }

@@ -1,7 +1,8 @@
-import { FieldPath } from '../../apimachinery/field.ts';
+import { FieldPath, invalidValue } from '../../apimachinery/field.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
+import { internalForm } from '../core/internal-form.ts';
 import { defineKind } from '../define.ts';
-import { immutable } from '../field-checks.ts';
+import { immutableMessage, semanticEqual } from '../field-checks.ts';
 import { keepLabelsAndAnnotations } from '../status-metadata.ts';
 import type { ResourceClaim } from '../types/resource.v1.gen.ts';
 import { validateClaimStatusUpdate } from './claim-status.ts';
@@ -15,7 +16,10 @@ export const resourceClaim = defineKind<ResourceClaim>({
   kind: 'ResourceClaim',
   default: (object) => defaultClaimSpec(object.spec),
   validateCreate: (object) => validateClaimSpec(spec, object.spec),
-  validateUpdate: (object, old) => immutable(spec, object.spec, old.spec),
+  validateUpdate: (object, old) =>
+    semanticEqual(object.spec, old.spec)
+      ? []
+      : [invalidValue(spec, internalForm('ResourceClaimSpec', object.spec), immutableMessage)],
   subresources: { status: { prepareForUpdate: keepLabelsAndAnnotations, validateUpdate: validateClaimStatusUpdate } },
   columns: [
     nameColumn,

@@ -1,9 +1,17 @@
-import { type FieldError, FieldPath, invalidValue, required, tooLong } from '../../apimachinery/field.ts';
+import {
+  type FieldError,
+  FieldPath,
+  forbiddenField,
+  invalidValue,
+  required,
+  tooLong,
+} from '../../apimachinery/field.ts';
+import type { Draft } from '../../apimachinery/json.ts';
 import { isDns1123Subdomain, isLabelValue, isQualifiedName } from '../../apimachinery/names.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { validateNodeSelector } from '../core/pod-spec/affinity.ts';
 import { defineKind } from '../define.ts';
-import { immutable, invalidFor } from '../field-checks.ts';
+import { immutable, invalidFor, semanticEqual } from '../field-checks.ts';
 import type {
   CounterSet,
   Device,
@@ -12,6 +20,8 @@ import type {
   ResourceSlice,
   ResourceSliceSpec,
 } from '../types/resource.v1.gen.ts';
+import { validateBindingConditions } from './binding-conditions.ts';
+import { validateRequestPolicy } from './capacity-requests.ts';
 import { validateTaintEffect } from './claim-status.ts';
 import { validateList, validateMap } from './collections.ts';
 import { validateDriverName, validateLabelName, validatePoolName, validateQualifiedName } from './device-names.ts';
@@ -38,8 +48,16 @@ export const resourceSlice = defineKind<ResourceSlice>({
     for (const device of spec?.devices ?? [])
       for (const taint of device.taints ?? []) taint.timeAdded ??= new Date().toISOString().replace(/\.\d+Z$/, 'Z');
   },
+  prepareForCreate: ({ spec }) => {
+    dropUnfinished(spec?.devices, []);
+  },
+  prepareForUpdate: ({ spec }, old) => {
+    dropUnfinished(spec?.devices, old.spec?.devices ?? []);
+  },
   validate: (object) => validateSpec(object.spec ?? ({} as ResourceSliceSpec)),
+  validateCreate: (object) => validateTaints(object.spec?.devices ?? [], []),
   validateUpdate: (object, old) => [
+    ...validateTaints(object.spec?.devices ?? [], old.spec?.devices ?? []),
     ...immutable(spec.child('pool', 'name'), object.spec?.pool?.name, old.spec?.pool?.name),
     ...immutable(spec.child('driver'), object.spec?.driver, old.spec?.driver),
     ...immutable(spec.child('nodeName'), object.spec?.nodeName, old.spec?.nodeName),
@@ -57,6 +75,22 @@ export const resourceSlice = defineKind<ResourceSlice>({
   },
   indexedFields: ['spec.nodeName'],
 });
+
+const listFields = ['bools', 'ints', 'strings', 'versions'] as const;
+const hasLists = ({ attributes }: Device) =>
+  Object.values(attributes ?? {}).some((attribute) => listFields.some((field) => attribute[field] !== undefined));
+
+/** What is off in this version is dropped, unless the slice makes use of it already. */
+function dropUnfinished(devices: Draft<Device>[] | undefined, old: readonly Device[]): void {
+  const keepMappings = old.some((device) => device.nodeAllocatableResourceMappings);
+  const keepLists = old.some(hasLists);
+  for (const device of devices ?? []) {
+    if (!keepMappings) delete device.nodeAllocatableResourceMappings;
+    if (keepLists) continue;
+    for (const attribute of Object.values(device.attributes ?? {}))
+      for (const field of listFields) delete attribute[field];
+  }
+}
 
 function validateSpec(slice: ResourceSliceSpec): FieldError[] {
   const { driver, pool, devices = [], sharedCounters } = slice;
@@ -156,11 +190,12 @@ function validateDevice(path: FieldPath, device: Device, ownPlace: boolean): Fie
   errors.push(
     ...validateMap(path.child('attributes'), attributes, Infinity, validateQualifiedName, validateAttribute),
     ...validateMap(path.child('capacity'), capacity, Infinity, validateQualifiedName, (at, given) =>
-      given.requestPolicy && !device.allowMultipleAllocations
-        ? [invalidValue(at.child('requestPolicy'), given.requestPolicy, 'allowMultipleAllocations must be true')]
-        : [],
+      device.allowMultipleAllocations
+        ? validateRequestPolicy(at.child('requestPolicy'), given)
+        : given.requestPolicy
+          ? [forbiddenField(at.child('requestPolicy'), 'allowMultipleAllocations must be true')]
+          : [],
     ),
-    ...validateList(path.child('taints'), device.taints, maxTaints, validateTaint),
     ...validateList(
       path.child('consumesCounters'),
       device.consumesCounters,
@@ -169,6 +204,7 @@ function validateDevice(path: FieldPath, device: Device, ownPlace: boolean): Fie
       ({ counterSet }) => counterSet,
     ),
   );
+  const binding = validateBindingConditions(path, device);
   if (!ownPlace) {
     if (device.nodeName !== undefined || device.nodeSelector || device.allNodes !== undefined)
       errors.push(
@@ -178,7 +214,7 @@ function validateDevice(path: FieldPath, device: Device, ownPlace: boolean): Fie
           '`nodeName`, `nodeSelector` and `allNodes` can only be set if `perDeviceNodeSelection` is set to true in the ResourceSlice spec',
         ),
       );
-    return errors;
+    return [...errors, ...binding];
   }
   const one =
     'exactly one of `nodeName`, `nodeSelector`, or `allNodes` is required when `perDeviceNodeSelection` is set to true in the ResourceSlice spec';
@@ -186,7 +222,17 @@ function validateDevice(path: FieldPath, device: Device, ownPlace: boolean): Fie
   errors.push(...place.errors);
   if (place.set.length === 0) errors.push(required(path, one));
   if (place.set.length > 1) errors.push(invalidValue(path, `{${place.set.join(', ')}}`, one));
-  return errors;
+  return [...errors, ...binding];
+}
+
+/** Taints that a device had already are not looked at again. */
+function validateTaints(devices: readonly Device[], old: readonly Device[]): FieldError[] {
+  const before = new Map(old.map((device) => [device.name, device.taints]));
+  return devices.flatMap(({ name, taints }, index) =>
+    before.has(name) && semanticEqual(before.get(name), taints)
+      ? []
+      : validateList(spec.child('devices').index(index).child('taints'), taints, maxTaints, validateTaint),
+  );
 }
 
 function validateAttribute(path: FieldPath, attribute: DeviceAttribute): FieldError[] {
@@ -205,7 +251,7 @@ function validateAttribute(path: FieldPath, attribute: DeviceAttribute): FieldEr
 function validateTaint(path: FieldPath, { key = '', value = '', effect }: DeviceTaint): FieldError[] {
   return [
     ...invalidFor(path.child('key'), key, isQualifiedName(key)),
-    ...invalidFor(path.child('value'), value, isLabelValue(value)),
+    ...(value ? invalidFor(path.child('value'), value, isLabelValue(value)) : []),
     ...validateTaintEffect(path.child('effect'), effect),
   ];
 }

@@ -1,7 +1,7 @@
 import { type FieldError, FieldPath, forbiddenField } from '../../apimachinery/field.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
-import { immutable, optionalOneOf } from '../field-checks.ts';
+import { immutable, requiredOneOf } from '../field-checks.ts';
 import type { PriorityClass } from '../types/scheduling.v1.gen.ts';
 
 /** The highest priority that a user may define; what is above is for the system's own classes. */
@@ -16,12 +16,14 @@ export const priorityClass = defineKind<PriorityClass>({
   group: 'scheduling.k8s.io',
   version: 'v1',
   kind: 'PriorityClass',
-  generation: 'spec',
-  createOnUpdate: true,
+  // Always the first: what may change of a class makes no new one.
+  prepareForCreate: ({ metadata }) => {
+    metadata.generation = 1;
+  },
   default: (object) => {
     object.preemptionPolicy ??= 'PreemptLowerPriority';
   },
-  validate: validatePriorityClass,
+  validateCreate: validatePriorityClass,
   validateUpdate: (object, old) => [
     ...((object.value ?? 0) === (old.value ?? 0)
       ? []
@@ -65,7 +67,9 @@ function validatePriorityClass({ metadata, value = 0, globalDefault, preemptionP
     );
   return [
     ...errors,
-    ...optionalOneOf(FieldPath.of('preemptionPolicy'), preemptionPolicy, ['PreemptLowerPriority', 'Never']),
+    ...(preemptionPolicy === undefined
+      ? []
+      : requiredOneOf(FieldPath.of('preemptionPolicy'), preemptionPolicy, ['PreemptLowerPriority', 'Never'])),
   ];
 }
 

@@ -26,6 +26,15 @@ export const csiDriver = defineKind<CSIDriver>({
     spec.requiresRepublish ??= false;
     spec.seLinuxMount ??= false;
   },
+  prepareForCreate: ({ metadata, spec }) => {
+    // Only changes are counted.
+    delete metadata.generation;
+    delete spec?.preventPodSchedulingIfMissing;
+  },
+  // That scheduling looks at it is off in this version.
+  prepareForUpdate: ({ spec }, old) => {
+    if (old.spec?.preventPodSchedulingIfMissing === undefined) delete spec?.preventPodSchedulingIfMissing;
+  },
   validate: (object) => validateSpec(object.spec ?? {}),
   validateUpdate: (object, old) => [
     ...immutable(attachRequired, object.spec?.attachRequired, old.spec?.attachRequired),

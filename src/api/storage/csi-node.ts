@@ -22,7 +22,7 @@ export const csiNode = defineKind<CSINode>({
       const now = object.spec?.drivers?.find(({ name }) => name === driver.name);
       // Upstream's name for the path.
       return now && !semanticEqual(fixed(now), fixed(driver))
-        ? [invalidValue(FieldPath.of('CSINodeDriver'), now, immutableMessage)]
+        ? [invalidValue(FieldPath.of('CSINodeDriver'), asInternal(now), immutableMessage)]
         : [];
     });
   },
@@ -34,6 +34,14 @@ export const csiNode = defineKind<CSINode>({
     }),
     ageColumn,
   ],
+});
+
+/** As the server's own type shows it. */
+const asInternal = ({ name, nodeID, topologyKeys, allocatable }: CSINodeDriver) => ({
+  Name: name,
+  NodeID: nodeID,
+  TopologyKeys: topologyKeys ?? null,
+  Allocatable: allocatable ? { Count: allocatable.count ?? null } : null,
 });
 
 function validateDrivers(drivers: readonly CSINodeDriver[]): FieldError[] {

@@ -3,6 +3,7 @@ import { validateLabelSelector } from '../../apimachinery/labels.ts';
 import { isDns1123Subdomain } from '../../apimachinery/names.ts';
 import { parseQuantity } from '../../apimachinery/quantity.ts';
 import { column, nameColumn } from '../columns.ts';
+import { nodeLabelMessage } from '../core/node-label-warnings.ts';
 import { defineKind } from '../define.ts';
 import { atLeastZero, immutable, invalidFor } from '../field-checks.ts';
 import type { CSIStorageCapacity } from '../types/storage.v1.gen.ts';
@@ -26,6 +27,17 @@ export const csiStorageCapacity = defineKind<CSIStorageCapacity>({
   validateUpdate: (object, old) => [
     ...immutable(at('nodeTopology'), object.nodeTopology, old.nodeTopology),
     ...immutable(at('storageClassName'), object.storageClassName, old.storageClassName),
+  ],
+  warnings: ({ nodeTopology }) => [
+    ...(nodeTopology?.matchExpressions ?? []).flatMap(({ key }, index) => {
+      const path = at('nodeTopology').child('matchExpressions').index(index).child('key');
+      const message = nodeLabelMessage(key);
+      return message ? [`${path}: ${key} is ${message}`] : [];
+    }),
+    ...Object.keys(nodeTopology?.matchLabels ?? {}).flatMap((label) => {
+      const message = nodeLabelMessage(label);
+      return message ? [`${at('nodeTopology').child('matchLabels').child(label)}: ${message}`] : [];
+    }),
   ],
   columns: [
     nameColumn,

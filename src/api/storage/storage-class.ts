@@ -1,6 +1,7 @@
 import { duplicate, type FieldError, FieldPath, required } from '../../apimachinery/field.ts';
 import { validateLabelName } from '../../apimachinery/labels.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
+import { nodeLabelMessage } from '../core/node-label-warnings.ts';
 import { defineKind } from '../define.ts';
 import { immutable, optionalOneOf, repeatedIndexes, requiredOneOf } from '../field-checks.ts';
 import type { StorageClass } from '../types/storage.v1.gen.ts';
@@ -34,6 +35,14 @@ export const storageClass = defineKind<StorageClass>({
   validateUpdate: (object, old) =>
     (['parameters', 'provisioner', 'reclaimPolicy', 'volumeBindingMode'] as const).flatMap((field) =>
       immutable(at(field), object[field], old[field]),
+    ),
+  warnings: ({ allowedTopologies = [] }) =>
+    allowedTopologies.flatMap(({ matchLabelExpressions = [] }, index) =>
+      matchLabelExpressions.flatMap(({ key }, i) => {
+        const path = at('allowedTopologies').index(index).child('matchLabelExpressions').index(i).child('key');
+        const message = nodeLabelMessage(key);
+        return message ? [`${path}: ${message}`] : [];
+      }),
     ),
   columns: [
     { ...nameColumn, value: (object) => object.metadata.name + (isDefaultStorageClass(object) ? ' (default)' : '') },

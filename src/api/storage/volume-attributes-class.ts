@@ -12,8 +12,8 @@ export const volumeAttributesClass = defineKind<VolumeAttributesClass>({
   version: 'v1',
   kind: 'VolumeAttributesClass',
   validate: (object) => [
-    ...validateDriver(FieldPath.of('spec', 'driverName'), object.driverName),
-    ...validateParameters(FieldPath.of('spec', 'parameters'), object.parameters, false),
+    ...validateDriver(FieldPath.of('driverName'), object.driverName),
+    ...validateParameters(FieldPath.of('parameters'), object.parameters, false),
   ],
   validateUpdate: (object, old) =>
     (['driverName', 'parameters'] as const).flatMap((field) =>

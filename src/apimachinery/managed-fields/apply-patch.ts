@@ -4,9 +4,11 @@ import type { UnstructuredObject } from '../meta.ts';
 import type { Schema } from '../schema.ts';
 import { badRequest, StatusError } from '../status-error.ts';
 import { compare } from './compare.ts';
-import { configurationErrors, fieldsOf, mergeConfiguration, removeFields } from './configuration.ts';
+import { fieldsOf, mergeConfiguration, removeFields } from './configuration.ts';
+import { configurationErrors } from './configuration-errors.ts';
 import { type Conflicts, conflictError, withoutConflicts } from './conflicts.ts';
 import { difference, emptySet, type FieldSet, intersection, isEmpty, union } from './field-set.ts';
+import { followSchema } from './follow-schema.ts';
 import { lastAppliedFields, syncLastApplied } from './last-applied.ts';
 import {
   decodeManagers,
@@ -19,6 +21,7 @@ import {
 } from './managers.ts';
 import { ignoring, ignoringChanges, ownable, timestamp, withoutManagedFields } from './ownable.ts';
 import { trackWrite } from './track-write.ts';
+import { changesByVersion, type Versions } from './versions.ts';
 
 export interface ApplyPatchOptions {
   /** Absent: the configuration creates the object. */
@@ -35,6 +38,9 @@ export interface ApplyPatchOptions {
   readonly now: Date | number | string;
   /** Dotted paths that this endpoint resets: `status` for the main resource of a kind with that subresource. */
   readonly ignore?: readonly string[];
+  readonly versions?: Versions | undefined;
+  /** `checkConfiguration` has been called. */
+  readonly checked?: boolean;
 }
 
 export interface Applied {
@@ -49,14 +55,7 @@ export interface Applied {
  */
 export function applyPatch(options: ApplyPatchOptions): Applied {
   const { config, schema, apiVersion, manager, subresource, now } = options;
-  if (config.apiVersion !== apiVersion)
-    throw badRequest(
-      `Incorrect version specified in apply patch. Specified patch version: ${config.apiVersion}, expected: ${apiVersion}`,
-    );
-  if (config.metadata?.managedFields !== undefined && config.metadata.managedFields !== null)
-    throw badRequest('metadata.managedFields must be nil');
-  const errors = configurationErrors(config, schema);
-  if (errors.length > 0) throw untypable(config, errors);
+  if (!options.checked) checkConfiguration(config, { schema, apiVersion });
 
   let stored = options.live;
   // Fields that were there before anyone applied get an owner, so that taking them is a conflict.
@@ -64,7 +63,8 @@ export function applyPatch(options: ApplyPatchOptions): Applied {
     stored = trackWrite({ object: stored, schema, manager: 'before-first-apply', apiVersion, subresource, now });
   }
   const managers = decodeManagers(stored?.metadata.managedFields);
-  if (!managers) throw badRequest('failed to decode managed fields');
+  if (!managers) throw new StatusError({ code: 500, message: 'failed to decode managed fields' });
+  followSchema(managers, schema);
   const live = stored
     ? withoutManagedFields(stored)
     : ({ apiVersion: config.apiVersion, kind: config.kind, metadata: {} } as UnstructuredObject);
@@ -92,13 +92,43 @@ export function applyPatch(options: ApplyPatchOptions): Applied {
   const previous = managers.get(id);
   const owned = result.managers.get(id);
   if (owned) {
-    const kept =
-      unchanged && previous && deepEqual(previous.fields, owned.fields) && previous.apiVersion === apiVersion;
-    result.managers.set(id, kept ? previous : { ...owned, time: timestamp(now) });
+    const same = previous && deepEqual(previous.fields, owned.fields) && previous.apiVersion === apiVersion;
+    // Who only comes to share what is as it wants it has changed nothing at that time.
+    const time = unchanged ? previous?.time : timestamp(now);
+    result.managers.set(id, unchanged && same ? previous : { ...owned, ...(time ? { time } : {}) });
   }
   const managedFields = encodeManagers(result.managers);
   object = { ...object, metadata: { ...object.metadata, ...(managedFields ? { managedFields } : {}) } };
   return { object: draft(object) as UnstructuredObject, unchanged };
+}
+
+/** Throws StatusError for a configuration that cannot be applied, as the client sent it, to a resource of the kind. */
+export function checkConfiguration(
+  config: UnstructuredObject,
+  { schema, apiVersion, kind }: { readonly schema: Schema; readonly apiVersion: string; readonly kind?: string },
+): void {
+  const given = config.apiVersion ?? '';
+  if (kind !== undefined && (given !== apiVersion || config.kind !== kind))
+    throw badRequest(`invalid object type: ${kindText(config)}`);
+  if (given !== apiVersion)
+    throw badRequest(
+      `Incorrect version specified in apply patch. Specified patch version: ${given}, expected: ${apiVersion}`,
+    );
+  if (config.metadata?.managedFields !== undefined && config.metadata.managedFields !== null)
+    throw badRequest('metadata.managedFields must be nil');
+  const errors = configurationErrors(config, schema);
+  if (errors.length > 1) throw untypable(config, `errors:\n${errors.map((error) => `  ${error}`).join('\n')}`);
+  if (errors.length > 0) throw untypable(config, errors[0]!);
+}
+
+/** The failure of what the typed form of a configuration cannot tell: a quantity that is none. */
+export function unconvertible(config: UnstructuredObject, why: string): StatusError {
+  const message = `unable to convert unstructured object to ${kindText(config)}: ${why}`;
+  const { namespace = '', name = '' } = config.metadata ?? {};
+  return new StatusError({
+    code: 500,
+    message: `failed to convert new object (${namespace}/${name}; ${kindText(config)}) to proper version: ${message}`,
+  });
 }
 
 interface Outcome {
@@ -114,29 +144,47 @@ function mergeAndOwn(
   self: Omit<Manager, 'fields'>,
   force: boolean,
 ): Outcome {
-  const { config, schema } = options;
+  const { config, schema, versions } = options;
   const ignore = options.ignore ?? [];
   const managers: Managers = new Map(before);
   const id = managerId(self);
-  const lastSet = before.get(id)?.fields ?? emptySet;
+  const last = before.get(id);
   const fields = ignoring(fieldsOf(config, schema), ignore);
   managers.set(id, { ...self, fields });
 
   const merged = mergeConfiguration(live, config, schema);
-  const object = prune(merged, managers, lastSet, schema) as UnstructuredObject;
+  const object = withoutGivenUp(merged as UnstructuredObject, managers, last, options);
   const changes = ignoringChanges(compare(live, object, schema), ignore);
-  const conflicts = findConflicts(managers, changes, id);
+  const changesOf = changesByVersion(changes, options.apiVersion, live, object, { versions, ignore });
+  const conflicts = findConflicts(managers, changesOf, id);
   if (!force && conflicts.size > 0)
     return {
       object,
       managers,
       conflicts: [...conflicts].map(([other, set]) => ({ manager: before.get(other) as Manager, fields: set })),
     };
-  takeFromOthers(managers, changes, id);
+  takeFromOthers(managers, changesOf, id);
   const owned = ownable(difference(fields, changes.removed));
   if (isEmpty(owned)) managers.delete(id);
   else managers.set(id, { ...self, fields: owned });
   return { object, managers, conflicts: [] };
+}
+
+/** Pruned in the version in which the manager applied last time. */
+function withoutGivenUp(
+  merged: UnstructuredObject,
+  managers: Managers,
+  last: Manager | undefined,
+  { schema, apiVersion, versions }: ApplyPatchOptions,
+): UnstructuredObject {
+  if (!last) return merged;
+  if (last.apiVersion === apiVersion || !versions)
+    return prune(merged, managers, last.fields, schema) as UnstructuredObject;
+  const version = versions(last.apiVersion);
+  if (!version) return merged;
+  const converted = version.convert(merged);
+  const pruned = prune(converted, managers, last.fields, version.schema) as UnstructuredObject;
+  return pruned === converted ? merged : version.revert(pruned);
 }
 
 /** Removes what the manager applied last time and not this time, unless another applier claims it. */
@@ -154,11 +202,15 @@ function prune(merged: unknown, managers: Managers, lastSet: FieldSet, schema: S
   return removeFields(merged, intersection(gone, lastSet), schema, claimed) ?? {};
 }
 
-function untypable(config: UnstructuredObject, errors: readonly string[]): StatusError {
+function untypable(config: UnstructuredObject, why: string): StatusError {
   const { namespace = '', name = '' } = config.metadata ?? {};
-  const text = errors.length === 1 ? errors[0] : `errors:\n${errors.map((error) => `  ${error}`).join('\n')}`;
   return new StatusError({
     code: 500,
-    message: `failed to create typed patch object (${namespace}/${name}; ${config.apiVersion}, Kind=${config.kind}): ${text}`,
+    message: `failed to create typed patch object (${namespace}/${name}; ${kindText(config)}): ${why}`,
   });
+}
+
+/** As Go prints a GroupVersionKind. */
+function kindText({ apiVersion = '', kind = '' }: Partial<UnstructuredObject>): string {
+  return `${apiVersion.includes('/') ? '' : '/'}${apiVersion}, Kind=${kind}`;
 }

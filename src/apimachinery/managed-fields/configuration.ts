@@ -43,58 +43,6 @@ function memberWith(children: MutableSet): FieldSet {
   return Object.keys(children).length === 0 ? leaf : { '.': leaf, ...children };
 }
 
-/** What makes a configuration unusable: items without their keys, items that occur twice, fields that do not exist. */
-export function configurationErrors(configuration: unknown, schema: Schema): string[] {
-  const errors: string[] = [];
-  visitConfiguration(configuration, schema, '', errors);
-  return errors;
-}
-
-function visitConfiguration(value: unknown, schema: Schema | undefined, path: string, errors: string[]): void {
-  if (schema === undefined || value === null || value === undefined) return;
-  if (schema.type === 'list' ? !Array.isArray(value) : isObjectSchema(schema) && !isDictionary(value)) {
-    const seen = Array.isArray(value) ? 'list' : isDictionary(value) ? 'map' : 'scalar';
-    errors.push(`${path || '.'}: expected ${schema.type === 'list' ? 'list' : 'map'}, got ${seen}`);
-    return;
-  }
-  const shape = shapeOf(value, schema);
-  if (shape === 'fields') {
-    const fields = schema.fields?.();
-    for (const key of Object.keys(value as Dictionary)) {
-      const child = childSchema(schema, key);
-      if (child) visitConfiguration((value as Dictionary)[key], child, `${path}.${key}`, errors);
-      else if (fields && !schema.preserveUnknownFields) errors.push(`${path}.${key}: field not declared in schema`);
-    }
-  } else if (shape === 'items') {
-    const seen = new Set<string>();
-    for (const [index, item] of (value as unknown[]).entries()) {
-      const element = elementOf(item, schema);
-      if (element === undefined) {
-        errors.push(
-          `${path}: element ${index}: associative list with keys has an element that omits all key fields (${(schema.listMapKeys ?? []).map((key) => JSON.stringify(key)).join(', ')})`,
-        );
-        continue;
-      }
-      const shown = showKey(element);
-      if (seen.has(element)) errors.push(`${path}: duplicate entries for key ${shown}`);
-      seen.add(element);
-      visitConfiguration(item, itemSchema(schema), `${path}${shown}`, errors);
-    }
-  }
-}
-
-function isObjectSchema(schema: Schema): boolean {
-  return schema.type === 'object' || schema.type === 'map';
-}
-
-function showKey(element: string): string {
-  if (!element.startsWith('k:')) return `[=${element.slice(2)}]`;
-  const key = JSON.parse(element.slice(2)) as Dictionary;
-  return `[${Object.keys(key)
-    .map((name) => `${name}=${JSON.stringify(key[name])}`)
-    .join(',')}]`;
-}
-
 /** The configuration laid over the object; parts that do not change are shared with it. */
 export function mergeConfiguration(live: unknown, configuration: unknown, schema: Schema | undefined): unknown {
   const shape = shapeOf(configuration, schema);

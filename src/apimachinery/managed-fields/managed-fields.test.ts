@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { deepEqual } from '../deep-equal.ts';
-import { deploymentSchema as schema } from '../example-schema.test-helper.ts';
+import { deploymentSchema as schema, struct } from '../example-schema.test-helper.ts';
 import { draft } from '../json.ts';
 import type { ManagedFieldsEntry, UnstructuredObject } from '../meta.ts';
+import type { Schema } from '../schema.ts';
 import { isStatusError, type StatusError } from '../status-error.ts';
-import { applyPatch } from './apply-patch.ts';
+import { applyPatch, checkConfiguration } from './apply-patch.ts';
 import { trackWrite } from './track-write.ts';
+import type { OtherVersion } from './versions.ts';
 
 const apiVersion = 'apps/v1';
 type Tree = Record<string, unknown>;
@@ -390,5 +392,115 @@ describe('server-side apply', () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+describe('configurations that cannot be applied', () => {
+  const container = (...containers: unknown[]) => ({ template: { spec: { containers } } });
+  const at = '.spec.template.spec.containers';
+  it.each<[string, Tree, string]>([
+    ['a field that is none', { foo: 1 }, '.spec.foo: field not declared in schema'],
+    ['text for a number', { replicas: '3' }, '.spec.replicas: expected numeric (int or float), got string'],
+    [
+      'a number for text',
+      container({ name: 'a', image: 3 }),
+      `${at}[name="a"].image: expected string, got &value.valueUnstructured{Value:3}`,
+    ],
+    ['text for a list', { template: { spec: { containers: 'x' } } }, `${at}: expected list, got &{x}`],
+    ['a list for an object', { strategy: ['a', { b: 1 }] }, '.spec.strategy: expected map, got &{[a map[b:1]]}'],
+    [
+      'a map for a quantity',
+      container({ name: 'a', resources: { limits: { cpu: { a: 'b' } } } }),
+      `${at}[name="a"].resources.limits.cpu: expected any scalar, got &{map[a:b]}`,
+    ],
+    ['an item twice', container({ name: 'a' }, { name: 'a' }), `${at}: duplicate entries for key [name="a"]`],
+    [
+      'an item twice by a default',
+      container({ name: 'a', ports: [{ containerPort: 1 }, { containerPort: 1, protocol: 'TCP' }] }),
+      `${at}[name="a"].ports: duplicate entries for key [containerPort=1,protocol="TCP"]`,
+    ],
+    [
+      'an item without its key',
+      container({ image: 'x' }),
+      `${at}: element 0: associative list with keys has an element that omits all key fields ["name"] (and doesn't have default values for any key fields)`,
+    ],
+    ['null for an item', container(null), `${at}: element 0: associative list with keys may not have a null element`],
+  ])('%s', (_, spec, message) => {
+    const error = failure(() => apply('a', deployment(spec), undefined));
+    expect([error.code, error.message]).toEqual([
+      500,
+      `failed to create typed patch object (default/web; apps/v1, Kind=Deployment): ${message}`,
+    ]);
+  });
+
+  it('tells of all that is wrong, and of another version first', () => {
+    expect(failure(() => apply('a', deployment({ foo: 1, bar: 2 }), undefined)).message).toContain(
+      'errors:\n  .spec.foo: field not declared in schema\n  .spec.bar: field not declared in schema',
+    );
+    const other = { ...deployment({}), apiVersion: 'apps/v2' };
+    expect(failure(() => checkConfiguration(other, { schema, apiVersion, kind: 'Deployment' }))).toMatchObject({
+      code: 400,
+      message: 'invalid object type: apps/v2, Kind=Deployment',
+    });
+  });
+});
+
+describe('what managers own over time', () => {
+  it('gives no time to who only shares what is as it wants it', () => {
+    const created = apply('a', deployment({ replicas: 1 }), undefined);
+    const shared = apply('b', deployment({ replicas: 1 }), created, { now: '2025-01-01T00:00:00Z' });
+    expect(entry(shared, 'b')).toEqual({
+      manager: 'b',
+      operation: 'Apply',
+      apiVersion,
+      fieldsType: 'FieldsV1',
+      fieldsV1: { 'f:spec': { 'f:replicas': {} } },
+    });
+    expect(entry(shared, 'a')?.time).toBe('2024-01-02T00:00:00Z');
+  });
+
+  const managed = (apiVersion: string, fields: object): UnstructuredObject =>
+    deployment(
+      { replicas: 1 },
+      {
+        uid: 'u1',
+        managedFields: [{ manager: 'old', operation: 'Update', apiVersion, fieldsType: 'FieldsV1', fieldsV1: fields }],
+      },
+    );
+
+  it('goes by the fields of the version somebody wrote in, and drops who wrote in one that is gone', () => {
+    const renamed = struct('Deployment', { spec: struct('DeploymentSpec', { size: { type: 'int32' } }) });
+    const version: OtherVersion = {
+      schema: renamed,
+      convert: (object) => ({ ...object, spec: { size: specOf(object).replicas } }) as never,
+      revert: (object) => ({ ...object, spec: { replicas: specOf(object).size } }) as never,
+    };
+    const versions = (wanted: string) => (wanted === 'apps/v0' ? version : undefined);
+    const old = managed('apps/v0', { 'f:spec': { 'f:size': {} } });
+    const options = { schema, manager: 'b', apiVersion, now: '2024-01-02T00:00:00Z', versions };
+    const config = deployment({ replicas: 2 });
+    expect(failure(() => applyPatch({ ...options, live: old, config, force: false })).message).toBe(
+      'Apply failed with 1 conflict: conflict with "old" using apps/v0: .spec.size',
+    );
+    const object = deployment({ replicas: 2 }, old.metadata as object);
+    expect(entry(trackWrite({ ...options, object, old }), 'old')).toBeUndefined();
+    const gone = managed('apps/v9', { 'f:spec': { 'f:paused': {} } });
+    expect(
+      entry(trackWrite({ ...options, object: deployment({ replicas: 2 }, gone.metadata as object), old: gone }), 'old'),
+    ).toBeUndefined();
+  });
+
+  it('owns the whole of what a CRD has made one value', () => {
+    const options: Schema = { type: 'map', items: () => ({ type: 'string' }), mapType: 'atomic' };
+    const { name: _, ...custom } = struct('Custom', {
+      spec: { type: 'object', fields: () => new Map([['options', { schema: options }]]) },
+    });
+    const old = {
+      ...managed('ex.com/v1', { 'f:spec': { 'f:options': { '.': {}, 'f:a': {} } } }),
+      spec: { options: { a: '1' } },
+    } as never as UnstructuredObject;
+    const object = { ...old, metadata: { ...old.metadata, labels: { x: 'y' } } } as UnstructuredObject;
+    const tracked = trackWrite({ object, old, schema: custom, manager: 'b', apiVersion: 'ex.com/v1', now: 0 });
+    expect(entry(tracked, 'old')?.fieldsV1).toEqual({ 'f:spec': { 'f:options': {} } });
   });
 });

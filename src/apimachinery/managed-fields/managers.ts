@@ -1,6 +1,6 @@
 import type { ManagedFieldsEntry } from '../meta.ts';
-import type { Comparison } from './compare.ts';
 import { difference, emptySet, type FieldSet, intersection, isEmpty, isFieldSet, sorted, union } from './field-set.ts';
+import type { ChangesOf } from './versions.ts';
 
 /** Who owns what of an object: the entries of `metadata.managedFields`, by manager, operation, version and subresource. */
 export interface Manager {
@@ -30,12 +30,13 @@ export function decodeManagers(entries: readonly ManagedFieldsEntry[] | undefine
   const managers: Managers = new Map();
   for (const entry of entries ?? []) {
     const { operation, apiVersion, fieldsType, fieldsV1, manager: name = '', subresource, time } = entry;
-    if ((operation !== 'Apply' && operation !== 'Update') || !apiVersion || fieldsType !== 'FieldsV1') return undefined;
+    // Of an operation that is none the object's validation tells.
+    if (!operation || !apiVersion || fieldsType !== 'FieldsV1') return undefined;
     const fields = fieldsV1 ?? emptySet;
     if (!isFieldSet(fields)) return undefined;
     const manager: Manager = {
       name,
-      operation,
+      operation: operation as Manager['operation'],
       apiVersion,
       fields,
       entry,
@@ -91,24 +92,29 @@ export function withFields(manager: Manager, fields: FieldSet): Manager {
 }
 
 /** Takes from everyone but `except` what was changed, added or removed; whoever is left with nothing goes. */
-export function takeFromOthers(managers: Managers, changes: Comparison, except?: string): void {
-  const taken = union(changes.added, changes.modified);
+export function takeFromOthers(managers: Managers, changesOf: ChangesOf, except?: string): void {
   for (const [id, manager] of managers) {
     if (id === except) continue;
-    const fields = difference(difference(manager.fields, taken), changes.removed);
+    const changes = changesOf(manager.apiVersion);
+    if (!changes) {
+      managers.delete(id);
+      continue;
+    }
+    const { added, modified, removed } = changes;
+    const fields = difference(difference(difference(manager.fields, added), modified), removed);
     if (isEmpty(fields)) managers.delete(id);
     else if (fields !== manager.fields) managers.set(id, withFields(manager, fields));
   }
 }
 
 /** What others own of the changed and added fields, by manager. */
-export function findConflicts(managers: Managers, changes: Comparison, except: string): Map<string, FieldSet> {
-  const taken = union(changes.added, changes.modified);
+export function findConflicts(managers: Managers, changesOf: ChangesOf, except: string): Map<string, FieldSet> {
   const conflicts = new Map<string, FieldSet>();
-  if (isEmpty(taken)) return conflicts;
   for (const [id, manager] of managers) {
     if (id === except) continue;
-    const common = intersection(manager.fields, taken);
+    const changes = changesOf(manager.apiVersion);
+    if (!changes) continue;
+    const common = intersection(manager.fields, union(changes.added, changes.modified));
     if (!isEmpty(common)) conflicts.set(id, common);
   }
   return conflicts;

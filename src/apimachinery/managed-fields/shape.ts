@@ -15,6 +15,12 @@ export function shapeOf(value: unknown, schema: Schema | undefined): Shape {
   return schema.preserveUnknownFields ? 'fields' : 'leaf';
 }
 
+/** Whether every value of the schema is one value. */
+export function isAtomic(schema: Schema): boolean {
+  if (schema.type === 'list') return schema.listType !== 'map' && schema.listType !== 'set';
+  return schema.mapType === 'atomic';
+}
+
 export function childSchema(schema: Schema | undefined, key: string): Schema | undefined {
   return schema?.fields?.().get(key)?.schema ?? schema?.items?.();
 }

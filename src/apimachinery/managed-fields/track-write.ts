@@ -2,6 +2,7 @@ import type { ManagedFieldsEntry, UnstructuredObject } from '../meta.ts';
 import type { Schema } from '../schema.ts';
 import { compare } from './compare.ts';
 import { isEmpty, union } from './field-set.ts';
+import { followSchema } from './follow-schema.ts';
 import {
   capUpdateManagers,
   decodeManagers,
@@ -12,6 +13,7 @@ import {
   takeFromOthers,
 } from './managers.ts';
 import { ignoringChanges, ownable, timestamp, withoutManagedFields } from './ownable.ts';
+import { changesByVersion, type Versions } from './versions.ts';
 
 export interface TrackWriteOptions {
   /** As it will be stored, with the managedFields that the client sent. */
@@ -27,6 +29,7 @@ export interface TrackWriteOptions {
   readonly now: Date | number | string;
   /** Dotted paths that this endpoint resets: `status` for the main resource of a kind with that subresource. */
   readonly ignore?: readonly string[];
+  readonly versions?: Versions | undefined;
 }
 
 /** The object with its managedFields as they are after a create, update or patch. */
@@ -38,12 +41,19 @@ export function trackWrite(options: TrackWriteOptions): UnstructuredObject {
   // Whoever once emptied managedFields does not get them back before the next apply.
   if (managers.size === 0 && old?.metadata.uid) return withoutManagedFields(object);
 
+  followSchema(managers, schema);
   const before = old ? withoutManagedFields(old) : { apiVersion: object.apiVersion, kind: object.kind, metadata: {} };
-  const changes = ignoringChanges(compare(before, withoutManagedFields(object), schema), options.ignore ?? []);
+  const ignore = options.ignore ?? [];
+  const after = withoutManagedFields(object);
+  const changes = ignoringChanges(compare(before, after, schema), ignore);
   const changed = ownable(union(changes.added, changes.modified));
   if (isEmpty(changed) && isEmpty(changes.removed)) return withManagers(object, managers);
 
-  takeFromOthers(managers, changes);
+  const { versions } = options;
+  takeFromOthers(
+    managers,
+    changesByVersion(changes, apiVersion, before as UnstructuredObject, after, { versions, ignore }),
+  );
   if (!isEmpty(changed)) {
     const self: Omit<Manager, 'fields'> = {
       name: options.manager,

@@ -84,7 +84,11 @@ export function messageOfKind(tables: ProtobufTables, apiVersion: string, kind: 
   const group = slash < 0 ? '' : apiVersion.slice(0, slash);
   const version = apiVersion.slice(slash + 1);
   const known = (name: string) => (Object.hasOwn(tables.messages, name) ? name : undefined);
-  return known(`${packageOf(group)}.${version}.${kind}`) ?? known(`${META}.${kind}`);
+  return (
+    known(`${packageOf(group)}.${version}.${kind}`) ??
+    (group === 'meta.k8s.io' ? known(`${META.slice(0, -3)}.${version}.${kind}`) : undefined) ??
+    known(`${META}.${kind}`)
+  );
 }
 
 function packageOf(group: string): string {

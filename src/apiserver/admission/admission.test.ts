@@ -367,10 +367,17 @@ describe('rights that admission asks for', () => {
 
 describe('NodeRestriction', () => {
   const user = { name: 'system:node:n1', groups: ['system:nodes'] };
+  const mounted = [
+    { name: 'd', csi: { driver: 'disk.io' } },
+    { name: 't', projected: { sources: [{ serviceAccountToken: { path: 't' } }] } },
+    { name: 'v', projected: { sources: [{ serviceAccountToken: { path: 't', audience: 'vault' } }] } },
+  ];
   const lookup = new FakeLookup()
-    .put('pods', pod({ nodeName: 'n1' }, { uid: 'u1' }))
+    .put('nodes', { kind: 'Node', metadata: { name: 'n1', uid: 'n' } })
+    .put('csidrivers', { metadata: { name: 'disk.io' }, spec: { tokenRequests: [{ audience: 'disk' }] } })
+    .put('pods', pod({ nodeName: 'n1', volumes: mounted }, { uid: 'u1' }))
     .put('pods', pod({ nodeName: 'n2' }, { name: 'other', uid: 'u2' }));
-  const step = nodeRestriction(lookup);
+  const step = nodeRestriction(lookup, allow('system:node:n1 request-serviceaccounts-token-audience registry default'));
   const node = (name: string, change: object = {}) => ({
     apiVersion: 'v1',
     kind: 'Node',
@@ -407,17 +414,23 @@ describe('NodeRestriction', () => {
   });
 
   it('lets it bind tokens to its own pods and create mirror pods alone', async () => {
-    const token = (name: string, uid: string) =>
+    const token = (name: string, uid: string, ...audiences: string[]) =>
       admit(
         step,
         'serviceaccounts',
         {
           metadata: { name: 'default', namespace: 'shop' },
-          spec: { boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name, uid } },
+          spec: { audiences, boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name, uid } },
         },
-        { user, subresource: 'token' },
+        { user, subresource: 'token', name: 'default' },
       );
     await token('web', 'u1');
+    for (const audience of ['vault', 'disk', 'registry']) await token('web', 'u1', audience);
+    await expect(token('web', 'u1', 'else')).rejects.toThrow(
+      'audience "else" not found in pod spec volume, system:node:n1 is not authorized to request tokens for this audience',
+    );
+    await expect(token('web', 'u1', 'vault', 'disk')).rejects.toThrow('node may only request 0 or 1 audiences');
+    await expect(token('gone', 'u1')).rejects.toThrow('pods "gone" not found');
     await expect(token('other', 'u2')).rejects.toThrow(
       'node requested token bound to a pod scheduled on a different node',
     );
@@ -430,6 +443,20 @@ describe('NodeRestriction', () => {
       ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: 'n1', uid: 'n', controller: true }],
     };
     await admit(step, 'pods', pod({ nodeName: 'n1' }, mirror), { user });
+    const owner = mirror.ownerReferences[0]!;
+    for (const [owners, why] of [
+      [[], 'node "n1" can only create pods with an owner reference set to itself'],
+      [[owner, owner], 'node "n1" can only create pods with a single owner reference set to itself'],
+      [
+        [{ ...owner, controller: false }],
+        'node "n1" can only create pods with a controller owner reference set to itself',
+      ],
+      [[{ ...owner, blockOwnerDeletion: true }], 'node "n1" must not set blockOwnerDeletion on an owner reference'],
+      [[{ ...owner, uid: 'm' }], 'node n1 UID mismatch: expected m got n'],
+    ] as const)
+      await expect(
+        admit(step, 'pods', pod({ nodeName: 'n1' }, { ...mirror, ownerReferences: owners }), { user }),
+      ).rejects.toThrow(why);
     await expect(
       admit(step, 'pods', pod({ nodeName: 'n1', volumes: [{ name: 's', secret: { secretName: 's' } }] }, mirror), {
         user,

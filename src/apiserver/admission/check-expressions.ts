@@ -1,5 +1,6 @@
 import { type FieldError, FieldPath, invalidValue } from '../../apimachinery/field.ts';
 import { isDictionary } from '../../apimachinery/schema-walk.ts';
+import { ADMISSION_TYPES } from '../cel/admission-types.ts';
 import { type Expression, ExpressionCompiler } from '../cel/expression.ts';
 import { REQUEST_VARIABLES } from '../cel/request-variables.ts';
 import { dyn, type StaticType } from '../cel/schema-types.ts';
@@ -11,7 +12,7 @@ type Fields = Readonly<Record<string, unknown>>;
 export function checkExpressions({ spec, webhooks }: { spec?: unknown; webhooks?: unknown }): FieldError[] {
   const errors: FieldError[] = [];
   for (const [index, webhook] of listOf(webhooks).entries()) {
-    const check = checker(new ExpressionCompiler(REQUEST_VARIABLES), errors);
+    const check = checker(new ExpressionCompiler(REQUEST_VARIABLES), errors, new Map(ADMISSION_TYPES));
     eachOf(webhook, 'matchConditions', FieldPath.of('webhooks').index(index), (condition, at) =>
       check(condition.expression, at.child('expression'), ['bool']),
     );
@@ -26,7 +27,7 @@ function checkPolicy(spec: Fields, errors: FieldError[]): void {
   const compiler = new ExpressionCompiler([...REQUEST_VARIABLES, ...params, 'namespaceObject', 'variables']);
   const declared = new Set<string>();
   const variables: StaticType = { kind: 'object', field: (name) => (declared.has(name) ? dyn : undefined) };
-  const check = checker(compiler, errors, new Map([['variables', variables]]));
+  const check = checker(compiler, errors, new Map([...ADMISSION_TYPES, ['variables', variables]]));
   // A variable may refer to those before it.
   eachOf(spec, 'variables', root, (variable, at) => {
     check(variable.expression, at.child('expression'), []);
@@ -50,11 +51,7 @@ function checkPolicy(spec: Fields, errors: FieldError[]): void {
 }
 
 /** Checks one expression; `wanted`: the types it may have, any when empty. */
-function checker(
-  compiler: ExpressionCompiler,
-  errors: FieldError[],
-  scope: ReadonlyMap<string, StaticType> = new Map(),
-) {
+function checker(compiler: ExpressionCompiler, errors: FieldError[], scope: ReadonlyMap<string, StaticType>) {
   return (source: unknown, path: FieldPath, wanted: readonly string[]): void => {
     if (typeof source !== 'string' || source.trim() === '') return;
     let expression: Expression;

@@ -6,6 +6,7 @@ import type { AdmissionStep } from '../../sdk/admission.ts';
 import type { Authorizer } from '../../sdk/authorization.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { WebhookClient } from '../webhooks/webhook-client.ts';
+import type { AdmissionMetrics } from './admission-metrics.ts';
 
 export interface DynamicAdmissionOptions {
   readonly kinds: KindRegistry;
@@ -15,6 +16,9 @@ export interface DynamicAdmissionOptions {
   /** Of the server itself. */
   readonly transport: Transport;
   readonly logger: Logger;
+  /** Names of steps that are left out. */
+  readonly disabled?: readonly string[] | undefined;
+  readonly metrics?: AdmissionMetrics;
 }
 
 /** What takes in the objects of one resource and turns them into a step. */

@@ -2,15 +2,20 @@ import type { ResourceQuota } from '../../api/types/core.v1.gen.ts';
 import type { AdmissionStep } from '../../sdk/admission.ts';
 import type { Authorizer } from '../../sdk/authorization.ts';
 import type { RbacAuthorizer } from '../authorization/rbac/rbac-authorizer.ts';
+import { alwaysPullImages } from './always-pull-images.ts';
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
+import type { AdmissionConfiguration } from './configuration/admission-configuration.ts';
 import { defaultIngressClass, defaultStorageClass } from './default-classes.ts';
+import { denyServiceExternalIPs } from './deny-service-external-ips.ts';
+import { eventRateLimit } from './event-rate-limit.ts';
 import { limitRanger } from './limit-ranger.ts';
 import type { AdmissionLookup } from './lookup.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { type OwnerReferencesOptions, ownerReferencesPermissionEnforcement } from './owner-references.ts';
 import { pluginConfiguration } from './plugin-configuration.ts';
-import { type PodSecurityOptions, podSecurity } from './pod-security/pod-security.ts';
+import { podSecurity } from './pod-security/pod-security.ts';
+import { podTopologyLabels } from './pod-topology-labels.ts';
 import { priority } from './priority.ts';
 import { rbacEscalation } from './rbac-escalation.ts';
 import { resourceQuota } from './resource-quota.ts';
@@ -25,38 +30,49 @@ export interface DefaultAdmissionOptions {
   readonly rbac?: RbacAuthorizer;
   readonly updateQuotaStatus: (quota: ResourceQuota) => Promise<ResourceQuota>;
   readonly resourceOf: OwnerReferencesOptions['resourceOf'];
-  readonly podSecurityExemptions?: PodSecurityOptions['exempt'];
+  /** Of steps that can be configured. */
+  readonly configuration?: AdmissionConfiguration;
   /** Webhooks, policies and plugins: they run after the built-in steps and before ResourceQuota. */
   readonly extensions?: readonly AdmissionStep[];
-  /** Names of steps to leave out, and of those off by default (OwnerReferencesPermissionEnforcement, ExtendedResourceToleration) to take in. */
+  /** Names of steps to leave out, and of those off by default to take in. */
   readonly disable?: readonly string[];
   readonly enable?: readonly string[];
 }
 
-const OFF_BY_DEFAULT = ['OwnerReferencesPermissionEnforcement', 'ExtendedResourceToleration'];
+const OFF_BY_DEFAULT = [
+  'AlwaysPullImages',
+  'EventRateLimit',
+  'ExtendedResourceToleration',
+  'OwnerReferencesPermissionEnforcement',
+  'DenyServiceExternalIPs',
+];
 
 /** The built-in admission steps in upstream's order. */
 export function defaultAdmissionSteps(options: DefaultAdmissionOptions): readonly AdmissionStep[] {
-  const { lookup, authorizer, rbac } = options;
+  const { lookup, authorizer, rbac, configuration } = options;
   const steps: readonly AdmissionStep[] = [
     namespaceLifecycle(lookup),
     limitRanger(lookup),
     serviceAccountStep({ lookup }),
-    nodeRestriction(lookup),
+    nodeRestriction(lookup, authorizer),
     taintNodesByCondition,
-    podSecurity({ lookup, ...(options.podSecurityExemptions ? { exempt: options.podSecurityExemptions } : {}) }),
+    alwaysPullImages,
+    podSecurity({ lookup, ...configuration?.podSecurity }),
     priority(lookup),
     defaultTolerationSeconds(),
+    eventRateLimit(configuration?.eventLimits ?? []),
     extendedResourceToleration,
+    defaultStorageClass(lookup),
+    storageObjectInUseProtection,
+    ownerReferencesPermissionEnforcement({ authorizer, resourceOf: options.resourceOf }),
     persistentVolumeClaimResize(lookup),
     runtimeClassStep(lookup),
     certificateApproval(authorizer),
     certificateSigning(authorizer),
     certificateSubjectRestriction,
     defaultIngressClass(lookup),
-    defaultStorageClass(lookup),
-    storageObjectInUseProtection,
-    ownerReferencesPermissionEnforcement({ authorizer, resourceOf: options.resourceOf }),
+    denyServiceExternalIPs,
+    podTopologyLabels(lookup),
     ...(options.extensions ?? []),
     pluginConfiguration(authorizer),
     ...(rbac ? [rbacEscalation({ rbac, authorizer })] : []),

@@ -4,6 +4,8 @@ import { firstOfLast } from './admission-chain.ts';
 import type { ConfiguredStep, DynamicAdmissionOptions } from './configured-step.ts';
 
 interface Source {
+  /** As `--disable-admission-plugins` names it. */
+  readonly name: string;
   readonly resources: readonly string[];
   load(options: DynamicAdmissionOptions): Promise<ConfiguredStep>;
 }
@@ -13,19 +15,23 @@ const GROUP = 'admissionregistration.k8s.io';
 /** In the order in which they look at a request. */
 const SOURCES: readonly Source[] = [
   {
+    name: 'MutatingAdmissionPolicy',
     resources: [`mutatingadmissionpolicies.${GROUP}`, `mutatingadmissionpolicybindings.${GROUP}`],
     load: async (options) => (await import('./policies/mutating-policies.ts')).mutatingPolicies(options),
   },
   {
+    name: 'MutatingAdmissionWebhook',
     resources: [`mutatingwebhookconfigurations.${GROUP}`],
     load: async (options) =>
       (await import('./webhooks/configured-webhooks.ts')).configuredWebhooks(options, 'mutating'),
   },
   {
+    name: 'ValidatingAdmissionPolicy',
     resources: [`validatingadmissionpolicies.${GROUP}`, `validatingadmissionpolicybindings.${GROUP}`],
     load: async (options) => (await import('./policies/validating-policies.ts')).validatingPolicies(options),
   },
   {
+    name: 'ValidatingAdmissionWebhook',
     resources: [`validatingwebhookconfigurations.${GROUP}`],
     load: async (options) =>
       (await import('./webhooks/configured-webhooks.ts')).configuredWebhooks(options, 'validating'),
@@ -38,6 +44,7 @@ const SOURCES: readonly Source[] = [
  */
 export class DynamicAdmission {
   readonly #options: DynamicAdmissionOptions;
+  readonly #sources: readonly Source[];
   readonly #parts: readonly LazyStep[];
   readonly #unsubscribe: (() => void)[] = [];
   #base: readonly AdmissionStep[] | undefined;
@@ -45,12 +52,13 @@ export class DynamicAdmission {
 
   constructor(options: DynamicAdmissionOptions) {
     this.#options = options;
-    this.#parts = SOURCES.map((source) => new LazyStep(() => source.load(options)));
+    this.#sources = SOURCES.filter(({ name }) => !options.disabled?.includes(name));
+    this.#parts = this.#sources.map((source) => new LazyStep(source.name, () => source.load(options)));
   }
 
   /** Called when the cache has been loaded; resolves when what is configured is in force. */
   async start(): Promise<void> {
-    for (const [index, { resources }] of SOURCES.entries()) {
+    for (const [index, { resources }] of this.#sources.entries()) {
       const part = this.#parts[index]!;
       for (const resource of resources) {
         if (!this.#isServed(resource)) continue;
@@ -86,13 +94,14 @@ export class DynamicAdmission {
 
 /** Stands for a step until it is there. */
 class LazyStep implements AdmissionStep {
-  readonly name = 'DynamicAdmission';
+  readonly name: string;
   readonly #load: () => Promise<ConfiguredStep>;
   #loaded: ConfiguredStep | undefined;
   #waiting: ((step: ConfiguredStep) => void)[] = [];
   loading: Promise<ConfiguredStep> | undefined;
 
-  constructor(load: () => Promise<ConfiguredStep>) {
+  constructor(name: string, load: () => Promise<ConfiguredStep>) {
+    this.name = name;
     this.#load = load;
   }
 

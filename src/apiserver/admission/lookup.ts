@@ -13,7 +13,7 @@ import type { IngressClass } from '../../api/types/networking.v1.gen.ts';
 import type { RuntimeClass } from '../../api/types/node.v1.gen.ts';
 import type { ResourceSlice } from '../../api/types/resource.v1.gen.ts';
 import type { PriorityClass } from '../../api/types/scheduling.v1.gen.ts';
-import type { StorageClass } from '../../api/types/storage.v1.gen.ts';
+import type { CSIDriver, StorageClass } from '../../api/types/storage.v1.gen.ts';
 
 export interface AdmissionObjects {
   namespaces: Namespace;
@@ -26,6 +26,7 @@ export interface AdmissionObjects {
   persistentvolumes: PersistentVolume;
   persistentvolumeclaims: PersistentVolumeClaim;
   storageclasses: StorageClass;
+  csidrivers: CSIDriver;
   ingressclasses: IngressClass;
   priorityclasses: PriorityClass;
   runtimeclasses: RuntimeClass;

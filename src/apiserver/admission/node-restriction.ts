@@ -3,11 +3,14 @@ import type { TokenRequest } from '../../api/types/authentication.v1.gen.ts';
 import type { Node, PersistentVolumeClaim, Pod } from '../../api/types/core.v1.gen.ts';
 import type { ResourceSlice } from '../../api/types/resource.v1.gen.ts';
 import type { UnstructuredObject } from '../../apimachinery/meta.ts';
+import { notFound } from '../../apimachinery/status-error.ts';
 import type { AdmissionAttributes, AdmissionStep } from '../../sdk/admission.ts';
+import type { Authorizer } from '../../sdk/authorization.ts';
 import { nodeNameOf } from '../authorization/node/node-authorizer.ts';
 import { podReferences } from '../authorization/node/pod-references.ts';
 import { type AdmissionLookup, find } from './lookup.ts';
 import { nodeLabelChanges } from './node-labels.ts';
+import { refusedAudience } from './node-token-audience.ts';
 import { quote, rejected } from './rejection.ts';
 
 const MIRROR = 'kubernetes.io/config.mirror';
@@ -17,11 +20,12 @@ interface NodeRequest {
   readonly object: UnstructuredObject | undefined;
   readonly nodeName: string;
   readonly lookup: AdmissionLookup;
+  readonly authorizer: Authorizer;
   reject(why: string): never;
 }
 
 /** Keeps a kubelet to its own Node, its own pods and what they need. The node authorizer says what it may touch, this step how. */
-export function nodeRestriction(lookup: AdmissionLookup): AdmissionStep {
+export function nodeRestriction(lookup: AdmissionLookup, authorizer: Authorizer): AdmissionStep {
   return {
     name: 'NodeRestriction',
     handles: ({ user, resource }) =>
@@ -33,7 +37,14 @@ export function nodeRestriction(lookup: AdmissionLookup): AdmissionStep {
       };
       if (nodeName === '') reject(`could not determine node from user ${quote(attributes.user.name)}`);
       const { resource } = attributes;
-      await CHECKS[`${resource.group}/${resource.resource}`]!({ attributes, object, nodeName, lookup, reject });
+      await CHECKS[`${resource.group}/${resource.resource}`]!({
+        attributes,
+        object,
+        nodeName,
+        lookup,
+        authorizer,
+        reject,
+      });
     },
   };
 }
@@ -58,12 +69,17 @@ async function checkPod(request: NodeRequest): Promise<void> {
       reject(`node ${quote(nodeName)} can only update pod status for pods with spec.nodeName set to itself`);
     if (!isDeepStrictEqual(pod.metadata.labels ?? {}, object?.metadata.labels ?? {}))
       reject(`node ${quote(nodeName)} cannot update labels through pod status`);
+    const claims = (of: Pod) => of.status?.resourceClaimStatuses ?? [];
+    if (!isDeepStrictEqual(claims(pod), claims(object as unknown as Pod)))
+      reject(`node ${quote(nodeName)} cannot update resource claim statues`);
     return;
   }
   if (subresource === 'eviction') {
-    const pod = await find(lookup, 'pods', attributes.name || object?.metadata.name || '', attributes.namespace);
-    if (!pod || pod.spec.nodeName !== nodeName)
-      reject(`node ${nodeName} can only evict pods with spec.nodeName set to itself`);
+    if (operation !== 'CREATE') reject(`unexpected operation ${operation}`);
+    const name = attributes.name || object?.metadata.name || '';
+    const pod = await find(lookup, 'pods', name, attributes.namespace);
+    if (!pod) throw notFound({ group: '', resource: 'pods' }, name);
+    if (pod.spec.nodeName !== nodeName) reject(`node ${nodeName} can only evict pods with spec.nodeName set to itself`);
     return;
   }
   if (subresource !== '')
@@ -83,15 +99,18 @@ function checkMirrorPod({ nodeName, reject, lookup }: NodeRequest, pod: Pod): vo
     reject(`pod does not have ${quote(MIRROR)} annotation, node ${who} can only create mirror pods`);
   if (pod.spec.nodeName !== nodeName) reject(`node ${who} can only create pods with spec.nodeName set to itself`);
   const owners = pod.metadata.ownerReferences ?? [];
-  if (owners.length !== 1) reject(`node ${who} can only create pods with a single owner reference set to itself`);
+  if (owners.length > 1) reject(`node ${who} can only create pods with a single owner reference set to itself`);
+  if (owners.length === 0) reject(`node ${who} can only create pods with an owner reference set to itself`);
   const owner = owners[0]!;
   if (owner.apiVersion !== 'v1' || owner.kind !== 'Node' || owner.name !== nodeName)
     reject(`node ${who} can only create pods with an owner reference set to itself`);
-  if (owner.controller !== true) reject(`node ${who} can only create pods with an owner reference controller=true`);
-  if (owner.blockOwnerDeletion) reject(`node ${who} can only create pods without blockOwnerDeletion`);
+  if (owner.controller !== true)
+    reject(`node ${who} can only create pods with a controller owner reference set to itself`);
+  if (owner.blockOwnerDeletion) reject(`node ${who} must not set blockOwnerDeletion on an owner reference`);
   const node = lookup.get('nodes', nodeName);
-  if (node && node.metadata.uid !== owner.uid)
-    reject(`node ${who} UID mismatch: expected ${owner.uid} got ${node.metadata.uid}`);
+  if (!node) throw notFound({ group: '', resource: 'nodes' }, nodeName);
+  if (node.metadata.uid !== owner.uid)
+    reject(`node ${nodeName} UID mismatch: expected ${owner.uid} got ${node.metadata.uid}`);
   if (pod.spec.serviceAccountName) reject(`node ${who} can not create pods that reference a service account`);
   const references = podReferences({ ...pod, metadata: { ...pod.metadata, annotations: {} } });
   for (const [resource, text] of [
@@ -120,7 +139,7 @@ function checkNode({ attributes, object, nodeName, reject }: NodeRequest): void 
   const old = attributes.oldObject as unknown as Node;
   if (!isDeepStrictEqual(old.spec?.taints ?? [], node?.spec?.taints ?? [])) reject(`${who} modify taints`);
   const changed = nodeLabelChanges(old.metadata.labels ?? {}, node?.metadata.labels ?? {});
-  if (changed.length) reject(`${who} modify labels: ${changed.join(', ')}`);
+  if (changed.length) reject(`is not allowed to modify labels: ${changed.join(', ')}`);
   if (!isDeepStrictEqual(old.metadata.ownerReferences ?? [], node?.metadata.ownerReferences ?? []))
     reject(`${who} modify ownerReferences`);
 }
@@ -149,21 +168,24 @@ function checkClaim({ attributes, object, nodeName, reject }: NodeRequest): void
     strip(object as unknown as PersistentVolumeClaim),
   );
   if (!same)
-    reject(`node ${quote(nodeName)} is not allowed to update fields other than status.quantity and status.conditions`);
+    reject(`node ${quote(nodeName)} is not allowed to update fields other than status.capacity and status.conditions`);
 }
 
-async function checkToken({ attributes, object, nodeName, lookup, reject }: NodeRequest): Promise<void> {
+async function checkToken({ attributes, object, nodeName, lookup, authorizer, reject }: NodeRequest): Promise<void> {
   if (attributes.operation !== 'CREATE' || attributes.subresource !== 'token') return;
-  const bound = (object as unknown as TokenRequest).spec.boundObjectRef;
-  if (bound?.kind !== 'Pod' || (bound.apiVersion ?? 'v1') !== 'v1' || !bound.name)
+  const { boundObjectRef: bound, audiences } = (object as unknown as TokenRequest).spec;
+  if (bound?.kind !== 'Pod' || bound.apiVersion !== 'v1' || !bound.name)
     reject('node requested token not bound to a pod');
   if (!bound!.uid) reject('node requested token with a pod binding without a uid');
   const pod = await find(lookup, 'pods', bound!.name!, attributes.namespace);
-  if (!pod || pod.metadata.uid !== bound!.uid)
+  if (!pod) throw notFound({ group: '', resource: 'pods' }, bound!.name!);
+  if (pod.metadata.uid !== bound!.uid)
     reject(
       `the UID in the bound object reference (${bound!.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
     );
-  if (pod!.spec.nodeName !== nodeName) reject('node requested token bound to a pod scheduled on a different node');
+  if (pod.spec.nodeName !== nodeName) reject('node requested token bound to a pod scheduled on a different node');
+  const refused = await refusedAudience(attributes, pod, audiences ?? [], lookup, authorizer);
+  if (refused) reject(refused);
 }
 
 function checkLease({ attributes, object, nodeName, reject }: NodeRequest): void {

@@ -35,16 +35,21 @@ export interface AuditEvent {
   readonly verb: string;
   readonly user: AuditUser;
   readonly impersonatedUser?: AuditUser;
+  readonly authenticationMetadata?: { readonly impersonationConstraint: string };
   readonly sourceIPs?: readonly string[];
   readonly userAgent?: string;
   readonly objectRef?: ObjectReference;
   readonly responseStatus?: Partial<Status> & { readonly code: number };
   readonly requestObject?: unknown;
+  /** A RecordedList, or an object. */
   readonly responseObject?: unknown;
   readonly requestReceivedTimestamp: string;
   readonly stageTimestamp: string;
   readonly annotations?: Readonly<Record<string, string>>;
 }
+
+/** The JSON of an event; of a large one in pieces that make it together. */
+export type AuditLine = string | readonly string[];
 
 /** Where events go. */
 export interface AuditBackend {
@@ -52,8 +57,8 @@ export interface AuditBackend {
   readonly name: string;
   /** How many events were lost since the start. */
   readonly lost: number;
-  /** Neither throws nor waits. `line` is the event's JSON. */
-  write(line: string): void;
+  /** Neither throws nor waits. The event's JSON, whole or in pieces. */
+  write(line: AuditLine): void;
   /** Resolves when what was written has gone out, or can't. */
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import type { Logger } from '../../apimachinery/logger.ts';
-import type { AuditBackend } from './audit-event.ts';
+import type { AuditBackend, AuditLine } from './audit-event.ts';
 
 export interface AuditLogOptions {
   /** `-` is standard output. */
@@ -16,7 +16,7 @@ export interface AuditLogOptions {
 }
 
 /** Beyond so many characters that wait for the disk, events are lost. */
-const MAX_WAITING = 32 * 1024 * 1024;
+const MAX_WAITING = 64 * 1024 * 1024;
 const MEGABYTE = 1024 * 1024;
 const DAY_MS = 86_400_000;
 
@@ -27,7 +27,7 @@ export class AuditLog implements AuditBackend {
   readonly #maxBytes: number;
   #file: FileHandle | undefined;
   #size = 0;
-  #lines: string[] = [];
+  #lines: AuditLine[] = [];
   #waiting = 0;
   #writing: Promise<void> | undefined;
   #failing = false;
@@ -45,13 +45,14 @@ export class AuditLog implements AuditBackend {
     return log;
   }
 
-  write(line: string): void {
-    if (this.#waiting + line.length > MAX_WAITING) {
+  write(line: AuditLine): void {
+    const length = lengthOf(line);
+    if (this.#waiting + length > MAX_WAITING) {
       this.lost++;
       return;
     }
     this.#lines.push(line);
-    this.#waiting += line.length;
+    this.#waiting += length;
     this.#writing ??= this.#drain();
   }
 
@@ -67,7 +68,7 @@ export class AuditLog implements AuditBackend {
     while (this.#lines.length) {
       const lines = this.#take();
       try {
-        await this.#append(`${lines.join('\n')}\n`);
+        await this.#append(lines);
         this.#failing = false;
       } catch (error) {
         this.lost += lines.length;
@@ -80,27 +81,30 @@ export class AuditLog implements AuditBackend {
   }
 
   /** As many lines as fit in one file, and at most about a megabyte. */
-  #take(): string[] {
+  #take(): AuditLine[] {
     const limit = Math.min(MEGABYTE, Math.max(this.#maxBytes - this.#size, 0));
     let characters = 0;
     let count = 0;
-    while (count < this.#lines.length && (count === 0 || characters + this.#lines[count]!.length < limit))
-      characters += this.#lines[count++]!.length + 1;
+    while (count < this.#lines.length && (count === 0 || characters + lengthOf(this.#lines[count]!) < limit))
+      characters += lengthOf(this.#lines[count++]!) + 1;
     const lines = this.#lines.splice(0, count);
-    for (const line of lines) this.#waiting -= line.length;
+    for (const line of lines) this.#waiting -= lengthOf(line);
     return lines;
   }
 
-  async #append(text: string): Promise<void> {
+  async #append(lines: readonly AuditLine[]): Promise<void> {
+    const [first] = lines;
+    const pieces =
+      lines.length === 1 && typeof first === 'object' ? [...first, '\n'] : [`${lines.map(wholeLine).join('\n')}\n`];
     if (this.#options.path === '-') {
-      await new Promise<void>((resolve) => process.stdout.write(text, () => resolve()));
+      for (const piece of pieces) await new Promise<void>((resolve) => process.stdout.write(piece, () => resolve()));
       return;
     }
-    const bytes = Buffer.from(text, 'utf8');
-    if (this.#size > 0 && this.#size + bytes.length > this.#maxBytes) await this.#rotate();
+    const length = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
+    if (this.#size > 0 && this.#size + length > this.#maxBytes) await this.#rotate();
     const file = this.#file ?? (await this.#open());
-    await file.appendFile(bytes);
-    this.#size += bytes.length;
+    for (const piece of pieces) await file.appendFile(piece, 'utf8');
+    this.#size += length;
   }
 
   async #open(): Promise<FileHandle> {
@@ -144,6 +148,12 @@ export class AuditLog implements AuditBackend {
     return { folder: dirname(path), prefix: `${basename(path, extension)}-`, extension };
   }
 }
+
+function lengthOf(line: AuditLine): number {
+  return typeof line === 'string' ? line.length : line.reduce((sum, { length }) => sum + length, 0);
+}
+
+const wholeLine = (line: AuditLine) => (typeof line === 'string' ? line : line.join(''));
 
 /** NaN: no rotated file of this log. */
 function rotationTime(name: string, prefix: string, extension: string): number {

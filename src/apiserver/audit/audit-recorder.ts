@@ -6,10 +6,11 @@ import type { MetricFamily } from '../health/exposition.ts';
 import type { AuditedRequest, AuditRecord, AuditTrail } from '../request/audit-trail.ts';
 import { headerOf, type RequestHeaders } from '../request/request-context.ts';
 import type { RequestInfo } from '../request/request-info.ts';
-import type { AuditBackend, AuditEvent, AuditLevel, AuditStage } from './audit-event.ts';
+import type { AuditBackend, AuditEvent, AuditLevel, AuditLine, AuditStage } from './audit-event.ts';
 import type { AuditPolicy } from './audit-policy.ts';
 import { auditUser } from './audit-user.ts';
 import { matchingRule } from './matching-rule.ts';
+import { RecordedList } from './recorded-list.ts';
 import { RequestRecord } from './request-record.ts';
 
 export interface AuditRecorderOptions {
@@ -25,6 +26,7 @@ export class AuditRecorder implements AuditTrail {
   readonly #options: AuditRecorderOptions;
   readonly #now: () => number;
   readonly #levels = new Map<AuditLevel, number>();
+  readonly #encoding = new Set<Promise<void>>();
   #events = 0;
 
   constructor(options: AuditRecorderOptions) {
@@ -80,12 +82,29 @@ export class AuditRecorder implements AuditTrail {
 
   #emit(event: AuditEvent): void {
     this.#events++;
-    try {
-      const line = JSON.stringify(event);
-      for (const backend of this.#options.backends) backend.write(line);
-    } catch (error) {
+    const failed = (error: unknown) =>
       this.#options.logger.error({ err: error, auditID: event.auditID }, 'an audit event was not recorded');
+    if (event.responseObject instanceof RecordedList) {
+      const encoding = linesOf(event, event.responseObject)
+        .then((line) => this.#write(line), failed)
+        .finally(() => this.#encoding.delete(encoding));
+      this.#encoding.add(encoding);
+      return;
     }
+    try {
+      this.#write(JSON.stringify(event));
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** Resolves when every event so far has been handed to the backends. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#encoding);
+  }
+
+  #write(line: AuditLine): void {
+    for (const backend of this.#options.backends) backend.write(line);
   }
 
   readonly families = (): MetricFamily[] => [
@@ -107,7 +126,19 @@ export class AuditRecorder implements AuditTrail {
       help: 'Counter of policy levels for audit events (1 per request).',
       samples: [...this.#levels].map(([level, value]) => ({ labels: { level }, value })),
     },
+    {
+      type: 'counter',
+      name: 'apiserver_audit_requests_rejected_total',
+      help: 'Counter of apiserver requests rejected due to an error in audit logging backend.',
+      // No backend is asked before a request is answered.
+      samples: [{ labels: {}, value: 0 }],
+    },
   ];
+}
+
+async function linesOf({ responseObject: _, ...event }: AuditEvent, list: RecordedList): Promise<string[]> {
+  const rest = JSON.stringify(event).slice(0, -1);
+  return [`${rest},"responseObject":`, ...(await list.pieces()), '}'];
 }
 
 /** The way a request came: what proxies say of it, then who is connected. */

@@ -1,5 +1,5 @@
 import type { Logger } from '../../apimachinery/logger.ts';
-import type { AuditBackend } from './audit-event.ts';
+import type { AuditBackend, AuditLine } from './audit-event.ts';
 
 export interface AuditWebhookOptions {
   /** Sends one EventList, once. */
@@ -12,6 +12,8 @@ export interface AuditWebhookOptions {
   readonly batchMaxWaitMs?: number;
   /** Before the first repetition; 10 s. */
   readonly initialBackoffMs?: number;
+  /** Batches a second on average, and at once; 10 and 15. */
+  readonly throttle?: { readonly qps: number; readonly burst: number };
 }
 
 const BUFFER_SIZE = 10_000;
@@ -28,19 +30,24 @@ export class AuditWebhook implements AuditBackend {
   #buffer: string[] = [];
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> | undefined;
+  readonly #throttle: { readonly qps: number; readonly burst: number };
+  #tokens: number;
+  #tokensAt = performance.now();
   lost = 0;
 
   constructor(options: AuditWebhookOptions) {
     this.#options = options;
     this.#batchMaxSize = options.batchMaxSize ?? 400;
+    this.#throttle = options.throttle ?? { qps: 10, burst: 15 };
+    this.#tokens = this.#throttle.burst;
   }
 
-  write(line: string): void {
+  write(line: AuditLine): void {
     if (this.#buffer.length >= BUFFER_SIZE || this.#closing.signal.aborted) {
       this.lost++;
       return;
     }
-    this.#buffer.push(line);
+    this.#buffer.push(typeof line === 'string' ? line : line.join(''));
     if (this.#buffer.length >= this.#batchMaxSize) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), this.#options.batchMaxWaitMs ?? 30_000).unref();
   }
@@ -59,11 +66,23 @@ export class AuditWebhook implements AuditBackend {
   }
 
   async #drain(): Promise<void> {
-    do await this.#send(this.#buffer.splice(0, this.#batchMaxSize));
-    while (this.#buffer.length >= this.#batchMaxSize || (this.#buffer.length && this.#closing.signal.aborted));
+    do {
+      const turn = this.#turn();
+      if (turn) await turn;
+      await this.#send(this.#buffer.splice(0, this.#batchMaxSize));
+    } while (this.#buffer.length >= this.#batchMaxSize || (this.#buffer.length && this.#closing.signal.aborted));
     this.#sending = undefined;
     if (this.#buffer.length)
       this.#timer ??= setTimeout(() => this.#flush(), this.#options.batchMaxWaitMs ?? 30_000).unref();
+  }
+
+  /** Until another batch may go out; undefined when it may now. */
+  #turn(): Promise<void> | undefined {
+    const { qps, burst } = this.#throttle;
+    const now = performance.now();
+    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#tokensAt) / 1000) * qps) - 1;
+    this.#tokensAt = now;
+    return this.#tokens < 0 ? this.#pause((-this.#tokens / qps) * 1000) : undefined;
   }
 
   async #send(lines: readonly string[]): Promise<void> {

@@ -8,6 +8,7 @@ import type { RequestInfo } from '../request/request-info.ts';
 import type { Result } from '../request/result.ts';
 import type { AuditEvent, AuditLevel, AuditStage, AuditUser, ObjectReference } from './audit-event.ts';
 import { auditUser } from './audit-user.ts';
+import { RecordedList } from './recorded-list.ts';
 import { bodyObject, withoutManagedFields } from './recorded-object.ts';
 
 export interface RequestRecordOptions {
@@ -30,6 +31,7 @@ export class RequestRecord implements AuditRecord {
   #over = false;
   #reference: ObjectReference | undefined;
   #impersonated: AuditUser | undefined;
+  #constraint: string | undefined;
   #requestObject: unknown;
   #responseObject: unknown;
   /** What a handler answered on the connection itself. */
@@ -51,8 +53,9 @@ export class RequestRecord implements AuditRecord {
     this.#emit('RequestReceived', undefined);
   }
 
-  impersonated(user: UserInfo): void {
+  impersonated(user: UserInfo, constraint: string | undefined): void {
     this.#impersonated = auditUser(user);
+    this.#constraint = constraint;
   }
 
   readBody(read: RequestContext['readBody']): RequestContext['readBody'] {
@@ -104,12 +107,17 @@ export class RequestRecord implements AuditRecord {
         break;
       case 'list': {
         const { definition, entries, metadata } = result;
-        this.#respond(() => ({
-          kind: definition.listKind,
-          apiVersion: apiVersionOf(definition.group, definition.version),
-          metadata,
-          items: entries.map((entry) => entry.as(definition).object),
-        }));
+        if (this.#options.level !== 'RequestResponse') break;
+        this.#responseObject = new RecordedList({
+          head: {
+            kind: definition.listKind,
+            apiVersion: apiVersionOf(definition.group, definition.version),
+            metadata,
+          },
+          entry: (index) => entries[index]!.as(definition),
+          count: entries.length,
+          omitManagedFields: this.#options.omitManagedFields,
+        });
         break;
       }
       case 'content':
@@ -211,6 +219,7 @@ export class RequestRecord implements AuditRecord {
       ...head,
       stage,
       ...(this.#impersonated ? { impersonatedUser: this.#impersonated } : {}),
+      ...(this.#constraint ? { authenticationMetadata: { impersonationConstraint: this.#constraint } } : {}),
       ...(this.#reference ? { objectRef: this.#reference } : {}),
       ...(responseStatus ? { responseStatus } : {}),
       ...(this.#requestObject === undefined ? {} : { requestObject: this.#requestObject }),

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../apimachinery/logger.ts';
 import type { Authenticator } from '../../sdk/authentication.ts';
 import { createAnonymousAuthenticator } from './anonymous.ts';
+import { audienceAgnostic } from './audience-agnostic.ts';
 import { createBootstrapTokenAuthenticator } from './bootstrap-token.ts';
 import { AuthenticationChain } from './chain.ts';
 import { createRequestHeaderAuthenticator } from './request-header.ts';
@@ -107,6 +108,14 @@ describe('bootstrap tokens', () => {
       name: 'system:bootstrap:abcdef',
       groups: ['system:bootstrappers', 'system:bootstrappers:workers'],
     });
+    const reviewed = (audiences: string[]) =>
+      audienceAgnostic(authenticator, ['api', 'api2']).authenticate({
+        headers: {},
+        bearerToken: 'abcdef.0123456789abcdef',
+        audiences,
+      });
+    expect(await reviewed(['api', 'vault'])).toMatchObject({ audiences: ['api'] });
+    expect(await reviewed(['vault'])).toBeUndefined();
     expect(await ask('abcdef.0123456789abcdee')).toBeUndefined();
     expect(await ask('ghijkl.0123456789abcdef')).toBeUndefined();
     put({ 'auth-extra-groups': 'system:masters' });

@@ -24,6 +24,7 @@ async function startIssuer(options: { readonly discoveryPath?: string } = {}) {
   let keys = await newKey('one');
   const asked: string[] = [];
   let isDown = false;
+  let groups = '';
   const server = await startHttpsServer((request, response) => {
     asked.push(request.url!);
     const json = (document: object) => response.end(JSON.stringify(document));
@@ -31,12 +32,16 @@ async function startIssuer(options: { readonly discoveryPath?: string } = {}) {
     else if (request.url === (options.discoveryPath ?? '/.well-known/openid-configuration'))
       json({ issuer: server.url, jwks_uri: `${server.url}/keys` });
     else if (request.url === '/keys') json({ keys: [keys.jwk] });
+    else if (request.url === '/groups' && request.headers.authorization === 'Bearer at') response.end(groups);
     else response.writeHead(404).end();
   });
   ends.push(() => server.close());
   return {
     ...server,
     asked,
+    serveGroups(token: string) {
+      groups = token;
+    },
     goDown(value: boolean) {
       isDown = value;
     },
@@ -165,6 +170,43 @@ describe('the authenticators of an AuthenticationConfiguration', () => {
     await refuse(fancy.token(external, { expires: '2d' }), 'failed: lives longer than a day');
     await refuse(fancy.token({ ...external, roles: undefined }), 'no such key: roles');
     expect(fancy.asked).toEqual(['/elsewhere', '/keys']);
+  });
+
+  it('get groups from where a token says they are, if their own issuer vouches for them', async () => {
+    const issuer = await startIssuer();
+    const { ask, why } = await startChain({
+      jwt: [
+        {
+          issuer: { url: issuer.url, audiences: ['k8ts'], certificateAuthority: issuer.ca },
+          claimMappings: { username: { claim: 'sub', prefix: '' }, groups: { claim: 'roles', prefix: 'g:' } },
+        },
+      ],
+    });
+    let asked = 0;
+    const groupsOf = async (sources: object, names: object = { roles: 's' }) => {
+      const claims = { sub: `ann-${asked++}`, _claim_names: names, _claim_sources: sources };
+      return (await ask(await issuer.token(claims)))?.user.groups;
+    };
+    const source = { s: { endpoint: `${issuer.url}/groups`, access_token: 'at' } };
+    issuer.serveGroups(await issuer.token({ roles: ['dev'] }));
+    expect(await groupsOf(source)).toEqual(['g:dev', 'system:authenticated']);
+    expect(await groupsOf({}, { else: 's' })).toEqual(['system:authenticated']);
+    for (const [served, sources, reason] of [
+      [await issuer.token({ other: 1 }), source, 'did not contain claim: roles'],
+      [await issuer.token({ roles: ['dev'] }, { audience: 'x' }), source, 'verify distributed claim token'],
+      [
+        `${(await issuer.token({ roles: [] })).slice(0, -86)}${'A'.repeat(86)}`,
+        source,
+        'signature verification failed',
+      ],
+      ['', {}, 'contained a source s missing in _claims_sources'],
+      ['', { s: { endpoint: `${issuer.url}/none` } }, 'while getting distributed claim "roles"'],
+      ['', { s: { endpoint: 'http://127.0.0.1:1/' } }, 'is no https URL'],
+    ] as const) {
+      issuer.serveGroups(served);
+      expect(await groupsOf(sources)).toBeUndefined();
+      expect(why()).toContain(reason);
+    }
   });
 
   it('find an issuer when it is there, keep its keys when it is gone, and see new keys', async () => {

@@ -1,6 +1,7 @@
 import type { Logger } from '../../apimachinery/logger.ts';
 import type { Authenticator } from '../../sdk/authentication.ts';
 import { createAnonymousAuthenticator } from './anonymous.ts';
+import { audienceAgnostic } from './audience-agnostic.ts';
 import { createBootstrapTokenAuthenticator } from './bootstrap-token.ts';
 import { createLegacyTokenAuthenticator } from './legacy-token.ts';
 import type { ObjectGetter } from './object-getter.ts';
@@ -36,7 +37,7 @@ export function defaultAuthenticators(options: DefaultAuthenticatorsOptions): re
     createX509Authenticator(options.clientCAs ? { clientCAs: options.clientCAs } : {}),
     createServiceAccountAuthenticator({ keys, issuers, audiences, getter, logger }),
     createLegacyTokenAuthenticator({ keys, audiences, getter, logger }),
-    createBootstrapTokenAuthenticator({ getter, logger }),
+    audienceAgnostic(createBootstrapTokenAuthenticator({ getter, logger }), audiences),
     createAnonymousAuthenticator(options.anonymousPaths ? { paths: options.anonymousPaths } : {}),
   ];
 }

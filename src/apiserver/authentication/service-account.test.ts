@@ -143,11 +143,13 @@ describe('TokenRequest', () => {
   it('refuses what it cannot bind, in the words of Kubernetes', async () => {
     await expect(request({}, 'none')).rejects.toThrow('serviceaccounts "none" not found');
     await expect(request({ expirationSeconds: 10 })).rejects.toThrow(
-      'TokenRequest.authentication.k8s.io "web" is invalid: spec.expirationSeconds: Invalid value: 10: may not specify a duration less than 10 minutes',
+      'TokenRequest.authentication.k8s.io "" is invalid: spec.expirationSeconds: Invalid value: 10: may not specify a duration less than 10 minutes',
     );
     await expect(
       request({ boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: 'web-1', uid: 'old' } }),
-    ).rejects.toThrow(/UID in the bound object reference \(old\) does not match/);
+    ).rejects.toThrow(
+      'Operation cannot be fulfilled on Pod "web-1": the UID in the bound object reference (old) does not match the UID in record.',
+    );
     await expect(request({ boundObjectRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'x' } })).rejects.toThrow(
       'cannot bind token to object of type apps/v1, Kind=Deployment',
     );

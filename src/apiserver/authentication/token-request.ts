@@ -39,12 +39,19 @@ export async function requestToken(
       `the namespace of the object (${request.metadata.namespace}) does not match the namespace on the request (${namespace})`,
     );
   }
+  const { uid } = account.metadata;
+  if (request.metadata?.uid && request.metadata.uid !== uid)
+    throw conflict(
+      { group: 'authentication.k8s.io', resource: 'TokenRequest' },
+      name,
+      `the UID in the token request (${request.metadata.uid}) does not match the UID of the service account (${uid})`,
+    );
   const spec = {
     ...request.spec,
     audiences: request.spec?.audiences?.length ? request.spec.audiences : defaultAudiences,
     expirationSeconds: request.spec?.expirationSeconds ?? DEFAULT_EXPIRATION,
   };
-  validateExpiration(spec.expirationSeconds, name);
+  validateExpiration(spec.expirationSeconds);
   const bound = spec.boundObjectRef ? await bindTo(getter, spec.boundObjectRef, account) : {};
   let expirationSeconds = Math.min(spec.expirationSeconds, options.maxExpirationSeconds ?? Number.POSITIVE_INFINITY);
   let warnAfterSeconds: number | undefined;
@@ -75,6 +82,7 @@ export async function requestToken(
       ...request.metadata,
       name,
       namespace,
+      ...(uid ? { uid } : {}),
       creationTimestamp: shift(issued.expirationTimestamp, -expirationSeconds),
     },
     spec: { ...spec, expirationSeconds: warnAfterSeconds ?? expirationSeconds },
@@ -82,14 +90,14 @@ export async function requestToken(
   };
 }
 
-function validateExpiration(seconds: number, name: string): void {
+function validateExpiration(seconds: number): void {
   const path = FieldPath.of('spec', 'expirationSeconds');
   const problems = [];
   if (seconds < MIN_EXPIRATION)
     problems.push(invalidValue(path, seconds, 'may not specify a duration less than 10 minutes'));
   if (seconds > 2 ** 32)
     problems.push(invalidValue(path, seconds, 'may not specify a duration larger than 2^32 seconds'));
-  if (problems.length) throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, name, problems);
+  if (problems.length) throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', problems);
 }
 
 async function bindTo(
@@ -104,13 +112,13 @@ async function bindTo(
     case 'Pod': {
       const pod = await find(getter, 'pods', name, namespace);
       if (!pod) throw notFound({ group: '', resource: 'pods' }, name);
-      checkUID('pods', reference, pod.metadata.uid);
       const podAccount = pod.spec.serviceAccountName || 'default';
       if (podAccount !== account.metadata.name) {
         throw badRequest(
           `cannot bind token for serviceaccount ${quote(account.metadata.name)} to pod running with different serviceaccount name.`,
         );
       }
+      checkUID(reference, pod.metadata.uid);
       // A pod on a node carries the node's identity along; the node need not be in the cache yet.
       const node = pod.spec.nodeName ? getter.get('nodes', pod.spec.nodeName) : undefined;
       return {
@@ -121,13 +129,13 @@ async function bindTo(
     case 'Secret': {
       const secret = await find(getter, 'secrets', name, namespace);
       if (!secret) throw notFound({ group: '', resource: 'secrets' }, name);
-      checkUID('secrets', reference, secret.metadata.uid);
+      checkUID(reference, secret.metadata.uid);
       return { secret: claimOf(secret) };
     }
     case 'Node': {
       const node = await find(getter, 'nodes', name);
       if (!node) throw notFound({ group: '', resource: 'nodes' }, name);
-      checkUID('nodes', reference, node.metadata.uid);
+      checkUID(reference, node.metadata.uid);
       return { node: claimOf(node) };
     }
     default:
@@ -144,10 +152,11 @@ async function find<K extends keyof IdentityObjects>(
   return getter.get(resource, name, namespace) ?? (await getter.fetch?.(resource, name, namespace));
 }
 
-function checkUID(resource: string, reference: BoundObjectReference, actual: string | undefined): void {
+function checkUID(reference: BoundObjectReference, actual: string | undefined): void {
   if (reference.uid && reference.uid !== actual) {
     throw conflict(
-      { group: '', resource },
+      // Upstream names the kind here.
+      { group: '', resource: reference.kind ?? '' },
       reference.name ?? '',
       `the UID in the bound object reference (${reference.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
     );

@@ -8,6 +8,8 @@ import type {
 } from '../../sdk/authorization.ts';
 import { withDeadline } from '../../sdk/deadline.ts';
 import type { UserInfo } from '../../sdk/user.ts';
+import type { MetricSource } from '../health/exposition.ts';
+import { systemMasters } from './system-masters.ts';
 
 export interface AuthorizationChainOptions {
   /** Asked in order; the first that allows or denies decides. */
@@ -27,6 +29,8 @@ export interface RulesReview {
 
 type Decision = AuthorizationDecision;
 
+const BUILT_IN = new Set(['Node', 'RBAC']);
+
 /** Asks authorizers until one decides; denies when none does, and when one fails. Synchronous authorizers cost no promise. */
 export class AuthorizationChain implements Authorizer {
   readonly name = 'union';
@@ -34,6 +38,8 @@ export class AuthorizationChain implements Authorizer {
   readonly #deadlineMs: number;
   #registered: readonly { readonly authorizer: Authorizer; readonly before: string | undefined }[] = [];
   #authorizers: readonly Authorizer[];
+  /** By the authorizer's name. */
+  readonly #decisions = new Map<string, { allow: number; deny: number }>();
 
   constructor(options: AuthorizationChainOptions) {
     this.#authorizers = [...options.authorizers];
@@ -74,11 +80,11 @@ export class AuthorizationChain implements Authorizer {
     const nonResource: NonResourceRule[] = [];
     const unable: string[] = [];
     for (const authorizer of this.#authorizers) {
-      if (!authorizer.rulesFor) {
-        unable.push(`${authorizer.name} authorizer does not support user rule resolution`);
+      const rules = authorizer.rulesFor?.(user, namespace);
+      if (!rules) {
+        unable.push(`${authorizer.name.toLowerCase()} authorizer does not support user rule resolution`);
         continue;
       }
-      const rules = authorizer.rulesFor(user, namespace);
       resource.push(...rules.resource);
       nonResource.push(...rules.nonResource);
     }
@@ -105,7 +111,7 @@ export class AuthorizationChain implements Authorizer {
         return this.#failed(authorizer, error);
       }
       if (isPromise(decision)) return this.#await(decision, index, attributes, authorizers, reasons);
-      if (decision.decision !== 'noOpinion') return decision;
+      if (decision.decision !== 'noOpinion') return this.#decided(authorizer, decision);
       if (decision.reason) reasons.push(decision.reason);
     }
     return { decision: 'noOpinion', reason: reasons.join('\n') };
@@ -125,13 +131,40 @@ export class AuthorizationChain implements Authorizer {
         authorizer.deadlineMs ?? this.#deadlineMs,
         `authorizer ${authorizer.name}`,
       );
-      if (decision.decision !== 'noOpinion') return decision;
+      if (decision.decision !== 'noOpinion') return this.#decided(authorizer, decision);
       if (decision.reason) reasons.push(decision.reason);
     } catch (error) {
       return this.#failed(authorizer, error);
     }
     return this.#from(index + 1, attributes, authorizers, reasons);
   }
+
+  #decided({ name }: Authorizer, decision: Decision): Decision {
+    let counts = this.#decisions.get(name);
+    if (!counts) {
+      counts = { allow: 0, deny: 0 };
+      this.#decisions.set(name, counts);
+    }
+    counts[decision.decision === 'allow' ? 'allow' : 'deny']++;
+    return decision;
+  }
+
+  readonly families: MetricSource = () => [
+    {
+      type: 'counter',
+      name: 'apiserver_authorization_decisions_total',
+      help: 'Decisions by the authorizer that made them; members of system:masters are not asked about.',
+      samples: [...this.#decisions]
+        .filter(([name]) => name !== systemMasters.name)
+        .flatMap(([name, { allow, deny }]) => {
+          const labels = BUILT_IN.has(name) ? { name: name.toLowerCase(), type: name } : { name, type: 'Webhook' };
+          return [
+            { labels: { decision: 'allowed', ...labels }, value: allow },
+            { labels: { decision: 'denied', ...labels }, value: deny },
+          ].filter(({ value }) => value > 0);
+        }),
+    },
+  ];
 
   #failed(authorizer: Authorizer, error: unknown): Decision {
     this.#logger.error({ authorizer: authorizer.name, err: error }, 'request denied: an authorizer failed');

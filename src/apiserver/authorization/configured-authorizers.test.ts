@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { silentLogger } from '../../apimachinery/logger.ts';
 import type { AuthorizationAttributes, Authorizer } from '../../sdk/authorization.ts';
 import { bodyOf, startHttpsServer } from '../authentication/testing/https-server.ts';
+import { ReviewClient } from '../authentication/webhook/review-client.ts';
 import { AuthorizationChain } from './chain.ts';
 import { readAuthorizationConfiguration } from './configuration/authorization-configuration.ts';
 import { addConfiguredAuthorizers } from './configured-authorizers.ts';
@@ -67,7 +68,7 @@ async function startChain(authorizers: readonly object[], answer: (spec: Spec) =
       chain,
       file,
       builtIn: { Node: node, RBAC: rbac },
-      connect: async () => ({ server: `${server.url}/authorize`, ca: server.ca }),
+      connect: async () => new ReviewClient({ server: `${server.url}/authorize`, ca: server.ca }),
       logger,
     }),
   );
@@ -136,6 +137,11 @@ describe('the authorizers of an AuthorizationConfiguration', () => {
     expect((await ask('ann', { resourceRequest: false, path: '/x' })).decision).toBe('noOpinion');
     expect((await ask('eve', { user: { name: 'eve', groups: ['system:masters'] } })).decision).toBe('allow');
     expect(asked).toHaveLength(3);
+    expect([...chain.families()][0]!.samples).toEqual([
+      { labels: { decision: 'allowed', name: 'first', type: 'Webhook' }, value: 2 },
+      { labels: { decision: 'denied', name: 'first', type: 'Webhook' }, value: 1 },
+      { labels: { decision: 'allowed', name: 'rbac', type: 'RBAC' }, value: 1 },
+    ]);
   });
 
   it('fail as their policy says', async () => {

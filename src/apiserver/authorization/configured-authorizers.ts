@@ -1,6 +1,6 @@
 import type { Logger } from '../../apimachinery/logger.ts';
 import type { Authorizer } from '../../sdk/authorization.ts';
-import { ReviewClient, type WebhookConnection } from '../authentication/webhook/review-client.ts';
+import type { ReviewClient } from '../authentication/webhook/review-client.ts';
 import { openConfigurationFile } from '../configuration-file.ts';
 import type { AuthorizationChain } from './chain.ts';
 import {
@@ -15,8 +15,8 @@ export interface ConfiguredAuthorizersOptions {
   /** An AuthorizationConfiguration. */
   readonly file: string;
   readonly builtIn: { readonly Node: Authorizer; readonly RBAC: Authorizer };
-  /** Reads a kubeconfig; without a path: how a Pod reaches its cluster. */
-  readonly connect: (kubeConfigFile: string | undefined) => Promise<WebhookConnection>;
+  /** Reads a kubeconfig, and follows it; without a path: how a Pod reaches its cluster. */
+  readonly connect: (kubeConfigFile: string | undefined) => Promise<ReviewClient>;
   readonly logger: Logger;
 }
 
@@ -50,7 +50,7 @@ export async function addConfiguredAuthorizers(options: ConfiguredAuthorizersOpt
       default: {
         const { name, webhook } = configuration;
         try {
-          const client = new ReviewClient(await options.connect(webhook.kubeConfigFile));
+          const client = await options.connect(webhook.kubeConfigFile);
           return new WebhookAuthorizer({ name, configuration: webhook, client, logger });
         } catch (cause) {
           const field = `authorizers[${index}].connectionInfo`;

@@ -5,6 +5,7 @@ import { registerJsonPatches } from './library/json-patches.ts';
 import { registerMacros } from './library/macros.ts';
 import { registerNamedFormats } from './library/named-formats.ts';
 import { registerNetworkAddresses } from './library/network-addresses.ts';
+import { registerOptionals } from './library/optionals.ts';
 import { registerQuantities } from './library/quantities.ts';
 import { registerSemanticVersions } from './library/semantic-versions.ts';
 import { registerStrings } from './library/strings.ts';
@@ -48,6 +49,7 @@ function base() {
   registerNamedFormats(environment);
   registerAuthorizer(environment);
   registerJsonPatches(environment);
+  registerOptionals(environment);
   registerMacros(environment);
   const made = { environment, evaluator: undefined as Evaluator | undefined };
   // The evaluator is the library's own affair, but macros see it: that is where steps are counted.

@@ -1,10 +1,6 @@
 import type { MatchCondition } from '../../api/types/admissionregistration.v1.gen.ts';
-import type { UnstructuredObject } from '../../apimachinery/meta.ts';
-import type { AdmissionAttributes } from '../../sdk/admission.ts';
-import type { Authorizer } from '../../sdk/authorization.ts';
-import type { RequestMatch } from '../admission/matching/request-match.ts';
-import { type Expression, ExpressionCompiler } from './expression.ts';
-import { REQUEST_VARIABLES, requestVariables } from './request-variables.ts';
+import { BudgetExceededError, evaluateWithin, MATCH_CONDITIONS_STEPS } from './cost-budget.ts';
+import type { Expression, ExpressionCompiler } from './expression.ts';
 
 export interface ConditionResult {
   readonly matches: boolean;
@@ -12,37 +8,32 @@ export interface ConditionResult {
   readonly error?: string;
 }
 
-/** `matchConditions` of a webhook or policy: all must hold. */
+/** `matchConditions` of a webhook or policy: all must hold. They share one budget. */
 export class MatchConditions {
-  readonly #conditions: readonly { readonly name: string; readonly expression: Expression | Error }[];
-  readonly #authorizer: Authorizer;
+  readonly #conditions: readonly { readonly source: string; readonly expression: Expression | Error }[];
 
-  constructor(conditions: readonly MatchCondition[], authorizer: Authorizer, variables: readonly string[] = []) {
-    this.#authorizer = authorizer;
-    const compiler = new ExpressionCompiler([...REQUEST_VARIABLES, ...variables]);
-    this.#conditions = conditions.map(({ name, expression }) => ({ name, expression: compile(compiler, expression) }));
+  constructor(conditions: readonly MatchCondition[], compiler: ExpressionCompiler) {
+    this.#conditions = conditions.map(({ expression }) => ({
+      source: expression,
+      expression: compile(compiler, expression),
+    }));
   }
 
-  async evaluate(
-    attributes: AdmissionAttributes,
-    match: RequestMatch,
-    object: UnstructuredObject | undefined,
-    more: Readonly<Record<string, unknown>> = {},
-  ): Promise<ConditionResult> {
-    const variables = {
-      ...requestVariables(attributes, match, { object, oldObject: attributes.oldObject }, this.#authorizer),
-      ...more,
-    };
+  async evaluate(variables: Readonly<Record<string, unknown>>): Promise<ConditionResult> {
+    const budget = { left: MATCH_CONDITIONS_STEPS };
     const errors: string[] = [];
-    for (const { name, expression } of this.#conditions) {
+    for (const { source, expression } of this.#conditions) {
       try {
-        if (expression instanceof Error) throw expression;
-        if ((await expression.evaluate(variables)) !== true) return { matches: false };
+        if (expression instanceof Error) errors.push(`compilation error: ${expression.message}`);
+        else if ((await evaluateWithin(budget, expression, variables)) !== true) return { matches: false };
       } catch (error) {
-        errors.push(`expression '${name}' resulted in error: ${(error as Error).message}`);
+        const { message } = error as Error;
+        if (error instanceof BudgetExceededError) return { matches: false, error: message };
+        errors.push(`expression '${source}' resulted in error: ${message}`);
       }
     }
-    return errors.length ? { matches: false, error: errors.join(', ') } : { matches: true };
+    if (errors.length === 0) return { matches: true };
+    return { matches: false, error: errors.length === 1 ? errors[0]! : `[${errors.join(', ')}]` };
   }
 }
 

@@ -31,7 +31,7 @@ export function requestVariables(
     operation,
     userInfo: { username: user.name, uid: user.uid ?? '', groups: user.groups ?? [], extra: user.extra ?? {} },
     dryRun,
-    options,
+    options: Object.keys(options).length ? options : null,
   });
   const requestResource = new ResourceCheckValue(authorization, {
     group: resource.group,

@@ -23,6 +23,23 @@ describe('validation rules', () => {
     expect(check(optional, { n: 3 }, { n: 2 })).toEqual([]);
   });
 
+  it('see the names of the object, and restrict them where the schema has them', () => {
+    const rules = new SchemaRules({
+      type: 'object',
+      properties: {
+        metadata: {
+          type: 'object',
+          properties: { name: { type: 'string', 'x-kubernetes-validations': [{ rule: 'self.size() < 4' }] } },
+        },
+      },
+      'x-kubernetes-validations': [{ rule: 'self.metadata.name.startsWith("a")', fieldPath: '.metadata.name' }],
+    } as JSONSchemaProps);
+    expect(rules.validate({ metadata: { name: 'bold' } }).map(String)).toEqual([
+      'metadata.name: Invalid value: "object": failed rule: self.metadata.name.startsWith("a")',
+      'metadata.name: Invalid value: "bold": failed rule: self.size() < 4',
+    ]);
+  });
+
   it('let faults be that were there before', () => {
     const spec = {
       type: 'object',
@@ -36,20 +53,23 @@ describe('validation rules', () => {
   });
 
   it('share one budget, after which no more are run', () => {
-    const slow = 'self.all(a, self.all(b, self.all(c, a + b + c >= 0)))';
-    const spec = {
+    const spec = (...rules: string[]) => ({
       type: 'object',
       properties: {
         list: {
           type: 'array',
           items: { type: 'integer' },
-          'x-kubernetes-validations': [{ rule: slow }, { rule: slow }, { rule: 'false', message: 'not reached' }],
+          'x-kubernetes-validations': [...rules, 'false'].map((rule) => ({ rule })),
         },
       },
-    };
-    const found = check(spec, { list: Array.from({ length: 200 }, (_, index) => index) });
-    expect(found).toEqual([
-      expect.stringContaining('call cost exceeds limit for rule'),
+    });
+    const list = Array.from({ length: 200 }, (_, index) => index);
+    const dear = 'self.all(a, self.all(b, self.all(c, a + b + c >= 0)))';
+    expect(check(spec(dear, dear), { list })).toEqual([
+      `spec.list: Invalid value: "array": 'operation cancelled: actual cost limit exceeded': no further validation rules will be run due to call cost exceeds limit for rule: ${dear}`,
+    ]);
+    const many = Array.from({ length: 20 }, () => 'self.all(a, self.all(b, a + b >= 0))');
+    expect(check(spec(...many), { list })).toEqual([
       'spec.list: Invalid value: "array": validation failed due to running out of cost budget, no further validation rules will be run',
     ]);
   });

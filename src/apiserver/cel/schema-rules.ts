@@ -12,7 +12,7 @@ import { RuleCompiler } from './rule-compiler.ts';
 import { typedToCel } from './values.ts';
 
 /** Steps that all rules of a schema may take on one object. */
-const OBJECT_STEPS = 1_000_000;
+const OBJECT_STEPS = 2_000_000;
 
 interface Rule {
   readonly given: ValidationRule;
@@ -51,7 +51,7 @@ export class SchemaRules {
     try {
       visit(this.#root, { value: object, cel: self, old, oldCel: oldSelf, at: '' }, errors, budget);
     } catch (error) {
-      if (!(error instanceof OutOfBudget)) throw error;
+      if (!(error instanceof Stopped)) throw error;
       errors.push(error.field);
     }
     return errors;
@@ -59,19 +59,23 @@ export class SchemaRules {
 }
 
 /** Ends the evaluation of an object's rules. */
-class OutOfBudget extends Error {
+class Stopped extends Error {
   readonly field: FieldError;
 
-  constructor(at: string, type: string) {
-    super(BUDGET_EXCEEDED);
-    this.field = invalidValue(at, type, BUDGET_EXCEEDED);
+  constructor(at: string, type: string, why: string) {
+    super(why);
+    this.field = invalidValue(at, type, why);
   }
 }
 
 /** Every object has them, and of the metadata rules see the names alone. */
 export function withTypeMeta(props: JSONSchemaProps): JSONSchemaProps {
   const text = { type: 'string' };
-  const metadata = { type: 'object', properties: { name: text, generateName: text } };
+  const { name, generateName } = props.properties?.metadata?.properties ?? {};
+  const metadata = {
+    type: 'object',
+    properties: { name: { ...name, ...text }, generateName: { ...generateName, ...text } },
+  };
   return { ...props, type: 'object', properties: { ...props.properties, apiVersion: text, kind: text, metadata } };
 }
 
@@ -186,8 +190,15 @@ function apply(
   try {
     result = expression.evaluate(variables, budget);
   } catch (error) {
-    if (budget.left <= 0) throw new OutOfBudget(place, kind);
-    errors.push(invalidValue(place, kind, failedEvaluation((error as Error).message, given)));
+    const { message } = error as Error;
+    if (budget.left <= 0) throw new Stopped(place, kind, BUDGET_EXCEEDED);
+    if (message.startsWith(COST_EXCEEDED))
+      throw new Stopped(
+        place,
+        kind,
+        `'${message}': no further validation rules will be run due to call cost exceeds limit for rule: ${shownRule(given)}`,
+      );
+    errors.push(invalidValue(place, kind, failedEvaluation(message, given)));
     return;
   }
   if (result === true) return;
@@ -209,13 +220,14 @@ function apply(
   }
 }
 
-function failedEvaluation(why: string, { rule, message }: ValidationRule): string {
-  const text = message ? message.trim() : `rule: ${rule.trim()}`;
+function failedEvaluation(why: string, given: ValidationRule): string {
   if (why.startsWith('no such overload'))
-    return `'${why}': call arguments did not match a supported operator, function or macro signature for rule: ${text}`;
-  if (why.startsWith(COST_EXCEEDED)) return `'${why}': call cost exceeds limit for rule: ${text}`;
-  return `${why} evaluating rule: ${text}`;
+    return `'${why}': call arguments did not match a supported operator, function or macro signature for rule: ${shownRule(given)}`;
+  return `${why} evaluating rule: ${shownRule(given)}`;
 }
+
+/** A rule as messages show it: its own message, or itself. */
+const shownRule = ({ rule, message }: ValidationRule) => (message || rule).trim();
 
 function messageOf({ given, message }: Rule, variables: Readonly<Record<string, unknown>>, budget: StepCount): string {
   if (message) {

@@ -1,6 +1,6 @@
 import { CompileError, type Expression, type SyntaxNode } from './expression.ts';
 import { dyn, type StaticType, scalar } from './schema-types.ts';
-import { callCost, comparisonCost, sizeOfResult } from './static-cost.ts';
+import { callCost, comparisonCost, loopCost, sizeOfResult } from './static-cost.ts';
 
 export type Scope = ReadonlyMap<string, StaticType>;
 
@@ -67,7 +67,9 @@ class Analyser {
       case '!_':
       case '-_': {
         const operand = this.visit(node.args as SyntaxNode, scope);
-        return { type: node.op === '!_' ? BOOL : operand.type, cost: 1 + operand.cost };
+        // A negative number is written so, not computed.
+        const literal = node.op === '-_' && (node.args as SyntaxNode).op === 'value';
+        return { type: node.op === '!_' ? BOOL : operand.type, cost: operand.cost + (literal ? 0 : 1) };
       }
       default:
         return this.#binary(node, scope);
@@ -79,7 +81,11 @@ class Analyser {
     const { type, cost } = this.visit(left, scope);
     const total = cost + 1;
     if (node.op === '.?') return { type: dyn, cost: total };
-    if (type.kind === 'map') return { type: type.item?.() ?? dyn, cost: total };
+    if (type.kind === 'map') {
+      // Of what a map has under a name the bounds are not known.
+      const { size: _, ...item } = type.item?.() ?? dyn;
+      return { type: item, cost: total };
+    }
     if (type.kind === 'object') {
       const field = type.field?.(name);
       if (!field)
@@ -106,10 +112,14 @@ class Analyser {
 
   #call(node: SyntaxNode, scope: Scope): Analysis {
     const [name, given] = node.args as [string, SyntaxNode[]];
+    // Whether a field is there costs nothing to find out.
+    if (name === 'has') {
+      this.visit(given[0]!, scope);
+      return { type: BOOL, cost: 0 };
+    }
     const parts = given.map((part) => this.visit(part, scope));
     const kind = (
       {
-        has: 'bool',
         size: 'int',
         int: 'int',
         string: 'string',
@@ -135,8 +145,7 @@ class Analyser {
       return { type: body.type, cost: value.cost + body.cost };
     }
     const of = this.visit(receiver, scope);
-    const loop = loops.get(name);
-    if (loop && given.length >= 2 && given[0]!.op === 'id') return this.#loop(name, of, given, scope);
+    if (loops.has(name) && given.length >= 2 && given[0]!.op === 'id') return this.#loop(name, of, given, scope);
     if (name === 'optMap' || name === 'optFlatMap') {
       const body = this.visit(given[1]!, with_(scope, [[given[0]!, dyn]]));
       return { type: dyn, cost: of.cost + body.cost };
@@ -161,7 +170,7 @@ class Analyser {
       );
     const key: StaticType = type.kind === 'list' ? scalar('int') : type.kind === 'map' ? scalar('string') : dyn;
     const item = type.item?.() ?? dyn;
-    const two = given.length === 3 && given[1]!.op === 'id' && name !== 'map';
+    const two = given.length >= 3 && given[1]!.op === 'id' && name !== 'map';
     const inner = two
       ? with_(scope, [
           [given[0]!, key],
@@ -169,7 +178,7 @@ class Analyser {
         ])
       : with_(scope, [[given[0]!, type.kind === 'map' ? key : item]]);
     const bodies = given.slice(two ? 2 : 1).map((part) => this.visit(part, inner));
-    const cost = of.cost + (type.size ?? 100) * (sum(bodies) + 2);
+    const cost = of.cost + loopCost(name, type.size ?? 100, sum(bodies));
     if (name === 'filter')
       return {
         type:
@@ -199,7 +208,7 @@ class Analyser {
     if (op === 'in') return { type: BOOL, cost: operands + 1 + (b.kind === 'list' ? (b.size ?? 0) : 0) };
     if (comparisons.has(op)) {
       if (!comparable(op, a, b)) throw this.#noOverload(node, a, b);
-      return { type: BOOL, cost: operands + comparisonCost(a, b) };
+      return { type: BOOL, cost: operands + comparisonCost(op, a, b) };
     }
     const cost = operands + callCost(op, [a, b]);
     if (a.kind === 'dyn' || b.kind === 'dyn') return { type: dyn, cost };
@@ -221,12 +230,10 @@ class Analyser {
   }
 }
 
-const loops = new Map(
-  ['all', 'exists', 'exists_one', 'existsOne', 'filter', 'map', 'transformList', 'transformMap'].map((name) => [
-    name,
-    true,
-  ]),
-);
+const loops = new Set([
+  ...['all', 'exists', 'exists_one', 'existsOne', 'filter', 'map'],
+  ...['transformList', 'transformMap', 'transformMapEntry'],
+]);
 
 const methods: Readonly<Record<string, StaticType['kind']>> = {
   size: 'int',

@@ -11,14 +11,14 @@ export function callCost(name: string, types: readonly StaticType[]): number {
     case 'matches':
     case 'find':
     case 'findAll':
-      return Math.ceil((first + 1) * PER_BYTE) * Math.ceil(second * PER_PATTERN_BYTE) || 1;
+      return Math.ceil((first + 1) * PER_BYTE) * Math.ceil(second * PER_PATTERN_BYTE);
     case 'contains':
-      return types[0]?.kind === 'string' ? Math.max(1, steps(first) * steps(second)) : 1;
+      return types[0]?.kind === 'string' ? steps(first) * steps(second) : 1;
     case 'startsWith':
     case 'endsWith':
-      return Math.max(1, steps(second));
+      return steps(second);
     case '+':
-      return types[0]?.kind === 'string' || types[0]?.kind === 'bytes' ? Math.max(1, steps(first + second)) : 1;
+      return types[0]?.kind === 'string' || types[0]?.kind === 'bytes' ? steps(first + second) : 1;
     case 'lowerAscii':
     case 'upperAscii':
     case 'trim':
@@ -51,11 +51,44 @@ export function callCost(name: string, types: readonly StaticType[]): number {
   }
 }
 
-/** Of what is compared the shorter side is read. */
-export function comparisonCost(a: StaticType, b: StaticType): number {
-  const sizes = [a.size, b.size].filter((size) => size !== undefined);
-  return sizes.length ? Math.max(1, steps(Math.min(...sizes))) : 1;
+const ordered = new Set(['string', 'bytes']);
+const scalars = new Set(['int', 'double', 'bool', 'timestamp', 'duration']);
+
+/** Of what is compared the shorter side is read; what is in a schema without bounds counts as nothing. */
+export function comparisonCost(operator: string, a: StaticType, b: StaticType): number {
+  if (operator !== '==' && operator !== '!=' && !(ordered.has(a.kind) && ordered.has(b.kind))) return 1;
+  const [x, y] = [a, b].map(({ kind, size }) => size ?? (scalars.has(kind) ? 1 : Number.POSITIVE_INFINITY)) as [
+    number,
+    number,
+  ];
+  const shorter = Math.min(x, y);
+  return shorter === Number.POSITIVE_INFINITY ? 1 : steps(shorter);
 }
+
+/** What a list under construction costs besides its items, and a map. */
+const LIST = 10;
+const MAP = 30;
+
+/**
+ * What a macro takes over `count` items, each with `body` for what it evaluates: the loop that cel-go makes of it, with its
+ * condition, its step and its result.
+ */
+export function loopCost(name: string, count: number, body: number): number {
+  const [each, once] = loopSteps[name] ?? [3, 1];
+  return count * (each + body) + once;
+}
+
+const loopSteps: Readonly<Record<string, readonly [each: number, once: number]>> = {
+  all: [3, 1],
+  exists: [4, 1],
+  exists_one: [2, 2],
+  existsOne: [2, 2],
+  filter: [LIST + 3, LIST + 1],
+  map: [LIST + 2, LIST + 1],
+  transformList: [LIST + 2, LIST + 1],
+  transformMap: [3, MAP + 1],
+  transformMapEntry: [2, MAP + 1],
+};
 
 /** How large what a function gives can be, where that follows from what it is given. */
 export function sizeOfResult(name: string, types: readonly StaticType[]): number | undefined {

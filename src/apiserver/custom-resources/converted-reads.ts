@@ -1,30 +1,21 @@
 import type { KindDefinition } from '../../api/kind.ts';
 import { internalError, isStatusError } from '../../apimachinery/status-error.ts';
-import { bookmark, Notice } from '../watch-cache/cache-event.ts';
+import { Batch, bookmark, Notice } from '../watch-cache/cache-event.ts';
+import { convertEntries } from '../watch-cache/convert-entries.ts';
 import type { Entry } from '../watch-cache/entry.ts';
+import type { Selection } from '../watch-cache/filter.ts';
 import type { WatchSink } from '../watch-cache/watcher.ts';
 
-/** How many objects a conversion webhook gets at once. */
-const BATCH = 500;
-
-/** Has a webhook convert all those that need it, in batches. */
-export async function convertEntries(definition: KindDefinition, entries: readonly Entry[]): Promise<void> {
-  const needed = entries.filter((entry) => entry.mustConvert(definition));
-  for (let at = 0; at < needed.length; at += BATCH) {
-    const batch = needed.slice(at, at + BATCH);
-    const converted = await definition.storage!.convert!(batch.map((entry) => entry.object));
-    for (const [index, entry] of batch.entries()) entry.setView(definition, converted[index]!);
-  }
-}
-
-/** Converts the events of a watch of stored objects on their way to `sink`. */
-export function convertingSink(definition: KindDefinition, sink: WatchSink): WatchSink {
+/**
+ * Converts the events of a watch of stored objects on their way to `sink`, and selects among them by what they are
+ * converted to. When a webhook fails the watch ends with its error.
+ */
+export function convertingSink(definition: KindDefinition, selection: Selection, sink: WatchSink): WatchSink {
   let closed = false;
   return {
-    async deliver(notices) {
+    async deliver({ notices }) {
       try {
-        const objects = notices.filter(({ type }) => type !== 'BOOKMARK').map(({ entry }) => entry);
-        await convertEntries(definition, objects);
+        await convertEntries(definition, notices.flatMap(entriesOf));
       } catch (error) {
         if (closed) return;
         closed = true;
@@ -32,13 +23,8 @@ export function convertingSink(definition: KindDefinition, sink: WatchSink): Wat
         throw error;
       }
       if (closed) return;
-      await sink.deliver(
-        notices.map((notice) =>
-          notice.type === 'BOOKMARK'
-            ? bookmarkOf(notice, definition)
-            : new Notice(notice.type, notice.entry.as(definition)),
-        ),
-      );
+      const converted = notices.flatMap((notice) => convertedNotice(notice) ?? []);
+      if (converted.length) await sink.deliver(new Batch(converted));
     },
     close(error) {
       if (closed) return;
@@ -46,6 +32,23 @@ export function convertingSink(definition: KindDefinition, sink: WatchSink): Wat
       sink.close(error);
     },
   };
+
+  function entriesOf({ type, entry, previous }: Notice): readonly Entry[] {
+    if (type === 'BOOKMARK') return [];
+    return previous && selection.filtered ? [entry, previous] : [entry];
+  }
+
+  /** `undefined`: it is not, and was not, among the selected. */
+  function convertedNotice(notice: Notice): Notice | undefined {
+    const { type, entry, previous } = notice;
+    if (type === 'BOOKMARK') return bookmarkOf(notice, definition);
+    if (!selection.filtered) return new Notice(type, entry.as(definition));
+    const now = type !== 'DELETED' && selection.matches(entry);
+    const before = previous !== undefined && selection.matches(previous);
+    if (now) return new Notice(before ? 'MODIFIED' : 'ADDED', entry.as(definition));
+    if (!before) return undefined;
+    return new Notice('DELETED', (type === 'DELETED' ? entry : previous).as(definition).at(entry.revision));
+  }
 }
 
 function bookmarkOf({ entry }: Notice, definition: KindDefinition): Notice {

@@ -1,3 +1,4 @@
+import { customResourceDefinition } from '../../api/apiextensions/custom-resource-definition.ts';
 import type { CustomResourceDefinition } from '../../api/types/apiextensions.v1.gen.ts';
 import { deepEqual } from '../../apimachinery/deep-equal.ts';
 import { FieldPath, invalidValue } from '../../apimachinery/field.ts';
@@ -33,7 +34,7 @@ export const customResourceDefinitionHooks: ResourceHooks = {
   },
 };
 
-/** Defaults and validation rules are tried where what they take is at hand. What is otherwise invalid is not looked at here. */
+/** Defaults and validation rules are tried where what they take is at hand, once the schemas are such that they can be. */
 async function checkSchemas(crd: CustomResourceDefinition, old: CustomResourceDefinition | undefined): Promise<void> {
   const versions = crd.spec?.versions;
   if (!Array.isArray(versions) || deepEqual(crd.spec, old?.spec)) return;
@@ -42,6 +43,8 @@ async function checkSchemas(crd: CustomResourceDefinition, old: CustomResourceDe
   const withDefaults = text.includes('"default":');
   const withRules = text.includes('"x-kubernetes-validations":');
   if (!withDefaults && !withRules) return;
+  // What is otherwise invalid is told by the kind's validation, which comes next.
+  if (customResourceDefinition.validate?.(crd).some(({ field }) => field.startsWith('spec.'))) return;
   const checks = await Promise.all([
     ...(withDefaults ? [import('./schema/check-defaults.ts').then(({ checkDefaults }) => checkDefaults)] : []),
     ...(withRules ? [import('../cel/check-schema-rules.ts').then(({ checkSchemaRules }) => checkSchemaRules)] : []),
@@ -57,10 +60,8 @@ async function checkSchemas(crd: CustomResourceDefinition, old: CustomResourceDe
       try {
         return check(path.child('openAPIV3Schema'), schema);
       } catch (error) {
-        // It is too deep to be looked at, or the kind's validation has more to say about its shape.
-        if (error instanceof RangeError)
-          return [invalidValue(path.child('openAPIV3Schema'), '', 'is nested too deeply')];
-        return [];
+        if (!(error instanceof RangeError)) throw error;
+        return [invalidValue(path.child('openAPIV3Schema'), '', 'is nested too deeply')];
       }
     });
   });

@@ -280,6 +280,11 @@ describe('custom resources', () => {
       spec: { replicas: 4 },
       metadata: { generation: 2 },
     });
+    await send('POST', base('crontabs'), cronTab('crontabs', 'unscaled', {}));
+    expect(await failure(send('GET', `${base('crontabs')}/unscaled/scale`))).toMatchObject({
+      code: 500,
+      message: 'Internal error occurred: the spec replicas field ".spec.replicas" does not exist',
+    });
     const unversioned = await failure(send('PUT', `${base('crontabs')}/sub`, cronTab('crontabs', 'sub', {})));
     expect(unversioned.message).toContain(
       'metadata.resourceVersion: Invalid value: 0: must be specified for an update',
@@ -363,7 +368,7 @@ describe('custom resources', () => {
     await send('POST', base('gadgets', 'v2'), gadget('v2', 'one'));
     const { warnings, body } = await api.transport.request<Loose>({ method: 'GET', path: `${base('gadgets')}/one` });
     expect(body.apiVersion).toBe('stable.example.com/v1');
-    expect(warnings).toEqual(['stable.example.com/v1 Gadget is deprecated']);
+    expect(warnings).toEqual(['stable.example.com/v1 Gadget is deprecated; use stable.example.com/v2 Gadget']);
     const path = `${CRDS}/gadgets.stable.example.com`;
     const definition = await send('GET', path);
     const moved = await send('PUT', path, { ...definition, spec: { ...definition.spec, versions: versions('v2') } });

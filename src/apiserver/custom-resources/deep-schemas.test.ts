@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type HttpsApi, startHttpsApi } from './testing/https-api.ts';
+import { type HttpsApi, startHttpsApi } from '../testing/https-api.ts';
 
 const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
@@ -60,8 +60,23 @@ describe('schemas and objects of thousands of levels', () => {
       const crd = definition(`${plural}${levels}`, withDeepSpec);
       expect([201, 400, 422]).toContain(await codeOf('POST', CRDS, crd, nested(levels, wrap, ruled)));
     }
-    expect((await api.send('GET', '/openapi/v3')).status).toBe(200);
+  });
+
+  it('are in OpenAPI', async () => {
+    expect((await api.send('GET', '/openapi/v3/apis/deep.example.com/v1')).status).toBe(200);
     expect((await api.send('GET', '/openapi/v2')).status).toBe(200);
+  });
+
+  it('a body is refused that comes as an object, not as text', async () => {
+    const body = JSON.parse(JSON.stringify(definition('inside', withDeepSpec)));
+    let deep: object = {};
+    for (let level = 0; level < 20_000; level++) deep = { a: deep };
+    for (const spec of [deep, { ...body.spec, extra: deep }]) {
+      const refused = await api.server.transport
+        .request({ method: 'POST', path: CRDS, body: { ...body, spec } })
+        .catch((error) => error);
+      expect(refused.code, refused.message).toBe(400);
+    }
   });
 
   it('an object is refused, whatever the verb', async () => {

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type HttpsApi, startHttpsApi } from './testing/https-api.ts';
+import { schemaOf } from '../../api/schema.ts';
+import { createProtobufCodec } from '../../apimachinery/protobuf/codec.ts';
+import { type HttpsApi, startHttpsApi } from '../testing/https-api.ts';
 
 const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const path = '/apis/shown.example.com/v1/namespaces/default/lamps';
@@ -40,7 +42,7 @@ beforeAll(async () => {
   expect((await api.send('POST', CRDS, JSON.stringify(crd))).status).toBe(201);
   const begun = Date.now();
   while ((await api.send('GET', path)).status !== 200) {
-    if (Date.now() - begun > 1000) throw new Error('not served within a second');
+    if (Date.now() - begun > 15_000) throw new Error('it is not served');
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   expect((await api.send('POST', path, lamp('one'))).status).toBe(201);
@@ -74,6 +76,36 @@ describe('custom resources on the wire', () => {
     expect(only.status).toBe(406);
     const [event] = await api.watch(`${path}?watch=1`, 1, { accept: `${PROTOBUF};stream=watch,application/json` });
     expect(event).toMatchObject({ type: 'ADDED', object: { kind: 'Lamp' } });
+  });
+
+  it('are patched in the types of patches, and deleted with options in protobuf', async () => {
+    for (const where of [`${path}/one`, '/api/v1/namespaces/default']) {
+      const patched = await api.send('PATCH', where, Buffer.from('k8s\0'), { 'content-type': PROTOBUF });
+      expect([patched.status, patched.json.reason]).toEqual([415, 'UnsupportedMediaType']);
+    }
+    const { default: messages } = await import('../../api/facts/protobuf.json', { with: { type: 'json' } });
+    const codec = createProtobufCodec({ messages: messages as never, schemaOf });
+    const options = (apiVersion: string) =>
+      Buffer.from(
+        codec.wrap(
+          apiVersion,
+          'DeleteOptions',
+          codec.encodeMessage('k8s.io.apimachinery.pkg.apis.meta.v1.DeleteOptions', {
+            preconditions: { uid: 'another' },
+          }),
+        ),
+      );
+    for (const apiVersion of ['v1', 'meta.k8s.io/v1', 'shown.example.com/v1']) {
+      const refused = await api.send('DELETE', `${path}/one`, options(apiVersion), { 'content-type': PROTOBUF });
+      expect([refused.status, refused.json.reason], refused.text).toEqual([409, 'Conflict']);
+    }
+    const garbage = await api.send('DELETE', `${path}/one`, Buffer.from('garbage'), { 'content-type': PROTOBUF });
+    expect(garbage.status).toBe(400);
+    const odd = await api.send('DELETE', `${path}/one`, '{}', { 'content-type': 'text/plain' });
+    expect(odd.json).toMatchObject({
+      code: 415,
+      message: expect.stringContaining('application/json, application/yaml, application/vnd.kubernetes.protobuf'),
+    });
   });
 
   it('come as tables', async () => {

@@ -1,13 +1,16 @@
 import type { KindDefinition } from '../../api/kind.ts';
 import type { CustomResourceDefinition } from '../../api/types/apiextensions.v1.gen.ts';
 import { methodNotSupported, unsupportedMediaType } from '../../apimachinery/status-error.ts';
+import { compareVersions } from '../discovery/group-order.ts';
 import { mediaTypeOf } from '../registry/read-object.ts';
 import type { RegistryServices } from '../registry/registry-services.ts';
 import { serveResource } from '../registry/resource-operations.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import type { ResourceHandler } from '../request/request-router.ts';
 import type { Result } from '../request/result.ts';
-import { convertEntries, convertingSink } from './converted-reads.ts';
+import { convertEntries } from '../watch-cache/convert-entries.ts';
+import { compileSelection } from '../watch-cache/filter.ts';
+import { convertingSink } from './converted-reads.ts';
 
 const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 
@@ -20,10 +23,7 @@ export function customResourceHandler(
   const deprecations = new Map(
     crd.spec.versions
       .filter(({ deprecated }) => deprecated)
-      .map(({ name, deprecationWarning }) => [
-        name,
-        deprecationWarning ?? `${crd.spec.group}/${name} ${crd.spec.names.kind} is deprecated`,
-      ]),
+      .map(({ name, deprecationWarning }) => [name, deprecationWarning ?? defaultWarning(crd, name)]),
   );
   const stored = crd.spec.versions.find(({ storage }) => storage)?.name;
   const terminating = crd.metadata.deletionTimestamp !== undefined;
@@ -37,36 +37,56 @@ export function customResourceHandler(
     return serveConverted(context, definition);
   };
 
-  /** Reads go by the stored version, and what they come to is converted. */
+  /** Reads go by the stored version, and what they come to is converted; selectors are about the served version. */
   async function serveConverted(context: RequestContext, definition: KindDefinition): Promise<Result> {
-    const { verb } = context.info;
-    const resource = services.cache.for(definition);
-    const byField = context.query.get('fieldSelector');
-    // Conversion changes labels as it likes, and fields are the version's own.
-    const selective = (verb === 'list' && byField) || verb === 'deletecollection';
-    if (selective) await convertEntries(definition, resource.keys());
-    const reads = verb === 'list' || verb === 'watch';
-    const raw = reads && !selective ? rawKind(definition) : definition;
-    const result = await serveResource(services, context, raw);
+    if (context.info.verb === 'watch') return watchConverted(context, definition);
+    const result = await serveResource(services, context, definition);
     switch (result.type) {
       case 'entry':
         await result.entry.prepare(definition);
-        return { ...result, definition };
+        return result;
       case 'list':
         await convertEntries(definition, result.entries);
-        return { ...result, definition };
-      case 'watch':
-        return { ...result, definition, open: (sink) => result.open(convertingSink(definition, sink)) };
+        return result;
       default:
         return result;
     }
   }
 
+  async function watchConverted(context: RequestContext, definition: KindDefinition): Promise<Result> {
+    const { info } = context;
+    const query = new URLSearchParams(context.query);
+    const selection = compileSelection(
+      definition,
+      definition.namespaced ? info.namespace : '',
+      query.get('labelSelector') ?? undefined,
+      query.get('fieldSelector') ?? undefined,
+    );
+    query.delete('labelSelector');
+    query.delete('fieldSelector');
+    // A name is the same in all versions.
+    if (selection.name !== undefined)
+      query.set('fieldSelector', `metadata.name=${selection.name.replace(/[\\,=]/g, '\\$&')}`);
+    const result = await serveResource(services, { ...context, query }, rawKind(definition));
+    if (result.type !== 'watch') return result;
+    return { ...result, definition, open: (sink) => result.open(convertingSink(definition, selection, sink)) };
+  }
+
   /** As the objects are in the store. */
   function rawKind(definition: KindDefinition): KindDefinition {
     const { storage: _, ...raw } = kinds.find(({ version }) => version === stored) ?? definition;
-    return { ...raw, version: stored ?? definition.version, selectableFields: definition.selectableFields };
+    return { ...raw, version: stored ?? definition.version };
   }
+}
+
+/** Names what to use instead: the highest of the served versions above it. */
+function defaultWarning({ spec: { group, names, versions } }: CustomResourceDefinition, name: string): string {
+  const [better] = versions
+    .filter((version) => version.served && !version.deprecated && compareVersions(version.name, name) < 0)
+    .map((version) => version.name)
+    .sort(compareVersions);
+  const instead = better ? `; use ${group}/${better} ${names.kind}` : '';
+  return `${group}/${name} ${names.kind} is deprecated${instead}`;
 }
 
 /** Custom resources have no messages; the scale of one is a built-in kind. */

@@ -27,7 +27,7 @@ function convert(answer: (request: Review['request']) => object, objects = [obje
 
 const failed = (why: string) => ({
   code: 500,
-  message: `Internal error occurred: conversion webhook for example.com/v1, Kind=Lamp failed: ${why}`,
+  message: `conversion webhook for example.com/v1, Kind=Lamp ${why}`,
 });
 const failure = async (answer: (request: Review['request']) => object) => {
   const error = await convert(answer).catch((caught) => caught);
@@ -57,19 +57,24 @@ describe('conversion by a webhook', () => {
       await failure(() => {
         throw new Error('connection refused');
       }),
-    ).toEqual(failed('connection refused'));
+    ).toEqual(failed('failed: connection refused'));
     expect(await failure(() => ({ result: { status: 'Failure', message: 'no such field' } }))).toEqual(
-      failed('no such field'),
+      failed('failed: no such field'),
     );
-    expect(await failure(() => ({ convertedObjects: [] }))).toEqual(failed('webhook returned 0 objects, expected 1'));
+    expect(await failure(() => ({ result: {} }))).toEqual(
+      failed("failed: response.result.status was '', not 'Success'"),
+    );
+    expect(await failure(() => ({ convertedObjects: [] }))).toEqual(failed('returned 0 objects, expected 1'));
     expect(await failure(({ objects }) => ({ convertedObjects: objects }))).toEqual(
-      failed(
-        'invalid converted object at index 0: invalid groupVersion (expected example.com/v2, received example.com/v1)',
-      ),
+      failed('returned invalid object: invalid groupVersion (expected example.com/v2, received example.com/v1)'),
     );
     expect(await failure(() => ({ convertedObjects: [object('other', 'example.com/v2')] }))).toEqual(
-      failed('invalid converted object at index 0: must have the same name: "one" != "other"'),
+      failed('returned invalid object: must have the same name: one != other'),
     );
-    expect((await failure(() => ({ uid: 'x' }))).message).toContain('invalid response: expected response.uid=');
+    const labelled = { ...object('one', 'example.com/v2'), metadata: { name: 'one', uid: 'one', labels: { a: '?' } } };
+    expect((await failure(() => ({ convertedObjects: [labelled] }))).message).toContain(
+      'returned invalid metadata: metadata.labels: Invalid value: "?": a valid label must be',
+    );
+    expect((await failure(() => ({ uid: 'x' }))).message).toContain('failed: expected response.uid=');
   });
 });

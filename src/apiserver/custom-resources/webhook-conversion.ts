@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { validateAnnotations } from '../../api/core/pod-spec/index.ts';
 import type { WebhookConversion } from '../../api/types/apiextensions.v1.gen.ts';
 import { deepEqual } from '../../apimachinery/deep-equal.ts';
+import { FieldPath } from '../../apimachinery/field.ts';
+import { validateLabels } from '../../apimachinery/labels.ts';
 import type { UnstructuredObject } from '../../apimachinery/meta.ts';
 import { isDictionary } from '../../apimachinery/schema-walk.ts';
-import { internalError, type StatusError } from '../../apimachinery/status-error.ts';
+import { StatusError } from '../../apimachinery/status-error.ts';
 import type { WebhookClient } from '../webhooks/webhook-client.ts';
 import type { Converter } from './definition.ts';
 
@@ -18,7 +21,7 @@ export function webhookConverter(webhook: WebhookConversion, client: WebhookClie
     if (pending.length === 0) return objects;
     const uid = randomUUID();
     const { apiVersion: from, kind } = pending[0]!;
-    const fail = (why: string) => internalError(`conversion webhook for ${from}, Kind=${kind} failed: ${why}`);
+    const fail = (why: string) => conversionError(`conversion webhook for ${from}, Kind=${kind} ${why}`);
     let answer: unknown;
     try {
       answer = await client.post({
@@ -32,13 +35,20 @@ export function webhookConverter(webhook: WebhookConversion, client: WebhookClie
         },
       });
     } catch (error) {
-      throw fail((error as Error).message);
+      throw fail(`failed: ${(error as Error).message}`);
     }
-    const converted = convertedObjects(answer, uid, reviewVersion, fail);
+    const converted = convertedObjects(answer, uid, reviewVersion, (why) => fail(`failed: ${why}`));
     if (converted.length !== pending.length)
-      throw fail(`webhook returned ${converted.length} objects, expected ${pending.length}`);
+      throw fail(`returned ${converted.length} objects, expected ${pending.length}`);
     const results = new Map(
-      pending.map((object, index) => [object, checked(converted[index], object, apiVersion, index, fail)]),
+      pending.map((object, index) => {
+        const what = (problem: string) =>
+          pending.length === 1 ? `returned ${problem}` : `returned ${problem} in object at index ${index}`;
+        return [
+          object,
+          checked(converted[index], object, apiVersion, (problem, why) => fail(`${what(problem)}: ${why}`)),
+        ];
+      }),
     );
     return objects.map((object) => results.get(object) ?? object);
   };
@@ -46,23 +56,26 @@ export function webhookConverter(webhook: WebhookConversion, client: WebhookClie
 
 type Fail = (why: string) => StatusError;
 
+/** As upstream has it: a failure without a reason. */
+const conversionError = (message: string) => new StatusError({ code: 500, message });
+
 function convertedObjects(answer: unknown, uid: string, version: string, fail: Fail): readonly unknown[] {
   const { response, kind, apiVersion } = (isDictionary(answer) ? answer : {}) as {
     kind?: string;
     apiVersion?: string;
     response?: { uid?: string; result?: { status?: string; message?: string }; convertedObjects?: readonly unknown[] };
   };
-  if (kind !== 'ConversionReview' || apiVersion !== `apiextensions.k8s.io/${version}`)
+  // Webhooks of the beta said neither what they answered with nor to what.
+  const strict = version === 'v1';
+  if (strict && (kind !== 'ConversionReview' || apiVersion !== 'apiextensions.k8s.io/v1'))
     throw fail(
-      `invalid response: expected webhook response of apiextensions.k8s.io/${version}, Kind=ConversionReview, got ${apiVersion}, Kind=${kind}`,
+      `expected webhook response of apiextensions.k8s.io/v1, Kind=ConversionReview, got ${apiVersion ?? ''}, Kind=${kind ?? ''}`,
     );
-  if (!response) throw fail('invalid response: no response provided');
-  if (version === 'v1' && response.uid !== uid)
-    throw fail(
-      `invalid response: expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response.uid ?? '')}`,
-    );
-  if (response.result?.status !== 'Success')
-    throw fail(response.result?.message || `failed to convert objects, status: ${response.result?.status ?? ''}`);
+  if (!response) throw fail('no response provided');
+  if (strict && response.uid !== uid)
+    throw fail(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response.uid ?? '')}`);
+  const { status = '', message } = response.result ?? {};
+  if (status !== 'Success') throw fail(message || `response.result.status was '${status}', not 'Success'`);
   return response.convertedObjects ?? [];
 }
 
@@ -71,26 +84,42 @@ function checked(
   value: unknown,
   original: UnstructuredObject,
   apiVersion: string,
-  index: number,
-  fail: Fail,
+  fail: (problem: string, why: string) => StatusError,
 ): UnstructuredObject {
-  if (!isDictionary(value)) throw fail(`invalid converted object at index ${index}: not an object`);
-  const invalid = (why: string) => fail(`invalid converted object at index ${index}: ${why}`);
+  const invalid = (why: string) => fail('invalid object', why);
+  if (!isDictionary(value)) throw invalid("Object 'Kind' is missing");
   if (value.apiVersion !== apiVersion)
     throw invalid(`invalid groupVersion (expected ${apiVersion}, received ${String(value.apiVersion)})`);
   if (value.kind !== original.kind)
     throw invalid(`invalid kind (expected ${original.kind}, received ${String(value.kind)})`);
-  const metadata = isDictionary(value.metadata) ? value.metadata : {};
-  for (const field of ['name', 'namespace', 'uid'] as const)
-    if ((metadata[field] ?? '') !== (original.metadata[field] ?? ''))
-      throw invalid(
-        `must have the same ${field}: ${JSON.stringify(original.metadata[field] ?? '')} != ${JSON.stringify(metadata[field] ?? '')}`,
-      );
-  const { labels, annotations } = metadata as { labels?: Record<string, string>; annotations?: Record<string, string> };
+  const { metadata } = value;
+  const given = isDictionary(metadata) ? metadata : {};
+  for (const [field, name] of [
+    ['name', 'name'],
+    ['namespace', 'namespace'],
+    ['uid', 'UID'],
+  ] as const)
+    if ((given[field] ?? '') !== (original.metadata[field] ?? ''))
+      throw invalid(`must have the same ${name}: ${original.metadata[field] ?? ''} != ${given[field] ?? ''}`);
+  const unfit = (why: string) => fail('invalid metadata', why);
+  if (!isDictionary(metadata)) throw unfit('missing metadata in converted object');
   const kept = { ...original.metadata } as Record<string, unknown>;
-  for (const [field, given] of Object.entries({ labels, annotations })) {
-    if (given === undefined) delete kept[field];
-    else if (!deepEqual(kept[field], given)) kept[field] = given;
+  for (const field of ['labels', 'annotations'] as const) {
+    const changed = metadata[field];
+    if (changed === undefined || changed === null) delete kept[field];
+    else if (!deepEqual(kept[field], changed)) kept[field] = checkedTexts(field, changed, unfit);
   }
   return { ...value, metadata: kept } as unknown as UnstructuredObject;
+}
+
+function checkedTexts(field: 'labels' | 'annotations', given: unknown, unfit: Fail): Readonly<Record<string, string>> {
+  if (!isDictionary(given)) throw unfit(`invalid metadata.${field} of type ${typeof given} in converted object`);
+  for (const [key, value] of Object.entries(given))
+    if (typeof value !== 'string')
+      throw unfit(`metadata.${field}[${key}] must be a string, but is ${typeof value} in converted object`);
+  const texts = given as Record<string, string>;
+  const path = FieldPath.of('metadata', field);
+  const errors = field === 'labels' ? validateLabels(texts, path) : validateAnnotations(texts, path);
+  if (errors.length) throw unfit(errors.length === 1 ? String(errors[0]) : `[${errors.map(String).join(', ')}]`);
+  return texts;
 }

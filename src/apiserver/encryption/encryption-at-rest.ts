@@ -1,9 +1,11 @@
+import type { MetricFamily, MetricSource } from '../health/exposition.ts';
 import type { ValueTransformer } from '../watch-cache/value-transformer.ts';
 import { aesCbc } from './aes-cbc.ts';
 import { aesGcm } from './aes-gcm.ts';
 import type { EncryptionConfiguration, KmsConfiguration, ProviderConfiguration } from './encryption-configuration.ts';
 import type { KmsProvider } from './kms/kms-provider.ts';
 import { secretbox } from './secretbox.ts';
+import { TransformationMetrics, type TransformationType } from './transformation-metrics.ts';
 import { ENCRYPTED, identity, startsWith, type ValueCipher } from './value-cipher.ts';
 
 export interface EncryptionAtRestOptions {
@@ -11,6 +13,8 @@ export interface EncryptionAtRestOptions {
   readonly readers?: readonly ValueCipher[];
   /** A KMS plugin's provider; asked for only when a configuration names one. */
   openKms(configuration: KmsConfiguration): Promise<KmsProvider>;
+  /** What the providers count. */
+  readonly kmsMetrics?: { families(): Iterable<MetricFamily> };
 }
 
 /** One configuration at work. */
@@ -25,6 +29,7 @@ const PLAIN: readonly ValueCipher[] = [identity];
 /** Encryption at rest by an EncryptionConfiguration, which can be replaced while it works. */
 export class EncryptionAtRest implements ValueTransformer {
   readonly #options: EncryptionAtRestOptions;
+  readonly #metrics = new TransformationMetrics();
   #rules: Rules = { byResource: new Map(), kms: [] };
 
   constructor(options: EncryptionAtRestOptions) {
@@ -66,13 +71,59 @@ export class EncryptionAtRest implements ValueTransformer {
     for (const provider of this.#rules.kms) provider.close();
   }
 
+  readonly families: MetricSource = () => [
+    ...this.#metrics.families(),
+    ...(this.#options.kmsMetrics?.families() ?? []),
+  ];
+
   toStorage(value: Uint8Array, key: string): Uint8Array | Promise<Uint8Array> {
-    return this.#ciphersOf(key)[0]!.seal(value, key);
+    const cipher = this.#ciphersOf(key)[0]!;
+    return this.#counted(
+      'to_storage',
+      key,
+      () => cipher.prefix,
+      () => cipher.seal(value, key),
+    );
   }
 
   fromStorage(value: Uint8Array, key: string): Uint8Array | Promise<Uint8Array> {
-    const candidates = this.#candidates(key, value);
-    return openWith(candidates, 0, value, key);
+    let candidates: readonly ValueCipher[] = [];
+    return this.#counted(
+      'from_storage',
+      key,
+      () => candidates[0]?.prefix,
+      () => {
+        candidates = this.#candidates(key, value);
+        return openWith(candidates, 0, value, key);
+      },
+    );
+  }
+
+  #counted(
+    type: TransformationType,
+    key: string,
+    prefix: () => string | undefined,
+    work: () => Uint8Array | Promise<Uint8Array>,
+  ): Uint8Array | Promise<Uint8Array> {
+    const since = performance.now();
+    const count = (ok: boolean) => this.#metrics.observe(type, key, prefix(), ok, since);
+    const failed = (error: unknown) => {
+      count(false);
+      throw error;
+    };
+    let result: Uint8Array | Promise<Uint8Array>;
+    try {
+      result = work();
+    } catch (error) {
+      return failed(error);
+    }
+    if (result instanceof Promise)
+      return result.then((value) => {
+        count(true);
+        return value;
+      }, failed);
+    count(true);
+    return result;
   }
 
   isCurrent(value: Uint8Array, key: string): boolean {

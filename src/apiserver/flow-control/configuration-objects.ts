@@ -5,11 +5,13 @@ import type {
 } from '../../api/types/flowcontrol.v1.gen.ts';
 import { deepEqual } from '../../apimachinery/deep-equal.ts';
 import type { Draft } from '../../apimachinery/json.ts';
+import { applyPatch } from '../../apimachinery/managed-fields/apply-patch.ts';
 import type { UnstructuredObject } from '../../apimachinery/meta.ts';
 import { isStatusError } from '../../apimachinery/status-error.ts';
 import type { Transport } from '../../apimachinery/transport.ts';
 import type { BootstrapStep } from '../bootstrap/bootstrap-objects.ts';
 import type { ObjectReader } from '../object-reader.ts';
+import { trackManagedFields } from '../registry/managed-fields.ts';
 import { setSystemFields } from '../registry/object-metadata.ts';
 import { type RegistryServices, timestamp } from '../registry/registry-services.ts';
 import { type DefaultConfiguration, defaultConfiguration } from './default-configuration.ts';
@@ -24,6 +26,7 @@ export interface ConfigurationObjectsOptions {
 const GROUP = 'flowcontrol.apiserver.k8s.io';
 const GROUP_VERSION = `${GROUP}/v1`;
 const AUTO_UPDATE = 'apf.kubernetes.io/autoupdate-spec';
+const PRODUCER = 'api-priority-and-fairness-config-producer-v1';
 const CONSUMER = 'api-priority-and-fairness-config-consumer-v1';
 /** Between a change of the objects and the look at them. */
 const SETTLE_MS = 100;
@@ -132,6 +135,7 @@ export class ConfigurationObjects {
       await this.#options.transport.request({
         method: 'PUT',
         path: `/apis/${GROUP_VERSION}/${resourceOf(kind)}/${name}`,
+        query: { fieldManager: PRODUCER },
         body: { ...present, metadata: { ...present.metadata, annotations }, spec },
       });
     } catch (error) {
@@ -145,21 +149,32 @@ export class ConfigurationObjects {
     const { services } = this.#options;
     const definition = services.kinds.byResource(GROUP, 'v1', resourceOf(kind))!;
     const now = timestamp(services.now());
-    const object: Draft<UnstructuredObject> & { spec: object; status: object } = {
+    const object = {
       apiVersion: GROUP_VERSION,
       kind,
       metadata: { name, annotations: { [AUTO_UPDATE]: 'true' } },
       spec,
       status: {},
-    };
+    } as Draft<UnstructuredObject>;
     setSystemFields(object, now);
     object.metadata.generation = 1;
-    if ('priorityLevelConfiguration' in spec)
-      object.status = {
-        conditions: [{ ...conditionOf(spec.priorityLevelConfiguration.name, true), lastTransitionTime: now }],
-      };
+    let created: UnstructuredObject = trackManagedFields(services, definition, object, undefined, PRODUCER);
+    if ('priorityLevelConfiguration' in spec) {
+      const condition = { ...conditionOf(spec.priorityLevelConfiguration.name, true), lastTransitionTime: now };
+      created = applyPatch({
+        live: created,
+        config: { apiVersion: GROUP_VERSION, kind, metadata: { name }, status: { conditions: [condition] } } as never,
+        schema: definition.schema,
+        manager: CONSUMER,
+        apiVersion: GROUP_VERSION,
+        subresource: 'status',
+        force: true,
+        now,
+        checked: true,
+      }).object;
+    }
     try {
-      await services.storage.create(definition, object);
+      await services.storage.create(definition, created);
     } catch (error) {
       if (!isStatusError(error, 'AlreadyExists')) throw error;
     }

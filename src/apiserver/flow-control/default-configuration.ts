@@ -1,3 +1,4 @@
+import { mandatoryFlowSchemas, mandatoryPriorityLevels } from '../../api/flowcontrol/mandatory-objects.ts';
 import type { FlowSchemaSpec, PriorityLevelConfigurationSpec, Subject } from '../../api/types/flowcontrol.v1.gen.ts';
 
 export interface DefaultConfiguration {
@@ -9,14 +10,16 @@ export interface DefaultConfiguration {
 
 type Queuing = readonly [queues: number, handSize: number];
 
-const limited = (shares: number, lendablePercent: number, queuing?: Queuing): PriorityLevelConfigurationSpec => ({
+const limited = (
+  shares: number,
+  lendablePercent: number,
+  [queues, handSize]: Queuing,
+): PriorityLevelConfigurationSpec => ({
   type: 'Limited',
   limited: {
     nominalConcurrencyShares: shares,
     lendablePercent,
-    limitResponse: queuing
-      ? { type: 'Queue', queuing: { queues: queuing[0], handSize: queuing[1], queueLengthLimit: 50 } }
-      : { type: 'Reject' },
+    limitResponse: { type: 'Queue', queuing: { queues, handSize, queueLengthLimit: 50 } },
   },
 });
 
@@ -45,9 +48,8 @@ const schema = (
   by: 'ByUser' | 'ByNamespace' | undefined,
   subjects: Subject[],
   rules: object = everything,
-  mandatory = false,
 ): DefaultConfiguration => ({
-  mandatory,
+  mandatory: false,
   kind: 'FlowSchema',
   name,
   spec: {
@@ -73,16 +75,16 @@ const leaderElection = {
 /** What Kubernetes 1.36 starts with. Levels come before the schemas that name them. */
 export function defaultConfiguration(): readonly DefaultConfiguration[] {
   return [
-    level('exempt', { type: 'Exempt', exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } }, true),
-    level('catch-all', limited(5, 0), true),
+    ...[...mandatoryPriorityLevels].map(([name, spec]) => level(name, spec, true)),
     level('system', limited(30, 33, [64, 6])),
     level('node-high', limited(40, 25, [64, 6])),
     level('leader-election', limited(10, 0, [16, 4])),
     level('workload-high', limited(40, 50, [128, 6])),
     level('workload-low', limited(100, 90, [128, 6])),
     level('global-default', limited(20, 50, [128, 6])),
-    schema('exempt', 'exempt', 1, undefined, groups('system:masters'), everything, true),
-    schema('catch-all', 'catch-all', 10_000, 'ByUser', everybody, everything, true),
+    ...[...mandatoryFlowSchemas].map(
+      ([name, spec]): DefaultConfiguration => ({ mandatory: true, kind: 'FlowSchema', name, spec }),
+    ),
     schema('probes', 'exempt', 2, undefined, everybody, {
       nonResourceRules: [{ verbs: ['get'], nonResourceURLs: ['/healthz', '/readyz', '/livez'] }],
     }),

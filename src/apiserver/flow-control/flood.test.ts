@@ -2,6 +2,8 @@ import { connect } from 'node:http2';
 import { expect, it } from 'vitest';
 import type { FlowSchema } from '../../api/types/flowcontrol.v1.gen.ts';
 import { selfSignedCertificate } from '../../client/testing/self-signed.ts';
+import type { AdmissionStep } from '../../sdk/admission.ts';
+import type { ApiServerOptions } from '../api-server-options.ts';
 import { startTestApiServer } from '../testing.ts';
 
 interface Answer {
@@ -12,11 +14,12 @@ interface Answer {
 }
 
 /** A server that takes the bearer token for the user's name, and one HTTP/2 connection of each user. */
-async function startServer(limits: object = {}) {
+async function startServer(limits: object = {}, overrides: Partial<ApiServerOptions> = {}) {
   const tls = await selfSignedCertificate();
   const api = await startTestApiServer({
     listen: { host: '127.0.0.1', tls },
     limits,
+    ...overrides,
     authentication: () => ({
       name: 'test',
       authenticate: ({ bearerToken = 'nobody' }) => ({ user: { name: bearerToken, groups: ['system:authenticated'] } }),
@@ -84,11 +87,11 @@ it('serves one user while another floods lists, and holds the seats of answers u
   const floodMs = Math.max(...(await Promise.all(answers)).map(({ ms }) => ms));
   expect(worst).toBeLessThan(floodMs / 3);
 
-  // 49 seats, lists of 5 seats each; clients that read nothing keep them.
-  const stuck = Array.from({ length: 9 }, () => get(slow, 'slow', configMaps, false).stream);
+  // 49 seats, lists of 8 seats each; clients that read nothing keep them.
+  const stuck = Array.from({ length: 6 }, () => get(slow, 'slow', configMaps, false).stream);
   const metrics = async () => (await get(quiet, 'metrics', '/metrics').answer).body;
   const executing = /current_executing_requests\{priority_level="global-default",flow_schema="global-default"\} (\d+)/;
-  await expect.poll(async () => Number(executing.exec(await metrics())?.[1])).toBeGreaterThanOrEqual(9);
+  await expect.poll(async () => Number(executing.exec(await metrics())?.[1])).toBeGreaterThanOrEqual(6);
   for (const stream of stuck) stream.close(8);
   await expect.poll(async () => Number(executing.exec(await metrics())?.[1])).toBeLessThanOrEqual(1);
   for (const session of [flood, quiet, slow]) session.destroy();
@@ -127,6 +130,34 @@ it('tells which objects sorted a request, bounds it by its timeout, and breaks o
   await api.stop();
 });
 
+it('stores nothing for a client that was told of a timeout, and refuses what comes after its stop', async () => {
+  let go = () => {};
+  const slow: AdmissionStep = {
+    name: 'Slow',
+    handles: ({ resource, user }) => resource.resource === 'configmaps' && user.name === 'late',
+    validate: () => new Promise<void>((resolve) => (go = resolve)),
+  };
+  const { api, sessionOf } = await startServer({}, { admission: () => () => [slow] });
+  const session = sessionOf();
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': `${configMaps}?timeout=50ms`,
+    authorization: 'Bearer late',
+    'content-type': 'application/json',
+  });
+  stream.end(JSON.stringify({ metadata: { name: 'a' } }));
+  const status = await new Promise((resolve) => stream.once('response', (headers) => resolve(headers[':status'])));
+  expect(status).toBe(504);
+  go();
+  const body = { metadata: { name: 'a' } };
+  expect((await api.transport.request({ method: 'POST', path: configMaps, body })).status).toBe(201);
+  session.destroy();
+  const { transport } = api;
+  await api.stop();
+  await expect(transport.request({ method: 'GET', path: configMaps })).rejects.toThrow('the API server has stopped');
+  await expect(transport.watch({ method: 'GET', path: configMaps }, () => {}).done).rejects.toThrow('has stopped');
+});
+
 it('restores what it is configured by, and says which FlowSchemas have no level', async () => {
   const { server, transport, stop } = await startTestApiServer();
   const group = '/apis/flowcontrol.apiserver.k8s.io/v1';
@@ -150,18 +181,18 @@ it('restores what it is configured by, and says which FlowSchemas have no level'
     .not.toSatisfy((now) => now === undefined || now === uid);
   await transport.request({
     method: 'PATCH',
-    path: `${group}/prioritylevelconfigurations/catch-all`,
+    path: `${group}/prioritylevelconfigurations/global-default`,
     contentType: 'application/merge-patch+json',
-    body: { spec: { limited: { lendablePercent: 50 } } },
+    body: { spec: { limited: { lendablePercent: 10 } } },
   });
   await expect
     .poll(
       () =>
         server.reader.get<{ spec: { limited: { lendablePercent: number } } }>(
           'prioritylevelconfigurations',
-          'catch-all',
+          'global-default',
         )?.spec.limited.lendablePercent,
     )
-    .toBe(0);
+    .toBe(50);
   await stop();
 });

@@ -5,6 +5,10 @@ import { parseRequestInfo } from '../request/request-info.ts';
 import { startTestApiServer } from '../testing.ts';
 import { PriorityAndFairness } from './priority-and-fairness.ts';
 import { PriorityLevel } from './priority-level.ts';
+import { RetryAfter } from './retry-after.ts';
+import { estimateSeats } from './work-estimate.ts';
+
+const empty = { count: 0, averageBytes: 0 };
 
 function request(user: string): RequestContext {
   const query = new URLSearchParams();
@@ -23,7 +27,11 @@ function enter(fairness: PriorityAndFairness, user: string) {
 
 it('serves others while one client floods, and refuses what is beyond its queues', async () => {
   const server = await startTestApiServer();
-  const fairness = new PriorityAndFairness({ totalSeats: 60, queueTimeoutMs: 60_000, objectCount: () => 0 });
+  const fairness = new PriorityAndFairness({
+    totalSeats: 60,
+    queueTimeoutMs: 60_000,
+    stored: () => empty,
+  });
   fairness.follow(server.server.reader);
   let running = 0;
   let most = 0;
@@ -66,7 +74,11 @@ it('creates the configuration at the start', async () => {
 });
 
 it('refuses at once in a level that does not queue, and serves again when a seat is free', async () => {
-  const fairness = new PriorityAndFairness({ totalSeats: 1, queueTimeoutMs: 60_000, objectCount: () => 0 });
+  const fairness = new PriorityAndFairness({
+    totalSeats: 1,
+    queueTimeoutMs: 60_000,
+    stored: () => empty,
+  });
   const release = await enter(fairness, 'a');
   // Without a server only the mandatory objects are there.
   expect(() => enter(fairness, 'b')).toThrow('Too many requests, please try again later.');
@@ -87,4 +99,54 @@ it('refuses a request that has waited too long, and keeps its seat for others', 
   level.leave(got);
   expect(await later).toBe(1);
   expect([level.seats, level.waiting]).toEqual([1, 0]);
+});
+
+it('lends idle seats to the level that lacks some, and takes them back', async () => {
+  const server = await startTestApiServer();
+  const fairness = new PriorityAndFairness({ totalSeats: 600, queueTimeoutMs: 60_000, stored: () => empty });
+  fairness.follow(server.server.reader);
+  const level = (name: string) => [...fairness.levels()].find((one) => one.name === name)!;
+  const limits = () => ['global-default', 'workload-low', 'leader-election'].map((name) => level(name).limit);
+  const shares = limits();
+  const releases = await Promise.all(Array.from({ length: 49 }, () => enter(fairness, 'busy')));
+  const waiting = Array.from({ length: 250 }, () => enter(fairness, 'busy'));
+  fairness.adjust();
+  fairness.adjust();
+  const [busy, idle, keeps] = limits();
+  expect(busy).toBeGreaterThan(shares[0]!);
+  expect(idle).toBeLessThan(shares[1]!);
+  expect(idle).toBeGreaterThanOrEqual(level('workload-low').lower);
+  expect(keeps).toBeGreaterThanOrEqual(shares[2]!);
+  expect(level('global-default').seats).toBe(Math.min(299, busy!));
+  for (const release of releases) release();
+  for (const release of await Promise.all(waiting)) release();
+  for (let period = 0; period < 50; period++) fairness.adjust();
+  expect(level('global-default').limit).toBeLessThan(busy!);
+  await server.stop();
+});
+
+it.each([
+  ['GET', '/api/v1/pods/p', 1],
+  ['POST', '/api/v1/namespaces/n/pods', 1],
+  ['GET', '/api/v1/pods', 8],
+  ['GET', '/api/v1/pods?limit=100', 4],
+  ['GET', '/api/v1/pods?fieldSelector=metadata.name%3Dp', 1],
+  ['GET', '/api/v1/pods?watch=1', 1],
+  ['GET', '/api/v1/pods?watch=1&sendInitialEvents=true', 8],
+])('%s %s takes %i seats', (method, path, seats) => {
+  const url = new URL(path, 'https://api');
+  const info = parseRequestInfo(method, url.pathname, url.searchParams);
+  expect(estimateSeats(info, url.searchParams, 8, () => ({ count: 1000, averageBytes: 4000 }))).toBe(seats);
+});
+
+it('tells clients to stay away longer while many are refused', () => {
+  const retry = new RetryAfter();
+  const told: number[] = [];
+  for (let second = 1; second < 12; second++) {
+    for (let i = 0; i < 50; i++) retry.refuse(second);
+    told.push(retry.seconds);
+  }
+  expect(told).toEqual([1, 2, 2, 4, 4, 4, 4, 8, 8, 8, 8]);
+  retry.refuse(40);
+  expect(retry.seconds).toBe(7);
 });

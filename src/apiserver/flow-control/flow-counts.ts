@@ -1,21 +1,25 @@
+import { Histogram } from '../health/histogram.ts';
 import type { Rejection } from './priority-level.ts';
 
-/** Upper bounds in seconds, of `request_wait_duration_seconds`. */
-export const WAIT_BUCKETS = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30];
+/** Upper bounds in seconds, of waiting and of executing. */
+const SECONDS_BUCKETS = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30];
 
 /** What became of the requests of one FlowSchema in one priority level. */
 export class FlowCounts {
   readonly priorityLevel: string;
   readonly flowSchema: string;
   readonly rejected = new Map<Rejection, number>();
-  /** Of those that had to wait and were let in. */
-  readonly waits: number[] = new Array(WAIT_BUCKETS.length).fill(0);
-  waited = 0;
-  waitedSeconds = 0;
+  /** Of those that had to wait: let in, and not. */
+  readonly waits = new Histogram(SECONDS_BUCKETS);
+  readonly vainWaits = new Histogram(SECONDS_BUCKETS);
+  readonly executions = new Histogram(SECONDS_BUCKETS);
+  /** Of watches, until they have begun. */
+  readonly watchStarts = new Histogram(SECONDS_BUCKETS);
   dispatched = 0;
   executing = 0;
   seats = 0;
   queued = 0;
+  queuedSeats = 0;
 
   constructor(priorityLevel: string, flowSchema: string) {
     this.priorityLevel = priorityLevel;
@@ -28,18 +32,18 @@ export class FlowCounts {
     this.seats += seats;
   }
 
-  end(seats: number): void {
+  end(seats: number, seconds: number, watch: boolean): void {
     this.executing--;
     this.seats -= seats;
+    (watch ? this.watchStarts : this.executions).observe(seconds);
+  }
+
+  queue(requests: number, seats: number): void {
+    this.queued += requests;
+    this.queuedSeats += seats;
   }
 
   reject(why: Rejection): void {
     this.rejected.set(why, (this.rejected.get(why) ?? 0) + 1);
-  }
-
-  observeWait(seconds: number): void {
-    this.waited++;
-    this.waitedSeconds += seconds;
-    for (let i = WAIT_BUCKETS.length - 1; i >= 0 && seconds <= WAIT_BUCKETS[i]!; i--) this.waits[i]!++;
   }
 }

@@ -8,15 +8,16 @@ import { type DefaultConfiguration, defaultConfiguration } from './default-confi
 import { FlowCounts } from './flow-counts.ts';
 import { matchesFlowSchema } from './flow-schema-match.ts';
 import { PriorityLevel } from './priority-level.ts';
+import { type SeatClaim, shareSeats } from './share-seats.ts';
 import { SortedFlow } from './sorted-flow.ts';
+import type { StoredObjects } from './work-estimate.ts';
 
 export interface PriorityAndFairnessOptions {
   /** Of all levels together. */
   readonly totalSeats: number;
   /** How long a request may wait in a queue. */
   readonly queueTimeoutMs: number;
-  /** How many objects of a resource are stored. */
-  objectCount(group: string, resource: string): number;
+  stored(group: string, resource: string): StoredObjects;
 }
 
 interface Known {
@@ -28,8 +29,8 @@ interface Known {
 }
 
 const MAX_KNOWN_PER_RESOURCE = 64;
-const OBJECTS_PER_SEAT = 100;
-const MAX_SEATS = 10;
+/** How often seats that one level leaves idle go to levels that lack some. */
+const BORROWING_PERIOD_MS = 10_000;
 
 /** Sorts requests into flows and priority levels by the FlowSchemas there are, so that no client starves the others. */
 export class PriorityAndFairness implements FlowControl {
@@ -45,6 +46,9 @@ export class PriorityAndFairness implements FlowControl {
   /** Whether any schema asks for the namespace beyond there being one. */
   #namespacesMatter = false;
   #changed = true;
+  #borrowing: NodeJS.Timeout | undefined;
+  /** Of what the levels wanted at the last adjustment, what they got. */
+  fairFraction = 1;
 
   constructor(options: PriorityAndFairnessOptions) {
     this.#options = options;
@@ -70,6 +74,43 @@ export class PriorityAndFairness implements FlowControl {
           this.#forget(this.#configurations, name, mandatory.get(`PriorityLevelConfiguration/${name}`)),
         ),
     });
+  }
+
+  /** Lends seats now and then, until `stop`. */
+  start(): void {
+    this.#borrowing = setInterval(() => this.adjust(), BORROWING_PERIOD_MS);
+    this.#borrowing.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#borrowing);
+  }
+
+  /**
+   * Ends a period: every level keeps what it needed at most, as far as that is its own, and what others may lend goes to
+   * those that wanted more.
+   */
+  adjust(): void {
+    const now = performance.now();
+    const limited: { level: PriorityLevel; claim: SeatClaim }[] = [];
+    let seats = 0;
+    for (const level of this.levels()) {
+      level.demand.turn(now);
+      seats += level.nominal;
+      const lower = Math.max(level.lower, Math.min(level.nominal, Math.ceil(level.demand.highWatermark)));
+      if (level.exempt) seats -= lower;
+      else
+        limited.push({ level, claim: { lower, upper: level.upper, target: Math.max(lower, level.demand.smoothed) } });
+    }
+    const shared = shareSeats(
+      seats,
+      limited.map(({ claim }) => claim),
+    );
+    this.fairFraction = shared.fraction;
+    for (const [index, { level, claim }] of limited.entries()) {
+      level.target = claim.target;
+      level.lend(Math.round(shared.seats[index]!));
+    }
   }
 
   levels(): Iterable<PriorityLevel> {
@@ -115,16 +156,6 @@ export class PriorityAndFairness implements FlowControl {
     return this.#ordered.find((flow) => matchesFlowSchema(flow.schema!, user, info)) ?? this.#rest!;
   }
 
-  /** Lists are as wide as what they have to go through. */
-  #width = ({ info, query }: RequestContext): number => {
-    if (info.verb !== 'list' || info.subresource !== '') return 1;
-    const count = this.#options.objectCount(info.group, info.resource);
-    const limit = Number(query.get('limit') ?? 0);
-    const selective = query.has('labelSelector') || query.has('fieldSelector');
-    const objects = limit > 0 && !selective ? Math.min(count, limit) : count;
-    return Math.max(1, Math.min(MAX_SEATS, Math.ceil(objects / OBJECTS_PER_SEAT)));
-  };
-
   #apply(): void {
     this.#changed = false;
     this.#known = new WeakMap();
@@ -136,10 +167,9 @@ export class PriorityAndFairness implements FlowControl {
         ? (spec.exempt?.nominalConcurrencyShares ?? 0)
         : (spec.limited?.nominalConcurrencyShares ?? 30);
     const total = [...this.#configurations.values()].reduce((sum, { spec }) => sum + shares(spec), 0);
+    const { totalSeats } = this.#options;
     for (const [name, { spec }] of this.#configurations)
-      this.#levels
-        .get(name)!
-        .configure(spec, Math.max(1, Math.ceil((this.#options.totalSeats * shares(spec)) / Math.max(1, total))));
+      this.#levels.get(name)!.configure(spec, Math.ceil((totalSeats * shares(spec)) / Math.max(1, total)), totalSeats);
     // Equal precedences: by name. A schema whose level is missing matches nothing.
     this.#ordered = [...this.#schemas.values()]
       .filter(({ spec }) => this.#levels.has(spec.priorityLevelConfiguration.name))
@@ -169,7 +199,7 @@ export class PriorityAndFairness implements FlowControl {
       priorityLevelUid: this.#configurations.get(levelName)?.metadata.uid ?? '',
       counts,
       queueTimeoutMs: this.#options.queueTimeoutMs,
-      width: this.#width,
+      stored: this.#options.stored,
     });
   }
 

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { PriorityLevelConfigurationSpec } from '../../api/types/flowcontrol.v1.gen.ts';
+import { RetryAfter } from './retry-after.ts';
+import { SeatDemand } from './seat-demand.ts';
 
 interface Waiting {
   readonly seats: number;
@@ -15,17 +17,35 @@ interface Queue {
 /** Why a request was not let in, as `apiserver_flowcontrol_rejected_requests_total` names it. */
 export type Rejection = 'concurrency-limit' | 'queue-full' | 'time-out' | 'cancelled';
 
+/** Of its nominal seats, how many one request may take in a level with queues. */
+const WIDEST = 0.15;
+
 /** One priority level: at most `limit` seats at once; more requests wait in queues that take turns, or are refused. */
 export class PriorityLevel {
   readonly name: string;
+  readonly demand = new SeatDemand();
+  readonly retryAfter = new RetryAfter();
   #spec: PriorityLevelConfigurationSpec;
   #queues: Queue[] = [];
+  #executing = 0;
   #hands = new Map<string, readonly number[]>();
   /** What a queue that was empty starts from, lest it catch up for the time it had nothing to do. */
   #virtual = 0;
+  /** Its seats by its shares; what is left when it has lent all it may; what it has when it has borrowed all it may. */
+  nominal = 1;
+  lower = 1;
+  upper = 1;
+  /** What it has now. */
   limit = 1;
+  /** What it wanted at the last adjustment. */
+  target = 0;
+  /** Of one request. */
+  maxSeats = Number.POSITIVE_INFINITY;
   seats = 0;
   waiting = 0;
+  waitingSeats = 0;
+  /** Since it is there. */
+  readonly counts = { dispatched: 0, rejected: 0, timedOut: 0, cancelled: 0 };
 
   constructor(name: string, spec: PriorityLevelConfigurationSpec) {
     this.name = name;
@@ -36,10 +56,34 @@ export class PriorityLevel {
     return this.#spec.type === 'Exempt';
   }
 
-  configure(spec: PriorityLevelConfigurationSpec, limit: number): void {
+  get executing(): number {
+    return this.#executing;
+  }
+
+  get activeQueues(): number {
+    return this.#queues.filter((queue) => queue?.waiting.length).length;
+  }
+
+  /** `total`: how many seats all levels have together. */
+  configure(spec: PriorityLevelConfigurationSpec, nominal: number, total: number): void {
     this.#spec = spec;
     this.#hands.clear();
-    this.limit = limit;
+    const { lendablePercent = 0 } = (this.exempt ? spec.exempt : spec.limited) ?? {};
+    const borrowing = spec.limited?.borrowingLimitPercent;
+    if (this.nominal !== nominal) this.limit = Math.max(1, nominal);
+    this.nominal = nominal;
+    this.lower = nominal - Math.round((nominal * lendablePercent) / 100);
+    this.upper = nominal + (borrowing === undefined ? total : Math.round((nominal * borrowing) / 100));
+    const queuing = spec.limited?.limitResponse?.queuing;
+    this.maxSeats = queuing
+      ? Math.max(1, Math.min(Math.ceil(nominal * WIDEST), Math.floor(nominal / (queuing.handSize ?? 8))))
+      : Number.POSITIVE_INFINITY;
+    this.#dispatch();
+  }
+
+  /** From now on it has so many seats, whatever its shares say; one at least, lest it stand still. */
+  lend(limit: number): void {
+    this.limit = Math.max(1, limit);
     this.#dispatch();
   }
 
@@ -53,21 +97,27 @@ export class PriorityLevel {
   /** After `tryEnter` gave none: the seats when it is its turn, or why it won't be. */
   wait(flow: string, width: number, timeoutMs: number, signal: AbortSignal): Rejection | Promise<number | Rejection> {
     const { queuing } = this.#spec.limited?.limitResponse ?? {};
-    if (!queuing) return 'concurrency-limit';
+    if (!queuing) return this.#reject('concurrency-limit');
     const queue = this.#queueFor(flow, queuing.queues ?? 64, queuing.handSize ?? 8);
-    if (queue.waiting.length >= (queuing.queueLengthLimit ?? 50)) return 'queue-full';
+    if (queue.waiting.length >= (queuing.queueLengthLimit ?? 50)) return this.#reject('queue-full');
     if (signal.aborted) return 'cancelled';
     return this.#enqueue(queue, width, timeoutMs, signal);
   }
 
-  leave(seats: number): void {
+  /** `now` as `performance.now()` tells it. */
+  leave(seats: number, now = performance.now()): void {
     this.seats -= seats;
+    this.#executing--;
+    this.demand.set(this.seats + this.waitingSeats, now);
     if (this.waiting) this.#dispatch();
   }
 
   #start(width: number): number {
     const seats = this.exempt ? width : Math.min(width, this.limit);
     this.seats += seats;
+    this.#executing++;
+    this.counts.dispatched++;
+    this.demand.set(this.seats + this.waitingSeats, performance.now());
     return seats;
   }
 
@@ -87,7 +137,9 @@ export class PriorityLevel {
       const giveUp = (why: Rejection) => {
         settle();
         queue.waiting.splice(queue.waiting.indexOf(waiting), 1);
-        this.waiting--;
+        this.#waits(-1, -width);
+        if (why === 'time-out') this.counts.timedOut++;
+        else this.counts.cancelled++;
         resolve(why);
         // What stood behind a wide request may fit.
         if (this.waiting) this.#dispatch();
@@ -97,8 +149,19 @@ export class PriorityLevel {
       signal.addEventListener('abort', onAbort, { once: true });
       if (queue.waiting.length === 0) queue.virtual = Math.max(queue.virtual, this.#virtual);
       queue.waiting.push(waiting);
-      this.waiting++;
+      this.#waits(1, width);
     });
+  }
+
+  #waits(requests: number, seats: number): void {
+    this.waiting += requests;
+    this.waitingSeats += seats;
+    this.demand.set(this.seats + this.waitingSeats, performance.now());
+  }
+
+  #reject(why: Rejection): Rejection {
+    this.counts.rejected++;
+    return why;
   }
 
   #dispatch(): void {
@@ -110,7 +173,7 @@ export class PriorityLevel {
       if (!next || !first) return;
       if (!this.exempt && this.seats + Math.min(first.seats, this.limit) > this.limit) return;
       next.waiting.shift();
-      this.waiting--;
+      this.#waits(-1, -first.seats);
       this.#virtual = next.virtual;
       next.virtual += first.seats;
       first.start();

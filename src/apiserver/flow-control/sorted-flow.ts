@@ -5,6 +5,10 @@ import type { RequestContext } from '../request/request-context.ts';
 import { requestedTimeoutMs } from '../request/request-timeout.ts';
 import type { FlowCounts } from './flow-counts.ts';
 import type { PriorityLevel, Rejection } from './priority-level.ts';
+import { estimateSeats, type StoredObjects } from './work-estimate.ts';
+
+/** Of one request, in a level that says nothing else. */
+const MAX_SEATS = 10;
 
 export interface SortedFlowOptions {
   /** Undefined: what no schema matches. */
@@ -13,8 +17,8 @@ export interface SortedFlowOptions {
   readonly priorityLevelUid: string;
   readonly counts: FlowCounts;
   readonly queueTimeoutMs: number;
-  /** How many seats a request takes. */
-  readonly width: (context: RequestContext) => number;
+  /** What is stored of a resource, for how wide its lists are. */
+  readonly stored: (group: string, resource: string) => StoredObjects;
 }
 
 /** The requests of one FlowSchema, on their way into its level. */
@@ -34,9 +38,14 @@ export class SortedFlow implements FlowClass {
   }
 
   enter(context: RequestContext): (() => void) | Promise<() => void> {
-    const width = this.#options.width(context);
+    const width = estimateSeats(
+      context.info,
+      context.query,
+      Math.min(MAX_SEATS, this.level.maxSeats),
+      this.#options.stored,
+    );
     const seats = this.level.tryEnter(width);
-    return seats > 0 ? this.#admit(seats) : this.#wait(context, width);
+    return seats > 0 ? this.#admit(seats, context.info.verb) : this.#wait(context, width);
   }
 
   #wait(context: RequestContext, width: number): Promise<() => void> {
@@ -45,27 +54,32 @@ export class SortedFlow implements FlowClass {
     const since = performance.now();
     const waiting = this.level.wait(this.#flowOf(context), width, timeoutMs, context.signal);
     if (typeof waiting === 'string') throw this.#refused(waiting);
-    counts.queued++;
+    counts.queue(1, width);
     return waiting.then((got) => {
-      counts.queued--;
-      if (typeof got === 'string') throw this.#refused(got);
-      counts.observeWait((performance.now() - since) / 1000);
-      return this.#admit(got);
+      counts.queue(-1, -width);
+      const admitted = typeof got === 'number';
+      (admitted ? counts.waits : counts.vainWaits).observe((performance.now() - since) / 1000);
+      if (!admitted) throw this.#refused(got);
+      return this.#admit(got, context.info.verb);
     });
   }
 
-  #admit(seats: number): () => void {
+  #admit(seats: number, verb: string): () => void {
     const { counts } = this.#options;
+    const since = performance.now();
     counts.start(seats);
     return () => {
-      counts.end(seats);
-      this.level.leave(seats);
+      const now = performance.now();
+      counts.end(seats, (now - since) / 1000, verb === 'watch');
+      this.level.leave(seats, now);
     };
   }
 
   #refused(why: Rejection): Error {
     this.#options.counts.reject(why);
-    return tooManyRequests('Too many requests, please try again later.', 1);
+    const { retryAfter } = this.level;
+    retryAfter.refuse(Math.floor(performance.now() / 1000));
+    return tooManyRequests('Too many requests, please try again later.', retryAfter.seconds);
   }
 
   /** Flows share a level fairly: users, or namespaces, or all that the schema matches. */

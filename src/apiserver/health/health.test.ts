@@ -92,13 +92,20 @@ it('counts requests with the names that Kubernetes gives its metrics', async () 
   expect(value('apiserver_response_sizes_bucket', { ...list, le: '1000' })).toBe(0);
   expect(value('apiserver_response_sizes_bucket', { ...list, le: '10000' })).toBe(1);
   expect(value('apiserver_longrunning_requests', { ...common, verb: 'WATCH' })).toBe(1);
-  expect(value('apiserver_watch_events_total', { group: '', version: 'v1', kind: 'ConfigMap' })).toBe(1);
+  expect(value('apiserver_watch_events_total', { group: '', version: 'v1', resource: 'configmaps' })).toBe(1);
   expect(value('apiserver_current_inflight_requests', { request_kind: 'readOnly' })).toBe(1);
   expect(value('apiserver_storage_objects', { resource: 'configmaps' })).toBe(1);
   expect(value('kubernetes_build_info', { major: '1', minor: '36', git_version: 'v1.36.0' })).toBe(1);
   const exempt = { priority_level: 'exempt', flow_schema: 'exempt' };
   expect(value('apiserver_flowcontrol_dispatched_requests_total', exempt)).toBeGreaterThan(3);
   expect(value('apiserver_flowcontrol_nominal_limit_seats', { priority_level: 'global-default' })).toBe(49);
+  expect(value('apiserver_flowcontrol_upper_limit_seats', { priority_level: 'global-default' })).toBe(649);
+  expect(value('apiserver_flowcontrol_request_execution_seconds_count', { ...exempt, type: 'watch' })).toBe(1);
+  expect(value('authentication_attempts', { result: 'success' })).toBeGreaterThan(5);
+  expect(value('authenticated_user_requests', { username: 'other' })).toBeGreaterThan(5);
+  expect(value('authorization_attempts_total', { result: 'allowed' })).toBeGreaterThan(5);
+  const admitted = { operation: 'CREATE', rejected: 'false', type: 'admit' };
+  expect(value('apiserver_admission_step_admission_duration_seconds_count', admitted)).toBeGreaterThan(1);
   expect(text).toMatch(/^process_cpu_seconds_total /m);
   watch.close(8);
   await expect

@@ -1,7 +1,9 @@
 import type { KindDefinition } from '../../api/kind.ts';
 import type { RequestObserver } from '../request/request-chain.ts';
 import type { RequestInfo } from '../request/request-info.ts';
+import { AccessMetrics } from './access-metrics.ts';
 import type { HistogramSample, Labels, MetricFamily, Sample } from './exposition.ts';
+import { addToBucket, cumulative } from './histogram.ts';
 
 const SECONDS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
 const BYTES = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
@@ -29,6 +31,7 @@ export class RequestMetrics implements RequestObserver {
   readonly #requests = new Map<string, Series[]>();
   readonly #longRunning = new Map<string, { readonly info: RequestInfo; count: number }>();
   readonly #events = new Map<KindDefinition, number>();
+  readonly #access = new AccessMetrics();
   #size = 0;
 
   observe(
@@ -41,10 +44,18 @@ export class RequestMetrics implements RequestObserver {
     if (!series) return;
     series.count++;
     series.seconds += seconds;
-    add(series.durations, SECONDS, seconds);
+    addToBucket(series.durations, SECONDS, seconds);
     if (info.verb !== 'get' && info.verb !== 'list') return;
     series.bytes += bytes;
-    add(series.sizes, BYTES, bytes);
+    addToBucket(series.sizes, BYTES, bytes);
+  }
+
+  authenticated(...given: Parameters<AccessMetrics['authenticated']>): void {
+    this.#access.authenticated(...given);
+  }
+
+  authorized(...given: Parameters<AccessMetrics['authorized']>): void {
+    this.#access.authorized(...given);
   }
 
   startLongRunning(info: RequestInfo): () => void {
@@ -66,6 +77,7 @@ export class RequestMetrics implements RequestObserver {
   };
 
   *families(): Iterable<MetricFamily> {
+    yield* this.#access.families();
     const all = [...this.#requests.values()].flat();
     yield {
       type: 'counter',
@@ -82,6 +94,18 @@ export class RequestMetrics implements RequestObserver {
       samples: histograms(
         all,
         requestLabels,
+        SECONDS,
+        ({ durations }) => durations,
+        ({ seconds }) => seconds,
+      ),
+    };
+    yield {
+      type: 'histogram',
+      name: 'apiserver_request_sli_duration_seconds',
+      help: 'Response latency in seconds by verb, group, version, resource, subresource, scope and component.',
+      samples: histograms(
+        all,
+        ({ info }) => labelsOf(info),
         SECONDS,
         ({ durations }) => durations,
         ({ seconds }) => seconds,
@@ -109,8 +133,8 @@ export class RequestMetrics implements RequestObserver {
       type: 'counter',
       name: 'apiserver_watch_events_total',
       help: 'Events sent to watching clients.',
-      samples: [...this.#events].map(([{ group, version, kind }, value]) => ({
-        labels: { group, version, kind },
+      samples: [...this.#events].map(([{ group, version, resource }, value]) => ({
+        labels: { group, version, resource },
         value,
       })),
     };
@@ -142,10 +166,6 @@ export class RequestMetrics implements RequestObserver {
     list.push(series);
     return series;
   }
-}
-
-function add(buckets: number[], bounds: readonly number[], value: number): void {
-  for (let i = bounds.length - 1; i >= 0 && value <= bounds[i]!; i--) buckets[i]!++;
 }
 
 function sameSeries(a: RequestInfo, b: RequestInfo): boolean {
@@ -212,7 +232,7 @@ function histograms(
   return merged(all, labelsOf).map(({ labels, parts }) => ({
     labels,
     bounds,
-    buckets: bounds.map((_, index) => sum(parts, (part) => buckets(part)[index]!)),
+    buckets: cumulative(bounds.map((_, index) => sum(parts, (part) => buckets(part)[index]!))),
     sum: sum(parts, total),
     count: sum(parts, ({ count }) => count),
   }));

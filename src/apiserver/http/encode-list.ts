@@ -26,6 +26,7 @@ export function encodeList(result: ListResult, as: Negotiated, include: IncludeO
         writeItem: (writer, index) => writeRow(writer, definition, served(index), as, include, now),
       };
     case 'partial':
+    case 'partialList':
       return {
         head: `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/${as.metaVersion}","metadata":${JSON.stringify(metadata)},"items":[`,
         tail: TAIL,

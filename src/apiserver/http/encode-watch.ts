@@ -1,13 +1,13 @@
 import type { KindDefinition } from '../../api/kind.ts';
 import type { StatusError } from '../../apimachinery/status-error.ts';
-import type { Notice } from '../watch-cache/cache-event.ts';
+import { Batch, type Notice } from '../watch-cache/cache-event.ts';
 import type { Entry } from '../watch-cache/entry.ts';
 import { ByteWriter } from './byte-writer.ts';
 import type { Negotiated } from './negotiation.ts';
 import { type IncludeObject, tableHead, writePartial, writeRow } from './table.ts';
 
-/** Notices as the frames of one representation, one after another. Frames that are not shared go into `writer`, if given. */
-export type FrameEncoder = (notices: readonly Notice[], writer?: ByteWriter) => Buffer;
+/** Notices as the frames of one representation, one after another. What is not shared goes into `writer`, if given. */
+export type FrameEncoder = (batch: Batch, writer?: ByteWriter) => Buffer;
 
 interface FrameForm {
   /** Under which shared frames are kept with their notice. */
@@ -28,7 +28,7 @@ export function frameEncoder(
 ): FrameEncoder {
   if (as.shape === 'object') return encoder(OBJECT);
   const { metaVersion } = as;
-  if (as.shape === 'partial')
+  if (as.shape !== 'table')
     return encoder({
       id: `partial/${metaVersion}`,
       size: (entry) => entry.metadataLength + 160,
@@ -43,27 +43,21 @@ export function frameEncoder(
     });
   const [head, rest] = [table(true), table(false)];
   let first = true;
-  return (notices, writer) => {
-    if (!first) return rest(notices, writer);
+  return (batch, writer) => {
+    if (!first) return rest(batch, writer);
     first = false;
-    return notices.length === 1 ? head(notices) : Buffer.concat([head(notices.slice(0, 1)), rest(notices.slice(1))]);
+    const { notices } = batch;
+    return Buffer.concat([head(new Batch(notices.slice(0, 1))), rest(new Batch(notices.slice(1)))]);
   };
 }
 
 function encoder({ id, size, write }: FrameForm): FrameEncoder {
-  const frameOf = (notice: Notice) => notice.frame(id, (fresh) => joined([fresh]));
   const joined = (notices: readonly Notice[], lent?: ByteWriter) => {
     const writer = lent ?? new ByteWriter(notices.reduce((sum, { entry }) => sum + size(entry), 0));
     for (const notice of notices) write(writer, notice);
     return writer.view();
   };
-  return (notices, writer) => {
-    const [first] = notices;
-    if (!first?.shared) return joined(notices, writer);
-    return notices.length === 1
-      ? frameOf(first)
-      : first.frames(id, notices, () => (notices.length <= 4 ? Buffer.concat(notices.map(frameOf)) : joined(notices)));
-  };
+  return (batch, writer) => (batch.shared ? batch.frames(id, joined) : joined(batch.notices, writer));
 }
 
 function writeObjectFrame(writer: ByteWriter, { type, entry }: Notice): void {

@@ -6,15 +6,28 @@ export class ExchangeProgress implements RequestProgress {
   readonly #expire: () => void;
   #limitMs: number;
   #timer: NodeJS.Timeout;
+  #abort: AbortController | undefined;
   #end: ((code: number, sentBytes: number) => void) | undefined;
   flow: FlowClass | undefined;
   /** Whether it has to be done in time, whatever its answer is. */
   bounded = false;
+  expired = false;
 
   constructor(limitMs: number, expire: () => void) {
-    this.#expire = expire;
+    this.#expire = () => {
+      this.expired = true;
+      expire();
+      this.#abort?.abort();
+    };
     this.#limitMs = limitMs;
-    this.#timer = setTimeout(expire, limitMs);
+    this.#timer = setTimeout(this.#expire, limitMs);
+  }
+
+  /** Aborted with `signal`, and when the time is over. */
+  boundedBy(signal: AbortSignal): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.expired) this.#abort.abort();
+    return AbortSignal.any([signal, this.#abort.signal]);
   }
 
   classified(flow: FlowClass): void {

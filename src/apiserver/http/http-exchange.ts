@@ -17,6 +17,8 @@ export interface HttpExchange {
   readonly clientCertificate: Uint8Array | undefined;
   /** Aborted when the client goes away before the end of the response. */
   readonly signal: AbortSignal;
+  /** Whether the request has a body, be it empty. */
+  readonly hasBody: boolean;
   /** The request body, for handlers that stream it. */
   readonly input: Readable;
   /** Set on an HTTP/1.1 upgrade: the connection is the handler's. */
@@ -31,7 +33,8 @@ export interface HttpExchange {
   readBody(limit: number): Promise<Buffer>;
   /** Head and body at once. */
   send(status: number, headers: ResponseHeaders, body?: Uint8Array | string): void;
-  writeHead(status: number, headers: ResponseHeaders): void;
+  /** `withBody`: it may wait for the first of the body, which comes at once. */
+  writeHead(status: number, headers: ResponseHeaders, withBody?: boolean): void;
   /** False: the connection is full; wait for `drained` before the next. */
   write(chunk: Uint8Array | string): boolean;
   /** Also resolves when the client goes away. */

@@ -3,7 +3,6 @@ import type { Logger } from '../../apimachinery/logger.ts';
 import { isStatusError, timedOut } from '../../apimachinery/status-error.ts';
 import type { IncomingRequest } from '../request/request-chain.ts';
 import { headerOf } from '../request/request-context.ts';
-import type { RequestProgress } from '../request/request-progress.ts';
 import type { Result } from '../request/result.ts';
 import { ChunkMemory } from './byte-writer.ts';
 import { ExchangeProgress } from './exchange-progress.ts';
@@ -65,18 +64,19 @@ async function serve(
   try {
     const result = await options.handle(incoming(exchange, response, options.bodyLimit, progress));
     if (!progress.bounded && (result.type === 'watch' || result.type === 'takeOver')) progress.stopClock();
+    if (progress.expired) return progress.end(504, exchange.sentBytes);
     await respond(exchange, result, response);
     const sent = exchange.sent();
     if (sent) await sent;
     progress.end('status' in result ? result.status : 200, exchange.sentBytes);
   } catch (error) {
-    if (!isStatusError(error))
+    if (!isStatusError(error) && !progress.expired)
       options.logger.error(
         { err: error, method: exchange.method, path: exchange.path },
         'a request failed unexpectedly',
       );
-    respondError(exchange, error, response);
-    progress.end(isStatusError(error) ? error.code : 500, exchange.sentBytes);
+    if (!progress.expired) respondError(exchange, error, response);
+    progress.end(progress.expired ? 504 : isStatusError(error) ? error.code : 500, exchange.sentBytes);
   } finally {
     progress.stopClock();
   }
@@ -86,7 +86,7 @@ function incoming(
   exchange: HttpExchange,
   { query, warnings, auditId, protobuf }: ResponseOptions & { readonly warnings: string[] },
   bodyLimit: number,
-  progress: RequestProgress,
+  progress: ExchangeProgress,
 ): IncomingRequest {
   let body: Promise<Buffer> | undefined;
   const contentType = headerOf(exchange.headers, 'content-type') ?? '';
@@ -97,7 +97,7 @@ function incoming(
     auditId,
     headers: exchange.headers,
     get signal() {
-      return exchange.signal;
+      return progress.boundedBy(exchange.signal);
     },
     ...(exchange.clientCertificate ? { clientCertificate: exchange.clientCertificate } : {}),
     ...(exchange.remoteAddress ? { remoteAddress: exchange.remoteAddress } : {}),

@@ -61,6 +61,11 @@ export class Http1Exchange implements HttpExchange {
     return this.#abort.signal;
   }
 
+  get hasBody(): boolean {
+    const length = this.headers['content-length'];
+    return (length !== undefined && length !== '0') || this.headers['transfer-encoding'] !== undefined;
+  }
+
   get input(): Readable {
     return this.#request;
   }
@@ -88,10 +93,10 @@ export class Http1Exchange implements HttpExchange {
     this.#response.end(this.method === 'HEAD' ? undefined : body);
   }
 
-  writeHead(status: number, headers: ResponseHeaders): void {
+  writeHead(status: number, headers: ResponseHeaders, withBody = false): void {
     if (this.finished) return;
     this.#response.writeHead(status, headers as Record<string, string>);
-    this.#response.flushHeaders();
+    if (!withBody) this.#response.flushHeaders();
   }
 
   write(chunk: Uint8Array | string): boolean {

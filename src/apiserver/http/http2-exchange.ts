@@ -49,6 +49,10 @@ export class Http2Exchange implements HttpExchange {
     return this.#abort.signal;
   }
 
+  get hasBody(): boolean {
+    return !this.#stream.endAfterHeaders;
+  }
+
   get input(): Readable {
     return this.#stream;
   }

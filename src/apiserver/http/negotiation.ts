@@ -1,7 +1,7 @@
 import { notAcceptable } from '../../apimachinery/status-error.ts';
 
 export type Format = 'json' | 'yaml' | 'protobuf';
-export type Shape = 'object' | 'table' | 'partial';
+export type Shape = 'object' | 'table' | 'partial' | 'partialList';
 
 /** How a client wants its answer. */
 export interface Negotiated {
@@ -9,6 +9,17 @@ export interface Negotiated {
   readonly shape: Shape;
   /** Of the Table or PartialObjectMetadata: `v1` or `v1beta1`. */
   readonly metaVersion: string;
+  readonly pretty?: boolean;
+}
+
+/** What an answer can be. */
+export interface Offer {
+  /** A Table, or metadata alone. */
+  readonly shapes: boolean;
+  /** Whether the answer as it is has such a form; metadata alone always has. */
+  readonly protobuf: boolean;
+  /** A watch: YAML has no form for those. */
+  readonly stream?: boolean;
 }
 
 export interface AcceptClause {
@@ -17,51 +28,90 @@ export interface AcceptClause {
 }
 
 const PLAIN: Negotiated = { format: 'json', shape: 'object', metaVersion: 'v1' };
-const FORMATS: ReadonlyMap<string, Format> = new Map([
-  ['application/json', 'json'],
-  ['application/*', 'json'],
-  ['*/*', 'json'],
-  ['application/yaml', 'yaml'],
-  ['application/vnd.kubernetes.protobuf', 'protobuf'],
+/** In the order in which a wildcard finds them. */
+const FORMATS: readonly { readonly format: Format; readonly mediaType: string; readonly streams: boolean }[] = [
+  { format: 'json', mediaType: 'application/json', streams: true },
+  { format: 'yaml', mediaType: 'application/yaml', streams: false },
+  { format: 'protobuf', mediaType: 'application/vnd.kubernetes.protobuf', streams: true },
+];
+const SHAPES: ReadonlyMap<string | undefined, Shape> = new Map([
+  [undefined, 'object'],
+  ['Table', 'table'],
+  ['PartialObjectMetadata', 'partial'],
+  ['PartialObjectMetadataList', 'partialList'],
 ]);
-export const ACCEPTED = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 
-/** By preference: higher `q` first, then in the order given. */
+/** By preference: higher `q` first, wildcards after what is named, then in the order given. What is no media type is left out. */
 export function parseAccept(accept: string): AcceptClause[] {
-  return accept
-    .split(',')
-    .map((text, order) => {
-      const [mediaType = '', ...rest] = text.split(';').map((part) => part.trim());
-      const parameters: Record<string, string> = {};
-      for (const parameter of rest) {
-        const equals = parameter.indexOf('=');
-        if (equals > 0)
-          parameters[parameter.slice(0, equals).toLowerCase()] = parameter.slice(equals + 1).replace(/^"|"$/g, '');
-      }
-      return { mediaType: mediaType.toLowerCase(), parameters, q: Number(parameters.q ?? 1), order };
-    })
-    .filter(({ mediaType, q }) => mediaType !== '' && q > 0)
-    .sort((a, b) => b.q - a.q || a.order - b.order);
+  const clauses: (AcceptClause & { readonly q: number })[] = [];
+  for (const text of accept.split(',')) {
+    const [range = '', ...rest] = text.split(';');
+    const mediaType = range.trim() === '*' ? '*/*' : range.trim().replace(/\s*\/\s*/, '/');
+    if (!/^[^/]+\/[^/]+$/.test(mediaType)) continue;
+    const parameters: Record<string, string> = {};
+    let q = 1;
+    for (const parameter of rest) {
+      const [name = '', value = '', ...more] = parameter.split('=');
+      if (value === '' || more.length > 0) continue;
+      if (name.trim() === 'q') q = Number.parseFloat(value) || 0;
+      else parameters[name.trim()] = value.trim();
+    }
+    let at = clauses.length;
+    const clause = { mediaType, parameters, q };
+    while (at > 0 && goesBefore(clause, clauses[at - 1]!)) at--;
+    clauses.splice(at, 0, clause);
+  }
+  return clauses;
 }
 
-/**
- * The first of the client's wishes that can be met. `shapes`: whether the answer can be a Table or metadata alone;
- * `protobuf`: whether it has such a form.
- */
-export function negotiate(accept: string | undefined, shapes: boolean, protobuf: boolean): Negotiated {
+/** The order is none of a whole: a named type comes before a wildcard whatever their `q`. */
+function goesBefore(a: { mediaType: string; q: number }, b: { mediaType: string; q: number }): boolean {
+  if (a.q > b.q) return true;
+  if (!a.mediaType.startsWith('*') && b.mediaType.startsWith('*')) return true;
+  return !a.mediaType.endsWith('/*') && b.mediaType.endsWith('/*');
+}
+
+/** The first of the client's wishes that can be met. Throws StatusError 406 when there is none. */
+export function negotiate(accept: string | undefined, offer: Offer): Negotiated {
   if (!accept || accept === 'application/json' || accept === '*/*') return PLAIN;
-  for (const { mediaType, parameters } of parseAccept(accept)) {
-    const format = FORMATS.get(mediaType);
-    if (!format || (format === 'protobuf' && !protobuf)) continue;
-    const { as, g, v } = parameters;
-    if (as === undefined) return { ...PLAIN, format };
-    if (!shapes || g !== 'meta.k8s.io' || (v !== 'v1' && v !== 'v1beta1')) continue;
-    if (format === 'protobuf') continue;
-    if (as === 'Table') return { format, shape: 'table', metaVersion: v };
-    if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList')
-      return { format, shape: 'partial', metaVersion: v };
+  for (const clause of parseAccept(accept)) {
+    for (const { format, mediaType, streams } of FORMATS) {
+      if (!matches(clause.mediaType, mediaType)) continue;
+      const as = accepted(clause.parameters, format, streams, offer);
+      if (!as) continue;
+      if (offer.stream && !streams) throw notAcceptableFor(offer);
+      return as;
+    }
   }
-  throw notAcceptable(ACCEPTED);
+  throw notAcceptableFor(offer);
+}
+
+function matches(wanted: string, mediaType: string): boolean {
+  return wanted === mediaType || wanted === '*/*' || wanted === 'application/*';
+}
+
+function accepted(
+  { as, g, v, stream, sv, pretty }: AcceptClause['parameters'],
+  format: Format,
+  streams: boolean,
+  { shapes, protobuf }: Offer,
+): Negotiated | undefined {
+  if (stream && (!streams || stream !== 'watch')) return undefined;
+  if (sv && sv !== 'v1') return undefined;
+  const style = pretty === '1' ? { pretty: true } : {};
+  if (as === undefined && g === undefined && v === undefined)
+    return format === 'protobuf' && !protobuf ? undefined : { ...PLAIN, format, ...style };
+  const shape = SHAPES.get(as);
+  if (!shapes || !shape || shape === 'object' || g !== 'meta.k8s.io' || (v !== 'v1' && v !== 'v1beta1'))
+    return undefined;
+  if (shape === 'table' && format === 'protobuf') return undefined;
+  return { format, shape, metaVersion: v, ...style };
+}
+
+function notAcceptableFor({ stream }: Offer) {
+  return stream
+    ? notAcceptable(FORMATS.filter(({ streams }) => streams).map(({ mediaType }) => `${mediaType};stream=watch`))
+    : notAcceptable(FORMATS.map(({ mediaType }) => mediaType));
 }
 
 export function acceptsGzip(acceptEncoding: string | undefined): boolean {

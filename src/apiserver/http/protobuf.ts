@@ -3,10 +3,12 @@ import { schemaOf, typeNames } from '../../api/schema.ts';
 import { apiVersionOf } from '../../apimachinery/meta.ts';
 import { createProtobufCodec, type ProtobufCodec } from '../../apimachinery/protobuf/codec.ts';
 import type { ListResult } from '../request/result.ts';
-import type { Notice } from '../watch-cache/cache-event.ts';
+import type { Batch, Notice } from '../watch-cache/cache-event.ts';
 import type { Entry } from '../watch-cache/entry.ts';
+import type { Negotiated } from './negotiation.ts';
 
 export const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+const META = 'k8s.io.apimachinery.pkg.apis.meta';
 const SLICE_MS = 5;
 
 /** Objects in Kubernetes' protobuf form. The tables are loaded when the first client speaks it. */
@@ -36,48 +38,56 @@ export class ProtobufEncoding {
     return this.#codec.decode(bytes);
   }
 
-  entry(entry: Entry): Uint8Array {
-    return this.#codec.encode(entry.object);
+  entry(entry: Entry, as: Negotiated): Uint8Array {
+    return as.shape === 'object'
+      ? this.#codec.encode(entry.object)
+      : this.#codec.wrap(`meta.k8s.io/${as.metaVersion}`, 'PartialObjectMetadata', this.#partial(entry));
   }
 
   object(object: { readonly apiVersion: string; readonly kind: string }): Uint8Array | undefined {
     return this.#codec.supports(object.apiVersion, object.kind) ? this.#codec.encode(object) : undefined;
   }
 
-  async list({ definition, entries, metadata }: ListResult): Promise<Uint8Array> {
-    const apiVersion = apiVersionOf(definition.group, definition.version);
+  async list({ definition, entries, metadata }: ListResult, as: Negotiated): Promise<Uint8Array> {
+    const whole = as.shape === 'object';
+    const numbers = whole || as.metaVersion === 'v1' ? { metadata: 1, items: 2 } : { metadata: 2, items: 1 };
     const parts: Uint8Array[] = [];
-    add(parts, 1, this.#codec.encodeMessage('k8s.io.apimachinery.pkg.apis.meta.v1.ListMeta', metadata));
+    add(parts, numbers.metadata, this.#codec.encodeMessage(`${META}.v1.ListMeta`, metadata));
     let until = performance.now() + SLICE_MS;
     for (const entry of entries) {
-      add(parts, 2, this.#codec.unwrap(this.#codec.encode(entry.as(definition).object)).raw);
+      const served = entry.as(definition);
+      const item = whole ? this.#codec.unwrap(this.#codec.encode(served.object)).raw : this.#partial(served);
+      add(parts, numbers.items, item);
       if (performance.now() < until) continue;
       await new Promise(setImmediate);
       until = performance.now() + SLICE_MS;
     }
-    return this.#codec.wrap(apiVersion, definition.listKind, Buffer.concat(parts));
+    const raw = Buffer.concat(parts);
+    return whole
+      ? this.#codec.wrap(apiVersionOf(definition.group, definition.version), definition.listKind, raw)
+      : this.#codec.wrap(`meta.k8s.io/${as.metaVersion}`, 'PartialObjectMetadataList', raw);
   }
 
-  /** One event of a watch stream: its length, then a bare WatchEvent around the enveloped object. */
-  frame(notice: Notice): Buffer {
-    return notice.frame('protobuf', ({ type, entry }) => this.#frame(type, entry.object));
-  }
-
-  /** Frames of several notices, one after another; shared ones are joined once. */
-  frames(notices: readonly Notice[]): Buffer {
-    const [first] = notices;
-    if (notices.length === 1) return this.frame(first!);
-    const join = () => Buffer.concat(notices.map((notice) => this.frame(notice)));
-    return first?.shared ? first.frames('protobuf', notices, join) : join();
+  /** The events of a watch stream, each its length and then a bare WatchEvent around the enveloped object. */
+  frames(batch: Batch, as: Negotiated): Buffer {
+    const id = as.shape === 'object' ? 'protobuf' : `protobuf/partial/${as.metaVersion}`;
+    const frame = (notice: Notice) => notice.frame(id, ({ type, entry }) => this.#frame(type, this.entry(entry, as)));
+    return batch.frames(id, (notices) =>
+      notices.length === 1 ? frame(notices[0]!) : Buffer.concat(notices.map(frame)),
+    );
   }
 
   errorFrame(status: { readonly apiVersion: string; readonly kind: string }): Buffer {
-    return this.#frame('ERROR', status);
+    return this.#frame('ERROR', this.#codec.encode(status));
   }
 
-  #frame(type: string, object: { readonly apiVersion: string; readonly kind: string }): Buffer {
+  #partial({ object }: Entry): Uint8Array {
+    return this.#codec.encodeMessage(`${META}.v1.PartialObjectMetadata`, { metadata: object.metadata });
+  }
+
+  #frame(type: string, object: Uint8Array): Buffer {
     const raw: Uint8Array[] = [];
-    add(raw, 1, this.#codec.encode(object));
+    add(raw, 1, object);
     const parts: Uint8Array[] = [];
     add(parts, 1, Buffer.from(type));
     add(parts, 2, Buffer.concat(raw));

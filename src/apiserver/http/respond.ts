@@ -1,19 +1,20 @@
 import { promisify } from 'node:util';
 import { constants, createGzip, gzip } from 'node:zlib';
 import type { KindDefinition } from '../../api/kind.ts';
-import type { KubeObject } from '../../apimachinery/meta.ts';
+import type { KubeObject, UnstructuredObject } from '../../apimachinery/meta.ts';
 import { internalError, isStatusError, type StatusError } from '../../apimachinery/status-error.ts';
 import type { FlowClass } from '../request/flow-control.ts';
 import { headerOf } from '../request/request-context.ts';
-import { isTrue } from '../request/request-info.ts';
 import type { ListResult, Result, WatchResult } from '../request/result.ts';
+import { Batch } from '../watch-cache/cache-event.ts';
 import { ByteWriter, CHUNK_BYTES, type ChunkMemory } from './byte-writer.ts';
 import { encodeList } from './encode-list.ts';
 import { errorFrame, type FrameEncoder, frameEncoder } from './encode-watch.ts';
 import type { HttpExchange, ResponseHeaders } from './http-exchange.ts';
-import { acceptsGzip, type Negotiated, negotiate } from './negotiation.ts';
+import { acceptsGzip, type Format, type Negotiated, negotiate } from './negotiation.ts';
 import { PROTOBUF, type ProtobufEncoding } from './protobuf.ts';
-import { includeObjectOf, tableHead, writePartial, writeRow } from './table.ts';
+import { checkShape } from './requested-shape.ts';
+import { includeObjectOf, objectTable, tableHead, writePartial, writeRow } from './table.ts';
 import { wantsWebSocket } from './web-socket.ts';
 
 const GZIP_FROM_BYTES = 128 * 1024;
@@ -44,19 +45,37 @@ export async function respond(exchange: HttpExchange, result: Result, options: R
   }
   const accept = headerOf(exchange.headers, 'accept');
   const protobuf = accept?.includes(PROTOBUF) ? await options.protobuf() : undefined;
-  const as = negotiate(accept, result.type !== 'object', protobuf !== undefined && hasProtobuf(result, protobuf));
+  const inProtobuf = protobuf !== undefined && hasProtobuf(result, protobuf);
+  const as = negotiate(accept, {
+    shapes: result.type !== 'object' || inProtobuf || protobuf === undefined,
+    protobuf: inProtobuf,
+    stream: result.type === 'watch',
+  });
+  checkShape(result, as);
   if (as.format === 'protobuf' && result.type !== 'watch') {
     const headers = { ...baseHeaders(options), 'content-type': PROTOBUF };
     return sendBytes(
       exchange,
       'status' in result ? result.status : 200,
       headers,
-      await encodeProtobuf(result, protobuf!),
+      await encodeProtobuf(result, as, protobuf!),
     );
   }
   if (result.type === 'watch') return respondWatch(exchange, result, as, options, protobuf);
   if (result.type === 'list') return respondList(exchange, result, as, options);
-  if (result.type === 'object') return sendJson(exchange, result.status, as, options, JSON.stringify(result.object));
+  if (result.type === 'object') {
+    const json =
+      as.shape === 'table' && result.columns
+        ? objectTable(
+            result.object as UnstructuredObject,
+            result.columns,
+            as,
+            includeObjectOf(options.query),
+            options.now(),
+          )
+        : JSON.stringify(result.object);
+    return sendJson(exchange, result.status, as, options, json);
+  }
   const entry = result.entry.as(result.definition);
   if (as.shape === 'object') return sendJson(exchange, result.status, as, options, entry.bytes);
   const writer = new ByteWriter(entry.metadataLength + 2048);
@@ -84,10 +103,11 @@ function hasProtobuf(result: Exclude<Result, { type: 'content' | 'takeOver' }>, 
 
 async function encodeProtobuf(
   result: Exclude<Result, { type: 'content' | 'takeOver' | 'watch' }>,
+  as: Negotiated,
   protobuf: ProtobufEncoding,
 ): Promise<Uint8Array> {
-  if (result.type === 'list') return protobuf.list(result);
-  if (result.type === 'entry') return protobuf.entry(result.entry.as(result.definition));
+  if (result.type === 'list') return protobuf.list(result, as);
+  if (result.type === 'entry') return protobuf.entry(result.entry.as(result.definition), as);
   return protobuf.object(result.object as KubeObject)!;
 }
 
@@ -98,22 +118,33 @@ export function respondError(exchange: HttpExchange, error: unknown, options: Re
     exchange.destroy();
     return;
   }
-  const headers: ResponseHeaders = { ...baseHeaders(options), 'content-type': 'application/json' };
+  const headers = baseHeaders(options);
   const { retryAfterSeconds } = failure.status.details ?? {};
   if (retryAfterSeconds) headers['retry-after'] = String(retryAfterSeconds);
-  const asJson = () => exchange.send(failure.code, headers, `${JSON.stringify(failure.status)}\n`);
-  if (!headerOf(exchange.headers, 'accept')?.startsWith(PROTOBUF)) return void asJson();
-  options
-    .protobuf()
-    .then((protobuf) => {
-      const body = protobuf.object(failure.status);
-      if (exchange.headersSent || exchange.finished) return;
-      if (body) exchange.send(failure.code, { ...headers, 'content-type': PROTOBUF }, body);
-      else asJson();
-    })
-    .catch(() => {
-      if (!exchange.headersSent) asJson();
-    });
+  const send = (contentType: string, body: Uint8Array | string) => {
+    if (!exchange.headersSent && !exchange.finished)
+      exchange.send(failure.code, { ...headers, 'content-type': contentType }, body);
+  };
+  const asJson = () => send('application/json', `${JSON.stringify(failure.status)}\n`);
+  const format = errorFormat(headerOf(exchange.headers, 'accept'));
+  if (format === 'json') {
+    asJson();
+    return;
+  }
+  const encoded =
+    format === 'protobuf'
+      ? options.protobuf().then((protobuf) => send(PROTOBUF, protobuf.object(failure.status)!))
+      : import('yaml').then(({ stringify }) => send('application/yaml', stringify(failure.status)));
+  encoded.catch(asJson);
+}
+
+/** A failure goes out in whatever form the client can be given; what it wants of objects does not count. */
+function errorFormat(accept: string | undefined): Format {
+  try {
+    return negotiate(accept, { shapes: false, protobuf: true }).format;
+  } catch {
+    return 'json';
+  }
 }
 
 function baseHeaders({ warnings, auditId, progress }: ResponseOptions): ResponseHeaders {
@@ -154,9 +185,10 @@ async function sendJson(
     headers['content-type'] = 'application/yaml';
     return sendBytes(exchange, status, headers, stringify(JSON.parse(json.toString())));
   }
-  const body = wantsPretty(exchange, options.query)
-    ? `${JSON.stringify(JSON.parse(json.toString()), null, 2)}\n`
-    : json;
+  const body =
+    as.pretty || wantsPretty(exchange, options.query)
+      ? `${JSON.stringify(JSON.parse(json.toString()), null, 2)}\n`
+      : json;
   return sendBytes(exchange, status, headers, body);
 }
 
@@ -177,7 +209,7 @@ async function sendBytes(
 
 function wantsPretty(exchange: HttpExchange, query: URLSearchParams): boolean {
   const pretty = query.get('pretty');
-  if (pretty !== null) return pretty === '' || isTrue(pretty);
+  if (pretty) return /^(?:1|t|true|T|True|TRUE)$/.test(pretty);
   const agent = headerOf(exchange.headers, 'user-agent');
   return agent !== undefined && /^(?:curl|Wget|Mozilla\/5\.0)/.test(agent);
 }
@@ -188,9 +220,10 @@ async function respondList(
   as: Negotiated,
   options: ResponseOptions,
 ): Promise<void> {
-  const encoding = encodeList(result, as, includeObjectOf(options.query), options.now());
+  const include = as.shape === 'table' ? includeObjectOf(options.query) : 'None';
+  const encoding = encodeList(result, as, include, options.now());
   const count = result.entries.length;
-  const whole = as.format === 'yaml' || wantsPretty(exchange, options.query);
+  const whole = as.format === 'yaml' || as.pretty || wantsPretty(exchange, options.query);
   const writer = whole ? new ByteWriter(CHUNK_BYTES) : options.chunks.take();
   writer.text(encoding.head);
   let next = 0;
@@ -215,7 +248,7 @@ async function respondList(
     (length ?? CHUNK_BYTES) > GZIP_FROM_BYTES && acceptsGzip(headerOf(exchange.headers, 'accept-encoding'));
   if (compress) Object.assign(headers, { 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
   else if (length !== undefined) headers['content-length'] = length;
-  exchange.writeHead(200, headers);
+  exchange.writeHead(200, headers, true);
   const send = compress ? gzipSink(exchange) : plainSink(exchange);
   while ((await send.write(writer.view())) && !done) {
     writer.reuse();
@@ -271,12 +304,12 @@ function respondWatch(
 ): Promise<void> {
   const binary = as.format === 'protobuf' ? protobuf : undefined;
   const encode: FrameEncoder = binary
-    ? (notices) => binary.frames(notices)
-    : frameEncoder(result.definition, as, includeObjectOf(options.query), options.now);
+    ? (batch) => binary.frames(batch, as)
+    : frameEncoder(result.definition, as, as.shape === 'table' ? includeObjectOf(options.query) : 'None', options.now);
   if (wantsWebSocket(exchange))
     return import('./web-socket-watch.ts').then(({ watchOverWebSocket }) =>
       watchOverWebSocket(exchange, result, {
-        encode: (notice) => encode([notice]),
+        encode: (notice) => encode(new Batch([notice])),
         error: (error) => (binary ? binary.errorFrame(error.status) : errorFrame(error)),
         frameHead: binary ? 4 : 0,
         text: !binary,
@@ -289,11 +322,12 @@ function respondWatch(
   return new Promise((resolve) => {
     const { signal } = exchange;
     const running = result.open({
-      deliver(notices) {
+      deliver(batch) {
+        const { notices, shared } = batch;
         options.onWatchEvents(result.definition, notices.length);
-        if (binary || notices[0]?.shared || notices.length === 1)
-          return exchange.write(encode(notices)) ? undefined : exchange.drained();
-        return sendOnce(exchange, options.chunks, (writer) => encode(notices, writer));
+        if (binary || shared || notices.length === 1)
+          return exchange.write(encode(batch)) ? undefined : exchange.drained();
+        return sendOnce(exchange, options.chunks, (writer) => encode(batch, writer));
       },
       close(error?: StatusError) {
         signal.removeEventListener('abort', stop);

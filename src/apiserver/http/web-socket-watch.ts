@@ -27,7 +27,7 @@ export async function watchOverWebSocket(
   const { signal } = exchange;
   await new Promise<void>((resolve) => {
     const running = result.open({
-      async deliver(notices) {
+      async deliver({ notices }) {
         for (const notice of notices) await receiver.send(messageOf(encode(notice)));
       },
       close(error) {

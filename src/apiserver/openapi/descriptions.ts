@@ -224,7 +224,7 @@ export const DESCRIPTIONS: Readonly<Record<string, Readonly<Record<string, strin
   'meta.v1.ObjectMeta': {
     '': 'What every object has.',
     annotations: 'Values that tools keep with the object; they are not for selecting.',
-    creationTimestamp: 'When it was created.',
+    creationTimestamp: 'CreationTimestamp is a timestamp of the moment when the server made the object.',
     deletionGracePeriodSeconds: 'How long it has to end, when its deletion was asked for.',
     deletionTimestamp: 'When its deletion was asked for; it is gone when its finalizers are.',
     finalizers: 'What has to be done before it can go; each entry is removed by whoever has done it.',
@@ -263,14 +263,15 @@ export const DESCRIPTIONS: Readonly<Record<string, Readonly<Record<string, strin
 
 /** Of fields that mean the same in many types. */
 const COMMON: Readonly<Record<string, string>> = {
-  apiVersion: 'The version of this representation of the object: GROUP/VERSION, or VERSION in the core group.',
+  apiVersion:
+    'APIVersion defines which version of its schema the object is written in: GROUP/VERSION, or VERSION in the core group.',
   conditions: 'What holds of it now: each with type, status, reason and message.',
   items: 'The objects.',
   kind: 'The kind of the object.',
   labelSelector: 'Selects objects by their labels.',
   lastTransitionTime: 'When the status last changed.',
   message: 'Details, for people.',
-  metadata: 'What every object has: name, namespace, labels, annotations and so on.',
+  metadata: "Standard object's metadata: name, namespace, labels, annotations and so on.",
   name: 'The name.',
   namespace: 'The namespace.',
   observedGeneration: 'The generation that was last looked at.',

@@ -8,6 +8,7 @@ const PATCH_TYPES = [
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
 ];
+const STRATEGIC_PATCH = 'application/strategic-merge-patch+json';
 const OBJECT_TYPES = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 const PATH_PARAMETERS: Readonly<Record<string, string>> = {
   name: 'name of the object',
@@ -68,7 +69,7 @@ function operationV3(operation: ApiOperation, document: SchemaDocument, tag: str
       ? {
           requestBody: {
             content: Object.fromEntries(
-              (method === 'patch' ? PATCH_TYPES : ['*/*']).map((type) => [type, { schema: document.reference(body) }]),
+              bodyTypes(operation).map((type) => [type, { schema: document.reference(body) }]),
             ),
             ...(method === 'delete' ? {} : { required: true }),
           },
@@ -77,6 +78,12 @@ function operationV3(operation: ApiOperation, document: SchemaDocument, tag: str
     responses: responses(method, response),
     ...gvkOf(operation),
   };
+}
+
+/** Custom resources, whose schema is a CRD's, have no strategic merge patch: clients go by what is listed here. */
+function bodyTypes({ method, answer }: ApiOperation): readonly string[] {
+  if (method !== 'patch') return ['*/*'];
+  return answer?.constraints ? PATCH_TYPES.filter((type) => type !== STRATEGIC_PATCH) : PATCH_TYPES;
 }
 
 function operationV2(operation: ApiOperation, document: SchemaDocument, tag: string): JsonObject {
@@ -98,7 +105,7 @@ function operationV2(operation: ApiOperation, document: SchemaDocument, tag: str
   ];
   return {
     description: operation.description,
-    consumes: method === 'patch' ? PATCH_TYPES : ['*/*'],
+    consumes: bodyTypes(operation),
     produces: answer ? OBJECT_TYPES : ['*/*'],
     schemes: ['https'],
     tags: [tag],

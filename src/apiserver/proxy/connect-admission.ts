@@ -7,14 +7,17 @@ import { Admission } from '../registry/admit.ts';
 import type { RegistryServices } from '../registry/registry-services.ts';
 import type { RequestContext } from '../request/request-context.ts';
 
-/** The admission of a connection: `options` is what the client asked for, an object of `kind` of the core group. */
-export async function admitConnection(
+/**
+ * The admission of a connection: `options` is what the client asked for, an object of `kind` of the core group. Returns what
+ * admission made of it.
+ */
+export async function admitConnection<T extends object>(
   services: RegistryServices,
   context: RequestContext,
   definition: KindDefinition,
   kind: string,
-  options: object,
-): Promise<void> {
+  options: T,
+): Promise<T> {
   const { name, namespace, subresource } = context.info;
   const admission = new Admission(services, context, {
     operation: 'CONNECT',
@@ -26,9 +29,13 @@ export async function admitConnection(
     dryRun: false,
     options: {},
   });
-  const object = { apiVersion: 'v1', kind, metadata: {}, ...options } as unknown as UnstructuredObject;
+  // As its JSON has it: without what is not set.
+  const given = Object.entries(options).filter(([, value]) => value !== false && value !== '');
+  const object = { kind, apiVersion: 'v1', ...Object.fromEntries(given) } as unknown as UnstructuredObject;
   await admission.mutate(object as Draft<UnstructuredObject>);
   await admission.validate(object);
+  const unset = Object.entries(options).map(([key, value]) => [key, typeof value === 'boolean' ? false : value]);
+  return { ...Object.fromEntries(unset), ...object } as unknown as T;
 }
 
 /**

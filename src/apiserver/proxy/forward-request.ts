@@ -1,4 +1,5 @@
-import { pipeline } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
+import { createDeflateRaw, createGunzip, createGzip, createInflateRaw } from 'node:zlib';
 import type { StatusError } from '../../apimachinery/status-error.ts';
 import type { HttpExchange } from '../http/http-exchange.ts';
 import { type Backend, beginRequest, responseOf } from './backend.ts';
@@ -6,10 +7,15 @@ import { copyResponse } from './copy-response.ts';
 import { dialErrorText, hostPort } from './dial-error.ts';
 import { requestHeaders, responseHeaders } from './forwarded-headers.ts';
 import { HtmlLinks } from './html-links.ts';
+import { rewriteUrl } from './rewrite-url.ts';
+
+/** Which pages other sites may read is not for a backend to say: to browsers it has this server's name. */
+const CORS = /^access-control-allow-(?:credentials|headers|methods|origin)$/;
 
 /**
  * Passes a request on and the response back, both as they come. `prefix` is where the backend's root is for the client:
- * redirects and the links of HTML pages are rewritten to it. Throws StatusError when the backend cannot be reached.
+ * redirects and the links of HTML pages are rewritten to it; without one, nothing is. Throws StatusError when the backend
+ * cannot be reached.
  */
 export async function forwardRequest(
   exchange: HttpExchange,
@@ -18,16 +24,10 @@ export async function forwardRequest(
   failure: (text: string) => StatusError,
 ): Promise<void> {
   const headers = requestHeaders(exchange, false);
-  headers['x-forwarded-uri'] = `${prefix}${path.split('?', 1)[0]}`;
-  headers['x-forwarded-host'] = String(headers.host ?? '');
-  headers['x-forwarded-proto'] = 'https';
-  const { method } = exchange;
-  const hasBody =
-    headers['content-length'] !== undefined ||
-    exchange.headers['transfer-encoding'] !== undefined ||
-    !['GET', 'HEAD', 'OPTIONS', 'DELETE'].includes(method);
-  // Pages are rewritten, so they must not come compressed.
-  if (String(headers.accept ?? '').includes('text/html')) headers['accept-encoding'] = 'identity';
+  if (prefix) headers['x-forwarded-uri'] = `${prefix}${path.split('?', 1)[0]}`;
+  const { method, hasBody } = exchange;
+  // Of a DELETE Node would send the body without saying where it ends.
+  if (hasBody && headers['content-length'] === undefined) headers['transfer-encoding'] = 'chunked';
   const request = beginRequest(backend, { method, path, headers });
   const leave = () => request.destroy();
   exchange.signal.addEventListener('abort', leave, { once: true });
@@ -38,18 +38,40 @@ export async function forwardRequest(
     throw failure(dialErrorText(error, backend.host, backend.port));
   });
   const answer = responseHeaders(response.headers);
-  if (typeof answer.location === 'string') answer.location = rewriteLocation(answer.location, backend, prefix);
-  const page =
-    String(answer['content-type'] ?? '').startsWith('text/html') && !answer['content-encoding'] && method !== 'HEAD';
-  if (page) delete answer['content-length'];
+  let body: Readable = response;
+  if (prefix) {
+    const place = { prefix, backend: hostPort(backend.host, backend.port), requested: String(headers.host ?? '') };
+    for (const name of Object.keys(answer)) if (CORS.test(name)) delete answer[name];
+    if (typeof answer.location === 'string') answer.location = rewriteUrl(answer.location, place);
+    else if (method !== 'HEAD' && isPage(answer['content-type'])) {
+      const rewritten = withLinks(response, String(answer['content-encoding'] ?? ''), (url) => rewriteUrl(url, place));
+      if (rewritten) delete answer['content-length'];
+      body = rewritten ?? response;
+    }
+  }
   exchange.writeHead(response.statusCode ?? 502, answer);
-  await copyResponse(page ? response.pipe(new HtmlLinks(prefix)) : response, exchange);
+  await copyResponse(body, exchange);
 }
 
-/** Redirects within the backend stay within the proxy; others are left alone. */
-function rewriteLocation(location: string, { scheme, host, port }: Backend, prefix: string): string {
-  for (const own of [`${scheme}://${hostPort(host, port)}`, `${scheme}://${host}`])
-    if (location === own || location.startsWith(`${own}/`)) return `${prefix}${location.slice(own.length) || '/'}`;
-  if (!location.startsWith('/') || location.startsWith('//') || location.startsWith(`${prefix}/`)) return location;
-  return `${prefix}${location}`;
+function isPage(contentType: unknown): boolean {
+  return (
+    String(contentType ?? '')
+      .split(';', 1)[0]!
+      .trim() === 'text/html'
+  );
+}
+
+/** `undefined` for an encoding that is not understood. */
+function withLinks(page: Readable, encoding: string, rewrite: (url: string) => string): Readable | undefined {
+  const links = new HtmlLinks(rewrite);
+  switch (encoding) {
+    case '':
+      return pipeline(page, links, () => undefined);
+    case 'gzip':
+      return pipeline(page, createGunzip(), links, createGzip(), () => undefined);
+    case 'deflate':
+      return pipeline(page, createInflateRaw(), links, createDeflateRaw(), () => undefined);
+    default:
+      return undefined;
+  }
 }

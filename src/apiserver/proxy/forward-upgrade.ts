@@ -3,7 +3,7 @@ import { badRequest, type StatusError } from '../../apimachinery/status-error.ts
 import type { HttpExchange } from '../http/http-exchange.ts';
 import { type Backend, beginRequest, upgradeOf } from './backend.ts';
 import { copyResponse } from './copy-response.ts';
-import { dialErrorText } from './dial-error.ts';
+import { dialErrorText, unknownError } from './dial-error.ts';
 import { requestHeaders, responseHeaders } from './forwarded-headers.ts';
 
 /**
@@ -26,7 +26,12 @@ export async function forwardUpgrade(
   });
   exchange.signal.removeEventListener('abort', leave);
   if ('refused' in answer) {
-    exchange.writeHead(answer.refused.statusCode ?? 502, responseHeaders(answer.refused.headers));
+    const { statusCode = 502 } = answer.refused;
+    if (statusCode < 400) {
+      answer.refused.destroy();
+      throw unknownError(`invalid upgrade response: status code ${statusCode}`);
+    }
+    exchange.writeHead(statusCode, responseHeaders(answer.refused.headers));
     return copyResponse(answer.refused, exchange);
   }
   const { response, socket, head } = answer;

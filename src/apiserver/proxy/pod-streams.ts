@@ -18,9 +18,9 @@ export async function podExec(
   definition: KindDefinition,
 ): Promise<Result> {
   const { query } = context;
-  const command = query.getAll('command');
-  const options = { ...streamOptions(query), command };
-  const pod = await begin(proxy, context, definition, 'PodExecOptions', options);
+  const given = { ...streamOptions(query), command: query.getAll('command') };
+  const { pod, options } = await begin(proxy, context, definition, 'PodExecOptions', given);
+  const { command } = options;
   const container = containerOf(pod, options.container);
   if (command.length === 0) throw badRequest('you must specify a command');
   return connect(
@@ -37,8 +37,8 @@ export async function podAttach(
   context: RequestContext,
   definition: KindDefinition,
 ): Promise<Result> {
-  const options = streamOptions(context.query);
-  const pod = await begin(proxy, context, definition, 'PodAttachOptions', options);
+  const given = streamOptions(context.query);
+  const { pod, options } = await begin(proxy, context, definition, 'PodAttachOptions', given);
   const container = containerOf(pod, options.container);
   return connect(
     proxy,
@@ -55,13 +55,8 @@ export async function podPortForward(
   definition: KindDefinition,
 ): Promise<Result> {
   const ports = context.query.getAll('ports').flatMap((list) => list.split(','));
-  const pod = await begin(
-    proxy,
-    context,
-    definition,
-    'PodPortForwardOptions',
-    ports.length ? { ports: ports.map(Number) } : {},
-  );
+  const given = ports.length ? { ports: ports.map(Number) } : {};
+  const { pod } = await begin(proxy, context, definition, 'PodPortForwardOptions', given);
   const query = new URLSearchParams(ports.map((port): [string, string] => ['port', port]));
   return connect(proxy, pod, `/portForward/${context.info.namespace}/${context.info.name}`, query);
 }
@@ -100,20 +95,19 @@ function kubeletQuery({ stdin, stdout, stderr, tty }: StreamQuery, command: read
   return query;
 }
 
-async function begin(
+async function begin<T extends object>(
   proxy: ProxyServices,
   context: RequestContext,
   definition: KindDefinition,
   kind: string,
-  options: object,
+  given: T,
 ) {
   const { verb, namespace, name } = context.info;
   if (verb !== 'get' && verb !== 'create') throw methodNotSupported(definition, verb);
   if (verb === 'get' && /websocket/i.test(headerOf(context.headers, 'upgrade') ?? ''))
     await requireCreate(proxy.services, context);
   const pod = await podOf(proxy.reader, namespace, name);
-  await admitConnection(proxy.services, context, definition, kind, options);
-  return pod;
+  return { pod, options: await admitConnection(proxy.services, context, definition, kind, given) };
 }
 
 async function connect(

@@ -1,13 +1,16 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { connect } from 'node:http2';
 import { request } from 'node:https';
 import { networkInterfaces } from 'node:os';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPki } from '../../cluster/pki/pki.ts';
 import { startTestApiServer, type TestApiServer } from '../testing.ts';
 import { HtmlLinks } from './html-links.ts';
 import { podLogQuery } from './pod-log-options.ts';
 import { addProxyRoutes } from './proxy-routes.ts';
+import { rewriteUrl } from './rewrite-url.ts';
 import { parseSchemeNamePort } from './scheme-name-port.ts';
 
 const host = Object.values(networkInterfaces())
@@ -27,6 +30,14 @@ describe.skipIf(!host)(`proxying${host ? '' : ' (skipped: the machine has loopba
       const chunks: Buffer[] = [];
       for await (const chunk of incoming) chunks.push(chunk);
       if (incoming.url === '/redirect') return void response.writeHead(302, { location: '/there?x=1' }).end();
+      if (incoming.url === '/packed')
+        return void response
+          .writeHead(200, {
+            'content-type': 'text/html; charset=utf-8',
+            'content-encoding': 'gzip',
+            'access-control-allow-origin': '*',
+          })
+          .end(gzipSync('<img longdesc=/d src="/s">'));
       if (incoming.url === '/page')
         return void response
           .writeHead(200, { 'content-type': 'text/html' })
@@ -110,7 +121,8 @@ describe.skipIf(!host)(`proxying${host ? '' : ' (skipped: the machine has loopba
       method = 'GET',
       headers = {},
       body = '',
-    }: { method?: string; headers?: Record<string, string>; body?: string } = {},
+      binary = false,
+    }: { method?: string; headers?: Record<string, string>; body?: string; binary?: boolean } = {},
   ) =>
     new Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; text: string }>((resolve, reject) => {
       const sent = request(
@@ -118,6 +130,7 @@ describe.skipIf(!host)(`proxying${host ? '' : ' (skipped: the machine has loopba
         { method, headers: { authorization: 'Bearer secret', ...headers }, ca, agent: false },
         async (response) => {
           let text = '';
+          if (binary) response.setEncoding('latin1');
           for await (const chunk of response) text += chunk;
           resolve({ status: response.statusCode!, headers: response.headers, text });
         },
@@ -158,7 +171,7 @@ describe.skipIf(!host)(`proxying${host ? '' : ' (skipped: the machine has loopba
         method: 'POST',
         url: '/a%2Fb/c?x=1&y=%20',
         body: 'hello',
-        headers: { 'x-mine': '1', 'x-forwarded-proto': 'https' },
+        headers: { 'x-mine': '1', 'x-forwarded-uri': expect.stringMatching(/\/proxy\/a%2Fb\/c$/) },
       });
       expect(seen.headers.authorization).toBeUndefined();
     }
@@ -185,6 +198,38 @@ describe.skipIf(!host)(`proxying${host ? '' : ' (skipped: the machine has loopba
     expect((await call(`${prefix}/page`)).text).toBe(
       `<a class="x" href="${prefix}/next">n</a><img src='//cdn/x'><p title="/no"`,
     );
+    const packed = await call(`${prefix}/packed`, { binary: true });
+    expect(gunzipSync(Buffer.from(packed.text, 'latin1')).toString()).toBe(
+      `<img longdesc=${prefix}/d src="${prefix}/s">`,
+    );
+    expect(packed.headers['access-control-allow-origin']).toBeUndefined();
+  });
+
+  it('passes a body on whose length nobody told, whatever the method', async () => {
+    const session = connect(api.url, { ca });
+    const head = { ':method': 'DELETE', ':path': `${services}/web:http/proxy/x` };
+    const stream = session.request(head, { endStream: false });
+    stream.end('hello');
+    let text = '';
+    for await (const chunk of stream) text += chunk;
+    session.destroy();
+    expect(JSON.parse(text)).toMatchObject({ method: 'DELETE', body: 'hello' });
+  });
+
+  it.each([
+    ['/a?b#c', '/p/a?b#c'],
+    ['/', '/p/'],
+    ['a/b', 'a/b'],
+    ['?x', '?x'],
+    ['/p/a', '/p/a'],
+    ['/a/../b/', '/p/b/'],
+    ['http://10.0.0.1:80/x', '/p/x'],
+    ['http://10.0.0.1/x', 'http://10.0.0.1/x'],
+    ['https://me:6443/x', 'https://me:6443/p/x'],
+    ['//cdn/x', '//cdn/x'],
+    ['mailto:a@b', 'mailto:a@b'],
+  ])('sends %s to %s', (url, wanted) => {
+    expect(rewriteUrl(url, { prefix: '/p', backend: '10.0.0.1:80', requested: 'me:6443' })).toBe(wanted);
   });
 
   it('lets upgrades through, without the token among the protocols', async () => {
@@ -280,13 +325,23 @@ describe('names and options', () => {
     expect(() => query('limitBytes=x')).toThrow('strconv.ParseInt: parsing "x": invalid syntax');
   });
 
-  it('rewrites links that are cut in two', async () => {
-    const links = new HtmlLinks('/p');
-    let text = '';
-    links.on('data', (chunk) => (text += chunk));
-    for (const part of ['<a hr', 'ef="/x', '">ä</a', '><b>']) links.write(part);
-    links.end();
-    await once(links, 'end');
-    expect(text).toBe('<a href="/p/x">ä</a><b>');
+  it('rewrites the links of elements, wherever a page is cut in two', async () => {
+    const page =
+      '<A class=a href="/x>" title="/t">ä</a><img src=/s longdesc=\'/l\'/><!-- <a href="/c"> --><script src="/j">"<a href=/k>"</script><a href="b">1 < 2</a><p cite="/q"><base';
+    const wanted = page
+      .replace('"/x>"', '"/p/x>"')
+      .replace('=/s', '=/p/s')
+      .replace("'/l'", "'/p/l'")
+      .replace('"/j"', '"/p/j"');
+    for (const size of [1, 3, 1000]) {
+      const links = new HtmlLinks((url) => (url.startsWith('/') ? `/p${url}` : url));
+      const bytes = Buffer.from(page);
+      const seen: Buffer[] = [];
+      links.on('data', (chunk: Buffer) => seen.push(chunk));
+      for (let at = 0; at < bytes.length; at += size) links.write(bytes.subarray(at, at + size));
+      links.end();
+      await once(links, 'end');
+      expect(Buffer.concat(seen).toString()).toBe(wanted);
+    }
   });
 });

@@ -67,13 +67,13 @@ export function checkPreconditions(
 ): void {
   const { uid, resourceVersion } = preconditions ?? {};
   const { metadata } = object;
-  const fail = (what: string, wanted: string, found: string | undefined) =>
+  const fail = (what: string, wanted: string, found: string | undefined, why: string) =>
     conflict(
-      definition,
+      { group: definition.group, resource: definition.kind },
       metadata.name,
-      `Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${found}`,
+      `the ${what} in the precondition (${wanted}) does not match the ${what} in record (${found}). The object might have been ${why}`,
     );
-  if (uid && uid !== metadata.uid) throw fail('UID', uid, metadata.uid);
+  if (uid && uid !== metadata.uid) throw fail('UID', uid, metadata.uid, 'deleted and then recreated');
   if (resourceVersion && resourceVersion !== metadata.resourceVersion)
-    throw fail('ResourceVersion', resourceVersion, metadata.resourceVersion);
+    throw fail('ResourceVersion', resourceVersion, metadata.resourceVersion, 'modified');
 }

@@ -7,6 +7,7 @@ import {
   forbiddenField,
   invalidValue,
   required,
+  tooLong,
 } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
 import { validateLabels } from '../../apimachinery/labels.ts';
@@ -77,6 +78,7 @@ export function validateMetadata(object: UnstructuredObject, definition: KindDef
   if (meta.annotations) errors.push(...annotationErrors(meta.annotations));
   if (meta.ownerReferences) errors.push(...ownerErrors(meta.ownerReferences));
   if (meta.finalizers) errors.push(...finalizerErrors(meta.finalizers));
+  if (meta.managedFields) errors.push(...managedFieldsErrors(meta.managedFields));
   return errors;
 }
 
@@ -177,6 +179,18 @@ function finalizerErrors(finalizers: readonly string[]): FieldError[] {
   }
   if (seen.has('orphan') && seen.has('foregroundDeletion'))
     errors.push(invalidValue(path, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set'));
+  return errors;
+}
+
+function managedFieldsErrors(entries: NonNullable<ObjectMeta['managedFields']>): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [index, { manager = '', operation = '', subresource = '' }] of entries.entries()) {
+    const path = () => metadata.child('managedFields').index(index);
+    if (operation !== 'Apply' && operation !== 'Update')
+      errors.push(invalidValue(path().child('operation'), operation, 'must be `Apply` or `Update`'));
+    if (manager.length > 128) errors.push(tooLong(path().child('manager'), 128));
+    if (subresource.length > 256) errors.push(tooLong(path().child('subresource'), 256));
+  }
   return errors;
 }
 

@@ -8,16 +8,19 @@ import { applyJsonPatch } from '../../apimachinery/patch/json-patch.ts';
 import { applyMergePatch } from '../../apimachinery/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../../apimachinery/patch/strategic-merge.ts';
 import type { Schema } from '../../apimachinery/schema.ts';
-import { badRequest, invalid, isStatusError, unsupportedMediaType } from '../../apimachinery/status-error.ts';
+import { badRequest, conflict, invalid, isStatusError, unsupportedMediaType } from '../../apimachinery/status-error.ts';
 import { accessDenied } from '../authorization/access-denied.ts';
-import type { RequestBody, RequestContext } from '../request/request-context.ts';
+import { headerOf, type RequestBody, type RequestContext } from '../request/request-context.ts';
 import { isTrue } from '../request/request-info.ts';
 import { parseWriteOptions, type WriteOptions } from '../request/write-options.ts';
 import type { Entry } from '../watch-cache/entry.ts';
+import { appliedConfiguration } from './applied-configuration.ts';
 import { createObject } from './create.ts';
+import { otherVersions } from './managed-fields.ts';
 import { placeInNamespace } from './object-metadata.ts';
-import { type DecodedValue, type DecodeTarget, decodeObject, mediaTypeOf } from './read-object.ts';
+import { type DecodedValue, decodeObject, mediaTypeOf } from './read-object.ts';
 import { type RegistryServices, timestamp } from './registry-services.ts';
+import { resetFields } from './reset-fields.ts';
 import { type SubresourceStrategy, updateObject } from './update.ts';
 
 const JSON_PATCH = 'application/json-patch+json';
@@ -70,6 +73,12 @@ export async function patchFromRequest(
             created = true;
             const object = applied(services, definition, patch, context, undefined, undefined);
             object.metadata.name ||= name;
+            if (object.metadata.uid)
+              throw conflict(
+                definition,
+                name,
+                `uid mismatch: the provided object specified uid ${object.metadata.uid}, and no existing object was found`,
+              );
             placeInNamespace(object, definition, namespace);
             return createObject(services, context, definition, object, options, 'tracked');
           },
@@ -81,9 +90,12 @@ export async function patchFromRequest(
 
 /** Reads and checks the body and the options of a patch. Throws StatusError 415 for a type the kind does not take. */
 export async function readPatch(context: RequestContext, custom: boolean): Promise<PatchRequest> {
+  const accepted = [JSON_PATCH, MERGE_PATCH, ...(custom ? [] : [STRATEGIC_PATCH]), APPLY_PATCH];
+  const sent = headerOf(context.headers, 'content-type');
+  // A body of another type is not even looked at.
+  if (sent !== undefined && !accepted.includes(mediaTypeOf(sent))) throw unsupportedMediaType(accepted);
   const raw = await context.readBody();
   const mediaType = mediaTypeOf(raw.contentType);
-  const accepted = [JSON_PATCH, MERGE_PATCH, ...(custom ? [] : [STRATEGIC_PATCH]), APPLY_PATCH];
   if (!accepted.includes(mediaType)) throw unsupportedMediaType(accepted);
   const options = parseWriteOptions(context, 'PatchOptions');
   const force = context.query.get('force');
@@ -99,11 +111,13 @@ export async function readPatch(context: RequestContext, custom: boolean): Promi
 
 function decodePatch(raw: RequestBody, mediaType: string, duplicates: boolean): DecodedValue {
   if ('object' in raw) return { value: draft(raw.object), duplicateFields: [] };
-  if (mediaType === APPLY_PATCH) return decodeConfiguration(raw.bytes, duplicates);
   try {
-    return decodeJson(raw.bytes, { duplicates });
+    return mediaType === APPLY_PATCH
+      ? decodeConfiguration(raw.bytes, duplicates)
+      : decodeJson(raw.bytes, { duplicates });
   } catch (error) {
     if (!isStatusError(error, 'BadRequest')) throw error;
+    if (mediaType === APPLY_PATCH) throw badRequest(`error decoding YAML: ${error.message}`);
     const why = error.message.replace("couldn't get version/kind; json parse error: ", '');
     throw badRequest(mediaType === STRATEGIC_PATCH ? why : `error decoding patch: ${why}`);
   }
@@ -166,44 +180,14 @@ function applied(
     apiVersion: apiVersionOf(definition.group, definition.version),
     force: patch.force,
     now: timestamp(services.now()),
-    ignore: subresource === 'status' ? ['spec'] : definition.subresources.status ? ['status'] : [],
+    ignore: resetFields(definition, subresource),
+    versions: otherVersions(services, definition),
+    checked: true,
     ...(subresource ? { subresource } : {}),
   });
   const decoded = decodeObject(draft(object), definition, 'Ignore', [], context.warnings);
   if (live) decoded.metadata.resourceVersion ??= live.metadata.resourceVersion as string;
   return decoded;
-}
-
-/** What the applier wrote: checked as an object of the kind, without defaults. */
-function appliedConfiguration(
-  definition: KindDefinition,
-  patch: PatchRequest,
-  context: RequestContext,
-): UnstructuredObject {
-  const value = draft(patch.body) as {
-    metadata?: { managedFields?: unknown; name?: string };
-    apiVersion?: string;
-    kind?: string;
-  };
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw badRequest('the body of an apply must be an object');
-  if (!value.apiVersion || !value.kind)
-    throw badRequest('error decoding YAML: apiVersion and kind must be set in an apply patch');
-  if (value.metadata?.managedFields) throw badRequest('metadata.managedFields must be nil');
-  const name = value.metadata?.name;
-  if (name && name !== context.info.name)
-    throw badRequest(`the name of the object (${name}) does not match the name on the URL (${context.info.name})`);
-  return decodeObject(
-    value,
-    withoutDefaults(definition),
-    patch.options.fieldValidation,
-    patch.duplicateFields,
-    context.warnings,
-  );
-}
-
-function withoutDefaults({ group, version, kind, schema, decoding }: KindDefinition): DecodeTarget {
-  return { group, version, kind, schema, partial: true, ...(decoding ? { decoding } : {}) };
 }
 
 /** A patch cannot turn an object into another. */

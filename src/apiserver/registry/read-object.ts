@@ -1,6 +1,7 @@
 import type { ObjectDecoding } from '../../api/kind.ts';
 import { decodeJson, decodeYaml } from '../../apimachinery/decode.ts';
 import { type Draft, draft } from '../../apimachinery/json.ts';
+import { findDuplicateKeys } from '../../apimachinery/json-scanner.ts';
 import { apiVersionOf, type UnstructuredObject } from '../../apimachinery/meta.ts';
 import type { Schema } from '../../apimachinery/schema.ts';
 import { badRequest, isStatusError, unsupportedMediaType } from '../../apimachinery/status-error.ts';
@@ -80,12 +81,17 @@ export async function readObject(
   definition: DecodeTarget,
   fieldValidation: FieldValidation,
 ): Promise<Draft<UnstructuredObject>> {
-  const { value, duplicateFields } = decodeUnrecognized(
-    await context.readBody(),
-    definition.kind,
-    fieldValidation !== 'Ignore',
-  );
-  return decodeObject(value, definition, fieldValidation, duplicateFields, context.warnings);
+  const body = await context.readBody();
+  const { value, duplicateFields } = decodeUnrecognized(body, definition.kind, fieldValidation !== 'Ignore');
+  const problems = duplicateFields.length ? inTextOrder(body, definition, duplicateFields) : duplicateFields;
+  return decodeObject(value, definition, fieldValidation, problems, context.warnings);
+}
+
+/** A kind with Go types is decoded in one go: what is unknown and what is there twice is told as it comes. */
+function inTextOrder(body: RequestBody, target: DecodeTarget, duplicateFields: readonly string[]): readonly string[] {
+  if (target.decoding || !('bytes' in body) || !['', 'application/json'].includes(mediaTypeOf(body.contentType)))
+    return duplicateFields;
+  return findDuplicateKeys(Buffer.from(body.bytes).toString('utf8'), target.schema);
 }
 
 /** `value` becomes the object: it is changed in place. */
@@ -99,7 +105,7 @@ export function decodeObject(
   const object = ofKind(value, target);
   const unknown = target.decoding ? decodeCustom(object, target, target.decoding) : decodeTyped(object, target);
   if (unknown.length || duplicateFields.length) {
-    const problems = [...duplicateFields, ...unknown];
+    const problems = [...new Set([...duplicateFields, ...unknown])];
     if (fieldValidation === 'Strict') throw cannotHandle(target, `strict decoding error: ${problems.join(', ')}`);
     if (fieldValidation === 'Warn') warnings.push(...problems);
   }

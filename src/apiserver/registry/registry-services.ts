@@ -2,6 +2,7 @@ import type { KindDefinition, KindRegistry } from '../../api/kind.ts';
 import type { Logger } from '../../apimachinery/logger.ts';
 import type { AdmissionStep } from '../../sdk/admission.ts';
 import type { Authorizer } from '../../sdk/authorization.ts';
+import type { AdmissionMetrics } from '../admission/admission-metrics.ts';
 import type { WatchCache } from '../watch-cache/watch-cache.ts';
 import type { ObjectStorage } from './object-storage.ts';
 import type { ResourceHooks } from './resource-hooks.ts';
@@ -13,6 +14,7 @@ export interface RegistryServices {
   readonly cache: WatchCache;
   /** Read at every request, for steps come and go with plugins. */
   admission(): readonly AdmissionStep[];
+  readonly admissionMetrics?: AdmissionMetrics;
   readonly authorization: Authorizer;
   /** By `group/resource`. */
   readonly hooks: ReadonlyMap<string, ResourceHooks>;

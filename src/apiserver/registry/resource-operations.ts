@@ -163,7 +163,8 @@ function readOptions(query: URLSearchParams): ReadOptions {
   const token = query.get('continue');
   const limit = wholeNumber(query, 'limit');
   return {
-    limit: Math.max(limit, 0),
+    // Whatever the server has comes whole.
+    limit: resourceVersion === '0' && !token ? 0 : Math.max(limit, 0),
     ...(resourceVersion ? { resourceVersion } : {}),
     ...(resourceVersionMatch ? { resourceVersionMatch } : {}),
     ...(token ? { continue: token } : {}),

@@ -1,20 +1,42 @@
+import { ageColumn, column, nameColumn } from '../../api/columns.ts';
 import type { KindDefinition, ScaleDefinition } from '../../api/kind.ts';
 import { schemaOf } from '../../api/schema.ts';
 import { FieldPath, invalidValue } from '../../apimachinery/field.ts';
 import { type Draft, draft } from '../../apimachinery/json.ts';
-import type { KubeObject, UnstructuredObject } from '../../apimachinery/meta.ts';
-import { badRequest, conflict, invalid, notFound } from '../../apimachinery/status-error.ts';
+import { applyPatch } from '../../apimachinery/managed-fields/apply-patch.ts';
+import { apiVersionOf, type KubeObject, type UnstructuredObject } from '../../apimachinery/meta.ts';
+import { badRequest, conflict, internalError, invalid, notFound } from '../../apimachinery/status-error.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import { objectResult, type Result } from '../request/result.ts';
 import { parseWriteOptions, type WriteOptions } from '../request/write-options.ts';
-import { patchDocument, readPatch } from './patch.ts';
+import { appliedConfiguration } from './applied-configuration.ts';
+import { otherVersions } from './managed-fields.ts';
+import { isApply, type PatchRequest, patchDocument, readPatch } from './patch.ts';
 import { type DecodeTarget, decodeObject, readObject } from './read-object.ts';
-import type { RegistryServices } from './registry-services.ts';
+import { type RegistryServices, timestamp } from './registry-services.ts';
+import { uidConflict } from './uid-conflict.ts';
 import { updateObject } from './update.ts';
 
 interface Scale extends KubeObject {
   readonly spec: { readonly replicas?: number };
   readonly status: { readonly replicas: number; readonly selector?: string };
+}
+
+const columns = [
+  nameColumn,
+  column<Scale>('Desired', ({ spec }) => spec.replicas ?? 0, {
+    type: 'integer',
+    description: 'Replicas that are wanted',
+  }),
+  column<Scale>('Available', ({ status }) => status.replicas, {
+    type: 'integer',
+    description: 'Replicas that there are',
+  }),
+  ageColumn,
+];
+
+function scaleResult(scale: Scale): Result {
+  return { ...objectResult(scale), columns };
 }
 
 function scaleTarget(): DecodeTarget {
@@ -32,16 +54,22 @@ export async function serveScale(
   if (verb === 'get') {
     const entry = await services.storage.get(definition, namespace, name);
     if (!entry) throw notFound(definition, name);
-    return objectResult(scaleOf(scale, entry.as(definition).object));
+    const { object } = entry.as(definition);
+    // Built-in kinds have a default; of others nobody says how many there are to be.
+    if (definition.schema.name === undefined && scale.getReplicas(object) === undefined)
+      throw internalError(`the spec replicas field ${JSON.stringify(scale.specPath)} does not exist`);
+    return scaleResult(scaleOf(scale, object));
   }
-  const { options, next } =
-    verb === 'update' ? await replacement(context, scale) : await patchedScale(context, definition, scale);
+  const patch = verb === 'update' ? undefined : await readPatch(context, definition.schema.name === undefined);
+  const apply = patch !== undefined && isApply(patch);
+  const { options, next } = patch ? patchedScale(context, scale, patch) : await replacement(context);
   const entry = await updateObject(services, context, {
     definition,
     namespace,
     name,
     options,
     subresource: { name: 'scale', prepare: () => {}, validate: () => [] },
+    tracked: apply,
     next(old) {
       const wanted = next(old);
       checkIdentity(definition, wanted, old);
@@ -50,18 +78,48 @@ export async function serveScale(
         throw invalid({ group: 'autoscaling', kind: 'Scale' }, name, [
           invalidValue(FieldPath.of('spec', 'replicas'), replicas, 'must be greater than or equal to 0'),
         ]);
-      const object = draft(old) as Draft<UnstructuredObject>;
-      scale.setReplicas(object, replicas);
+      const object = apply
+        ? appliedReplicas(services, definition, patch, old, replicas)
+        : (draft(old) as Draft<UnstructuredObject>);
+      if (!apply) scale.setReplicas(object, replicas);
       if (!wanted.metadata.resourceVersion) delete object.metadata.resourceVersion;
       return object;
     },
   });
-  return objectResult(scaleOf(scale, entry.as(definition).object));
+  return scaleResult(scaleOf(scale, entry.as(definition).object));
 }
 
 type NextScale = { readonly options: WriteOptions; next(old: UnstructuredObject): Scale };
 
-async function replacement(context: RequestContext, _scale: ScaleDefinition<unknown>): Promise<NextScale> {
+/** The object after its scale was applied: of its fields, the replicas are what the applier speaks for. */
+function appliedReplicas(
+  services: RegistryServices,
+  definition: KindDefinition,
+  { options, force }: PatchRequest,
+  live: UnstructuredObject,
+  replicas: number,
+): Draft<UnstructuredObject> {
+  const { schema, group, version, kind } = definition;
+  const { name, namespace } = live.metadata;
+  const apiVersion = apiVersionOf(group, version);
+  const config = { apiVersion, kind, metadata: { name, namespace }, spec: {} } as unknown as Draft<UnstructuredObject>;
+  definition.subresources.scale!.setReplicas(config, replicas);
+  const { object } = applyPatch({
+    live,
+    config,
+    schema,
+    manager: options.fieldManager,
+    apiVersion,
+    subresource: 'scale',
+    force,
+    now: timestamp(services.now()),
+    versions: otherVersions(services, definition),
+    checked: true,
+  });
+  return draft(object) as Draft<UnstructuredObject>;
+}
+
+async function replacement(context: RequestContext): Promise<NextScale> {
   const options = parseWriteOptions(context, 'UpdateOptions');
   const wanted = (await readObject(context, scaleTarget(), options.fieldValidation)) as unknown as Scale;
   if (wanted.metadata.name && wanted.metadata.name !== context.info.name)
@@ -71,21 +129,21 @@ async function replacement(context: RequestContext, _scale: ScaleDefinition<unkn
   return { options, next: () => wanted };
 }
 
-async function patchedScale(
-  context: RequestContext,
-  definition: KindDefinition,
-  scale: ScaleDefinition<unknown>,
-): Promise<NextScale> {
-  const patch = await readPatch(context, definition.schema.name === undefined);
+function patchedScale(context: RequestContext, scale: ScaleDefinition<unknown>, patch: PatchRequest): NextScale {
   const target = scaleTarget();
   return {
     options: patch.options,
     next(old) {
       const now = scaleOf(scale, old);
-      const document =
-        patch.mediaType === 'application/apply-patch+yaml'
-          ? { ...now, spec: { ...now.spec, ...(patch.body as Scale).spec } }
-          : patchDocument(patch, { ...now, metadata: { ...now.metadata, resourceVersion: undefined } }, target.schema);
+      if (isApply(patch)) {
+        const config = appliedConfiguration(target, patch, context) as unknown as Scale;
+        return { ...config, spec: { ...now.spec, ...config.spec } };
+      }
+      const document = patchDocument(
+        patch,
+        { ...now, metadata: { ...now.metadata, resourceVersion: undefined } },
+        target.schema,
+      );
       const { fieldValidation } = patch.options;
       return decodeObject(
         document,
@@ -100,12 +158,7 @@ async function patchedScale(
 
 function checkIdentity(definition: KindDefinition, wanted: Scale, old: UnstructuredObject): void {
   const { uid, resourceVersion, name } = wanted.metadata;
-  if (uid && uid !== old.metadata.uid)
-    throw conflict(
-      definition,
-      name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`,
-    );
+  if (uid && uid !== old.metadata.uid) throw uidConflict(definition, uid, old);
   if (resourceVersion && resourceVersion !== old.metadata.resourceVersion)
     throw conflict(
       definition,

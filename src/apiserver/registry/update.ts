@@ -2,7 +2,7 @@ import type { KindDefinition } from '../../api/kind.ts';
 import { FieldPath, invalidValue } from '../../apimachinery/field.ts';
 import { type Draft, draft } from '../../apimachinery/json.ts';
 import { apiVersionOf, type UnstructuredObject } from '../../apimachinery/meta.ts';
-import { badRequest, conflict, invalid, modifiedConflict, notFound } from '../../apimachinery/status-error.ts';
+import { badRequest, invalid, modifiedConflict, notFound } from '../../apimachinery/status-error.ts';
 import { accessDenied } from '../authorization/access-denied.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import { parseWriteOptions, type WriteOptions } from '../request/write-options.ts';
@@ -15,6 +15,7 @@ import { carryOverMetadata, placeInNamespace, validateMetadata, validateMetadata
 import { dropDuplicateOwners } from './owner-references.ts';
 import { completeObject, readObject } from './read-object.ts';
 import { hooksOf, type RegistryServices } from './registry-services.ts';
+import { uidConflict } from './uid-conflict.ts';
 
 /** How a subresource turns what the client sent into a new state of the object. */
 export interface SubresourceStrategy {
@@ -220,7 +221,7 @@ function validate(
 ): void {
   const errors = [...validateMetadata(object, definition), ...validateMetadataUpdate(object, old)];
   if (subresource) errors.push(...subresource.validate(object, old));
-  else errors.push(...(definition.validate?.(object) ?? []), ...(definition.validateUpdate?.(object, old) ?? []));
+  else errors.push(...(definition.validate?.(object, old) ?? []), ...(definition.validateUpdate?.(object, old) ?? []));
   if (errors.length) throw invalid(definition, object.metadata.name, errors);
 }
 
@@ -233,12 +234,7 @@ function checkIdentity(
 ): void {
   const { name } = input;
   const { uid, resourceVersion } = object.metadata;
-  if (uid && uid !== old.metadata.uid)
-    throw conflict(
-      definition,
-      name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`,
-    );
+  if (uid && uid !== old.metadata.uid) throw uidConflict(definition, uid, old);
   if (!resourceVersion || resourceVersion === '0') {
     if (input.requireResourceVersion)
       throw invalid(definition, name, [

@@ -26,8 +26,8 @@ export interface AuditTrail {
 export interface AuditRecord {
   /** What is shown as the event's annotations. */
   readonly annotations: Map<string, string>;
-  /** Further events say whom the request is done as. */
-  impersonated(user: UserInfo): void;
+  /** Further events say whom the request is done as, and the verb that allowed it for this sort of request alone. */
+  impersonated(user: UserInfo, constraint: string | undefined): void;
   /** `read`, which also remembers what it has read. */
   readBody(read: RequestContext['readBody']): RequestContext['readBody'];
   /** `result`, which also tells when a watch or stream begins and, with `untilOver`, when it is over. */

@@ -1,75 +1,49 @@
 import { badRequest } from '../../apimachinery/status-error.ts';
-import type { AuthorizationAttributes } from '../../sdk/authorization.ts';
-import { SYSTEM_AUTHENTICATED, SYSTEM_UNAUTHENTICATED, type UserInfo } from '../../sdk/user.ts';
 import { headerOf, type RequestHeaders } from './request-context.ts';
 
 const EXTRA = 'impersonate-extra-';
 
-/** Who the request wants to be, and the permissions that takes. */
-export interface Impersonation {
-  readonly user: UserInfo;
-  readonly needs: readonly AuthorizationAttributes[];
+/** Whom a request wants to be done as. */
+export interface WantedUser {
+  readonly name: string;
+  /** Empty when it is not asked for. */
+  readonly uid: string;
+  readonly groups: readonly string[];
+  readonly extra: ReadonlyMap<string, readonly string[]>;
 }
 
 /** `undefined`: no impersonation is asked for. Throws StatusError when the headers make no sense. */
-export function impersonationOf(headers: RequestHeaders, requester: UserInfo): Impersonation | undefined {
-  const name = headerOf(headers, 'impersonate-user');
+export function wantedUser(headers: RequestHeaders): WantedUser | undefined {
+  const name = headerOf(headers, 'impersonate-user') ?? '';
   const groups = values(headers['impersonate-group']);
-  const uid = headerOf(headers, 'impersonate-uid');
+  const uid = headerOf(headers, 'impersonate-uid') ?? '';
   const extra = new Map<string, string[]>();
   for (const header in headers) {
     if (!header.startsWith(EXTRA)) continue;
-    const encoded = header.slice(EXTRA.length);
-    const key = safeDecode(encoded).toLowerCase();
+    const key = safeDecode(header.slice(EXTRA.length)).toLowerCase();
     extra.set(key, [...(extra.get(key) ?? []), ...values(headers[header])]);
   }
-  if (!name) {
-    if (groups.length || uid || extra.size) throw badRequest('requested impersonation without impersonating a user');
-    return undefined;
-  }
-  const needs: AuthorizationAttributes[] = [];
-  const need = (part: Partial<AuthorizationAttributes>) => needs.push({ ...base(requester), ...part });
-  const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(name);
-  if (account) need({ resource: 'serviceaccounts', namespace: account[1]!, name: account[2]! });
-  else need({ resource: 'users', name });
-  for (const group of groups) need({ resource: 'groups', name: group });
-  if (uid) need({ group: 'authentication.k8s.io', resource: 'uids', name: uid });
-  for (const [key, list] of extra)
-    for (const value of list)
-      need({ group: 'authentication.k8s.io', resource: 'userextras', subresource: key, name: value });
-  return {
-    user: {
-      name,
-      ...(uid ? { uid } : {}),
-      groups: effectiveGroups(name, groups, account),
-      ...(extra.size ? { extra: Object.fromEntries(extra) } : {}),
-    },
-    needs,
-  };
+  const wanted = { name, uid, groups, extra };
+  if (name) return wanted;
+  if (groups.length || uid || extra.size)
+    throw badRequest(`requested ${asGo(wanted)} without impersonating a user name`);
+  return undefined;
 }
 
-function effectiveGroups(name: string, groups: readonly string[], account: RegExpExecArray | null): readonly string[] {
-  const all = [...groups];
-  if (account && all.length === 0) all.push('system:serviceaccounts', `system:serviceaccounts:${account[1]}`);
-  if (name === 'system:anonymous') return all.includes(SYSTEM_UNAUTHENTICATED) ? all : [...all, SYSTEM_UNAUTHENTICATED];
-  return all.includes(SYSTEM_AUTHENTICATED) || all.includes(SYSTEM_UNAUTHENTICATED)
-    ? all
-    : [...all, SYSTEM_AUTHENTICATED];
-}
-
-function base(user: UserInfo): AuthorizationAttributes {
-  return {
-    user,
-    verb: 'impersonate',
-    resourceRequest: true,
-    group: '',
-    version: 'v1',
-    resource: '',
-    subresource: '',
-    namespace: '',
-    name: '',
-    path: '',
-  };
+/** As the message of upstream shows it. */
+function asGo({ name, uid, groups, extra }: WantedUser): string {
+  const list = (items: readonly string[]) => `{${items.map((item) => JSON.stringify(item)).join(', ')}}`;
+  const fields = [
+    `Name:${JSON.stringify(name)}`,
+    `UID:${JSON.stringify(uid)}`,
+    `Groups:[]string${groups.length ? list(groups) : '(nil)'}`,
+    `Extra:map[string][]string${
+      extra.size
+        ? `{${[...extra].map(([key, given]) => `${JSON.stringify(key)}:[]string${list(given)}`).join(', ')}}`
+        : '(nil)'
+    }`,
+  ];
+  return `&user.DefaultInfo{${fields.join(', ')}}`;
 }
 
 /** A header that may be given more than once; Node joins repeated ones with a comma and a space. Names may have commas. */

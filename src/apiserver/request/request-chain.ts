@@ -5,13 +5,15 @@ import type { UserInfo } from '../../sdk/user.ts';
 import { accessDenied } from '../authorization/access-denied.ts';
 import type { AuditRecord, AuditTrail } from './audit-trail.ts';
 import type { FlowControl } from './flow-control.ts';
-import { impersonationOf } from './impersonation.ts';
+import { wantedUser } from './impersonation.ts';
+import { ImpersonationModes } from './impersonation-modes.ts';
 import { InFlight, type InFlightLimits, isLongRunning } from './in-flight.ts';
 import { headerOf, type RequestContext, type RequestHeaders } from './request-context.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 import type { RequestProgress } from './request-progress.ts';
 import { requestedTimeoutMs } from './request-timeout.ts';
 import type { Result } from './result.ts';
+import { once, seatedUntilBegun } from './watch-seats.ts';
 
 /** A request as a transport hands it over. */
 export interface IncomingRequest {
@@ -35,6 +37,9 @@ export interface IncomingRequest {
 
 /** What is counted of requests. */
 export interface RequestObserver {
+  /** Who is only told of those that were known. */
+  authenticated(result: 'success' | 'failure' | 'error', seconds: number, username?: string): void;
+  authorized(decision: 'allow' | 'deny' | 'noOpinion', seconds: number): void;
   /** `seconds`: from its start to the end of its answer. */
   observe(info: RequestInfo, query: URLSearchParams, answer: { code: number; seconds: number; bytes: number }): void;
   /** A request that may take any time starts; returns what to call at its end. */
@@ -58,16 +63,18 @@ export interface RequestChainOptions {
 /** authentication, audit, impersonation, seats, authorization; then whatever serves the path. */
 export class RequestChain {
   readonly #options: RequestChainOptions;
+  readonly #impersonation: ImpersonationModes;
   readonly inFlight: InFlight;
 
   constructor(options: RequestChainOptions) {
     this.#options = options;
+    this.#impersonation = new ImpersonationModes(options.authorization);
     this.inFlight = new InFlight(options.limits);
   }
 
   async handle(request: IncomingRequest): Promise<Result> {
     const started = performance.now();
-    const requester = request.user ?? (await this.#authenticate(request));
+    const requester = request.user ?? (await this.#authenticate(request, started));
     const info = requestInfo(request);
     const record = this.#options.audit?.begin(request, info, requester);
     if (!record) return this.#serve(request, info, requester, started, undefined);
@@ -87,7 +94,8 @@ export class RequestChain {
     record: AuditRecord | undefined,
   ): Promise<Result> {
     const { handle, metrics } = this.#options;
-    const impersonated = await this.#impersonate(request, requester, record);
+    const { progress } = request;
+    const impersonated = await this.#impersonate(request, info, requester, record);
     const context: RequestContext = {
       method: request.method,
       info,
@@ -98,27 +106,39 @@ export class RequestChain {
       get signal() {
         return request.signal;
       },
+      get expired() {
+        return progress?.expired === true;
+      },
       readBody: record ? record.readBody(request.readBody) : request.readBody,
       warnings: request.warnings,
       auditAnnotations: record?.annotations ?? new Map(),
     };
-    const { progress } = request;
     const longRunning = isLongRunning(info);
     const held: (() => void)[] = [];
     const end = (code: number, bytes: number) => {
       for (const release of held) release();
-      metrics.observe(info, request.query, { code, seconds: (performance.now() - started) / 1000, bytes });
+      metrics.observe(countedInfo(info, request.headers), request.query, {
+        code,
+        seconds: (performance.now() - started) / 1000,
+        bytes,
+      });
       if (progress) record?.end(code);
     };
+    let begun: (() => void) | undefined;
+    const finish = (result: Result) => {
+      if (progress) progress.holding(end);
+      else end('status' in result ? result.status : 200, 0);
+      return result;
+    };
     try {
-      if (longRunning) held.push(metrics.startLongRunning(info));
-      else if (!context.inProcess) await this.#enter(context, progress, held);
+      if (longRunning) {
+        held.push(metrics.startLongRunning(info));
+        if (info.verb === 'watch' && !context.inProcess) begun = once(await this.#seats(context, progress));
+        if (begun) held.push(begun);
+      } else if (!context.inProcess) await this.#enter(context, progress, held);
       await this.#authorize(context, record);
       const result = await handle(context);
-      const code = 'status' in result ? result.status : 200;
-      if (progress) progress.holding(end);
-      else end(code, 0);
-      return result;
+      return finish(begun ? seatedUntilBegun(result, request.query, begun) : result);
     } catch (error) {
       record?.fail(error);
       end(isStatusError(error) ? error.code : 500, 0);
@@ -132,16 +152,22 @@ export class RequestChain {
     const timeoutMs = requestedTimeoutMs(context.query) ?? requestTimeoutMs;
     progress?.limited(Math.min(timeoutMs, requestTimeoutMs));
     if (flowControl) {
-      const flow = flowControl.classify(context);
-      progress?.classified(flow);
-      const seats = flow.enter(context);
+      const seats = this.#seats(context, progress);
       held.push(typeof seats === 'function' ? seats : await seats);
     }
     held.push(this.inFlight.enter(context.info.verb, flowControl !== undefined));
   }
 
-  async #authenticate(request: IncomingRequest): Promise<UserInfo> {
+  #seats(context: RequestContext, progress: RequestProgress | undefined): (() => void) | Promise<() => void> {
+    const flow = this.#options.flowControl?.classify(context);
+    if (!flow) return () => undefined;
+    progress?.classified(flow);
+    return flow.enter(context);
+  }
+
+  async #authenticate(request: IncomingRequest, since: number): Promise<UserInfo> {
     const { headers } = request;
+    const { metrics } = this.#options;
     const bearerToken = bearerTokenOf(headers);
     const result = await this.#options.authentication.authenticate({
       headers,
@@ -154,38 +180,45 @@ export class RequestChain {
       ...(request.clientCertificate ? { clientCertificate: request.clientCertificate } : {}),
       ...(request.remoteAddress ? { remoteAddress: request.remoteAddress } : {}),
     });
+    const seconds = (performance.now() - since) / 1000;
     if (!result) {
+      metrics.authenticated('failure', seconds);
       this.#options.audit?.unauthenticated(request, requestInfo(request));
       throw unauthorized();
     }
+    metrics.authenticated('success', seconds, result.user.name);
     return result.user;
   }
 
   async #impersonate(
     request: IncomingRequest,
+    info: RequestInfo,
     requester: UserInfo,
     record: AuditRecord | undefined,
   ): Promise<UserInfo | undefined> {
-    const impersonation = impersonationOf(request.headers, requester);
-    if (!impersonation) return undefined;
-    for (const attributes of impersonation.needs) {
-      const { decision, reason } = await this.#options.authorization.authorize(attributes);
-      if (decision !== 'allow') {
-        annotate(record, decision, reason);
-        throw accessDenied(attributes, reason);
-      }
-    }
-    record?.impersonated(impersonation.user);
-    return impersonation.user;
+    const wanted = wantedUser(request.headers);
+    if (!wanted) return undefined;
+    const attributes = attributesOf({ info, user: requester, query: request.query });
+    const { user, constraint } = await this.#impersonation.impersonate(wanted, attributes);
+    record?.impersonated(user, constraint);
+    return user;
   }
 
   async #authorize(context: RequestContext, record: AuditRecord | undefined): Promise<void> {
     const attributes = attributesOf(context);
+    const since = performance.now();
     const decided = this.#options.authorization.authorize(attributes);
     const { decision, reason } = 'decision' in decided ? decided : await decided;
+    this.#options.metrics.authorized(decision, (performance.now() - since) / 1000);
     if (record) annotate(record, decision, reason);
     if (decision !== 'allow') throw accessDenied(attributes, reason);
   }
+}
+
+/** Server-side apply is a verb of its own to metrics. */
+function countedInfo(info: RequestInfo, headers: RequestHeaders): RequestInfo {
+  if (info.verb !== 'patch' || !headerOf(headers, 'content-type')?.startsWith('application/apply-patch+')) return info;
+  return { ...info, verb: 'apply' };
 }
 
 function annotate(record: AuditRecord | undefined, decision: string, reason = ''): void {
@@ -193,7 +226,7 @@ function annotate(record: AuditRecord | undefined, decision: string, reason = ''
   record?.annotations.set('authorization.k8s.io/reason', reason);
 }
 
-function attributesOf({ info, user, query }: RequestContext): AuthorizationAttributes {
+function attributesOf({ info, user, query }: Pick<RequestContext, 'info' | 'user' | 'query'>): AuthorizationAttributes {
   const selectors = info.verb === 'list' || info.verb === 'watch' || info.verb === 'deletecollection';
   const fieldSelector = selectors ? query.get('fieldSelector') : undefined;
   const labelSelector = selectors ? query.get('labelSelector') : undefined;

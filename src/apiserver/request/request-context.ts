@@ -18,8 +18,10 @@ export interface RequestContext {
   /** Who it is done as: the impersonated user, if any. */
   readonly user: UserInfo;
   readonly inProcess: boolean;
-  /** Aborted when the client goes away. */
+  /** Aborted when the client goes away, or was told that it took too long. */
   readonly signal: AbortSignal;
+  /** Whether the client was told already that it took too long: nothing may be stored any more. */
+  readonly expired?: boolean;
   /** Throws StatusError 413 when it is too large. */
   readBody(): Promise<RequestBody>;
   /** Shown to the client as `Warning` headers. */

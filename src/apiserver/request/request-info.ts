@@ -66,8 +66,9 @@ function segments(path: string): string[] {
   return path.includes('%') ? parts.map(decodeURIComponent) : parts;
 }
 
+/** A boolean parameter is true as soon as it is there, unless it says otherwise. */
 export function isTrue(value: string | null | undefined): boolean {
-  return value === 'true' || value === '1' || value === 'True' || value === 'TRUE' || value === 't' || value === 'T';
+  return value !== null && value !== undefined && value !== '0' && value.toLowerCase() !== 'false';
 }
 
 function nameInSelector(selector: string | null): string {

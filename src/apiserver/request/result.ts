@@ -21,6 +21,8 @@ export interface ObjectResult {
   readonly type: 'object';
   readonly status: number;
   readonly object: object;
+  /** As a table; absent: it has no such form. */
+  readonly columns?: KindDefinition['columns'];
 }
 
 export interface ListResult {

@@ -3,8 +3,6 @@ import type { KindDefinition } from '../../api/kind.ts';
 import { apiVersionOf, type WatchEventType } from '../../apimachinery/meta.ts';
 import { Entry } from './entry.ts';
 
-const MAX_BATCHES = 4;
-
 export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
 /** What a watcher is told. */
@@ -12,15 +10,14 @@ export class Notice {
   readonly type: WatchEventType;
   /** In the version that is served. */
   readonly entry: Entry;
-  /** All watchers that are told the same are given the same notice, so that it is encoded once. */
-  readonly shared: boolean;
+  /** As it was before, in the stored version; of changes alone. */
+  readonly previous: Entry | undefined;
   #frames: Map<string, Buffer> | undefined;
-  #batches: Batch[] | undefined;
 
-  constructor(type: WatchEventType, entry: Entry, shared = false) {
+  constructor(type: WatchEventType, entry: Entry, previous?: Entry) {
     this.type = type;
     this.entry = entry;
-    this.shared = shared;
+    this.previous = previous;
   }
 
   /** The encoded event, made by `encode` the first time that `representation` is asked for. */
@@ -33,31 +30,40 @@ export class Notice {
     }
     return frame;
   }
-
-  /** The encoded events of `notices`, of which this is the first: made once for all watchers that are told the same. */
-  frames(representation: string, notices: readonly Notice[], encode: () => Buffer): Buffer {
-    const known = this.#batches?.find(
-      (batch) => batch.representation === representation && same(batch.notices, notices),
-    );
-    if (known) return known.bytes;
-    const bytes = encode();
-    this.#batches ??= [];
-    // Of watchers that lag behind each may have a batch of its own.
-    if (this.#batches.length < MAX_BATCHES) this.#batches.push({ representation, notices, bytes });
-    return bytes;
-  }
 }
 
-interface Batch {
-  readonly representation: string;
+/** Notices that are told together. */
+export class Batch {
   readonly notices: readonly Notice[];
-  readonly bytes: Buffer;
-}
+  /** Whether others are told the same. */
+  readonly shared: boolean;
+  /** About how much there is to send. */
+  readonly bytes: number;
+  #frames: Map<string, Buffer> | undefined;
 
-function same(a: readonly Notice[], b: readonly Notice[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
-  return true;
+  constructor(notices: readonly Notice[], shared = false) {
+    this.notices = notices;
+    this.bytes = notices.reduce((sum, { entry }) => sum + entry.size, 0);
+    this.shared = shared;
+  }
+
+  /** The encoded events, made by `encode` the first time that `representation` is asked for. */
+  frames(representation: string, encode: (notices: readonly Notice[]) => Buffer): Buffer {
+    let frames = this.#frames?.get(representation);
+    if (!frames) {
+      frames = encode(this.notices);
+      this.#frames ??= new Map();
+      this.#frames.set(representation, frames);
+    }
+    return frames;
+  }
+
+  /** What is in it after `revision`. */
+  after(revision: number): Batch {
+    const [first] = this.notices;
+    if (!first || first.entry.revision > revision) return this;
+    return new Batch(this.notices.filter(({ entry }) => entry.revision > revision));
+  }
 }
 
 /** One change of one object. */
@@ -88,7 +94,7 @@ export class CacheEvent {
     if (!notice) {
       const leaves = type === 'DELETED' && this.type !== 'DELETED';
       const entry = leaves ? this.previous!.at(this.revision) : this.entry;
-      notice = new Notice(type, entry.as(definition), true);
+      notice = new Notice(type, entry.as(definition), this.previous);
       byDefinition.set(definition, notice);
     }
     return notice;

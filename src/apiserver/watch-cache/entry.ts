@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer';
 import type { KindDefinition } from '../../api/kind.ts';
-import { draft } from '../../apimachinery/json.ts';
-import type { UnstructuredObject } from '../../apimachinery/meta.ts';
+import { type Draft, draft } from '../../apimachinery/json.ts';
+import type { ObjectMeta, UnstructuredObject } from '../../apimachinery/meta.ts';
+import type { FieldSetPool } from './field-set-pool.ts';
 import { deepFreeze, encodeStored, withRevision } from './object-encoding.ts';
 
 const METADATA = Buffer.from('"metadata":{');
@@ -23,23 +24,26 @@ export class Entry {
   #bytes: Buffer;
   #spliced = false;
   #object: UnstructuredObject | undefined;
+  readonly #pool: FieldSetPool | undefined;
   #views: Map<KindDefinition, Entry> | undefined;
   /** Where the metadata's fields begin and, in what clients receive, where they are over; 0 before it was looked for. */
   #fieldsStart = 0;
   #end = 0;
 
   /** `object`, if given, carries its resourceVersion and is never changed again. */
-  constructor(key: string, revision: number, stored: Uint8Array, object?: UnstructuredObject) {
+  constructor(key: string, revision: number, stored: Uint8Array, object?: UnstructuredObject, pool?: FieldSetPool) {
     this.key = key;
     this.revision = revision;
     this.#bytes = Buffer.isBuffer(stored) ? stored : Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
     this.#object = object;
+    this.#pool = pool;
   }
 
   get object(): UnstructuredObject {
     if (this.#object === undefined) {
-      const parsed = JSON.parse(this.#bytes.toString('utf8')) as { metadata: { resourceVersion?: string } };
+      const parsed = JSON.parse(this.#bytes.toString('utf8')) as { metadata: Draft<ObjectMeta> };
       parsed.metadata.resourceVersion = String(this.revision);
+      this.#pool?.shareSets(parsed.metadata);
       this.#object = deepFreeze(parsed) as unknown as UnstructuredObject;
     }
     return this.#object;
@@ -70,6 +74,11 @@ export class Entry {
     this.#bytes = bytes;
     this.#spliced = true;
     return bytes;
+  }
+
+  /** Length of the stored form. */
+  get size(): number {
+    return this.#spliced ? this.#bytes.length - this.#versionField().length : this.#bytes.length;
   }
 
   /** Length of what `writeTo` writes. */
@@ -115,7 +124,7 @@ export class Entry {
 
   /** The same state under another revision: what a DELETED event shows. */
   at(revision: number): Entry {
-    return new Entry(this.key, revision, this.stored, this.#object && withRevision(this.#object, revision));
+    return new Entry(this.key, revision, this.stored, this.#object && withRevision(this.#object, revision), this.#pool);
   }
 
   /** The object as `definition` serves it, converted from the stored version once. */

@@ -1,10 +1,13 @@
 import type { CacheEvent } from './cache-event.ts';
 
-/** The last changes of a resource, for watches that resume. */
+const MAX_BYTES = 32 * 1024 * 1024;
+
+/** The last changes of a resource, for watches that resume; those of large objects are fewer. */
 export class EventHistory {
   readonly #limit: number;
-  #events: CacheEvent[] = [];
+  #events: (CacheEvent | undefined)[] = [];
   #start = 0;
+  #bytes = 0;
   /** Every event after this revision is here. */
   #base: number;
 
@@ -24,13 +27,19 @@ export class EventHistory {
 
   push(event: CacheEvent): void {
     this.#events.push(event);
-    if (this.#events.length - this.#start <= this.#limit) return;
-    this.#base = this.#events[this.#start]!.revision;
-    this.#start++;
+    this.#bytes += event.entry.size;
+    while (this.#events.length - this.#start > this.#limit || this.#bytes > MAX_BYTES) this.#forgetOldest();
     if (this.#start > this.#limit) {
       this.#events = this.#events.slice(this.#start);
       this.#start = 0;
     }
+  }
+
+  #forgetOldest(): void {
+    const { revision, entry } = this.#events[this.#start]!;
+    this.#base = revision;
+    this.#bytes -= entry.size;
+    this.#events[this.#start++] = undefined;
   }
 
   /** Events after `revision`, which must not be below `base`. */
@@ -42,6 +51,6 @@ export class EventHistory {
       if (this.#events[middle]!.revision <= revision) low = middle + 1;
       else high = middle;
     }
-    return this.#events.slice(low);
+    return this.#events.slice(low) as CacheEvent[];
   }
 }

@@ -7,6 +7,8 @@ import type { Entry } from './entry.ts';
 
 /** Which objects of a resource a list or watch is about. */
 export interface Selection {
+  /** Equal selections of a definition have equal ids. */
+  readonly id: string;
   readonly namespace: string;
   /** The one object it can be, from the path or `metadata.name=`. */
   readonly name: string | undefined;
@@ -48,6 +50,7 @@ export function compileSelection(
     fields?.requirements.length ? fields : undefined,
   ] as const;
   return {
+    id: JSON.stringify([namespace, labelSelector, fieldSelector]),
     namespace,
     name,
     indexed,

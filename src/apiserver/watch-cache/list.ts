@@ -3,6 +3,7 @@ import { FieldPath, forbiddenField, notSupported } from '../../apimachinery/fiel
 import { badRequest, expired, invalid } from '../../apimachinery/status-error.ts';
 import { CompactedError, FutureRevisionError, type Store } from '../../store/store.ts';
 import { type ContinueToken, continueExpired, decodeContinue, encodeContinue } from './continue-token.ts';
+import { convertEntries } from './convert-entries.ts';
 import type { Entry } from './entry.ts';
 import type { Selection } from './filter.ts';
 import { keyRange, type ResourceCache } from './resource-cache.ts';
@@ -64,7 +65,7 @@ export async function list(
     if (exact)
       return pageAt(reader, resource, definition, selection, { revision: requested, start: '' }, options.limit);
   }
-  if (selection.filtered) await resource.parsed();
+  if (selection.filtered) await selectable(resource, definition);
   return currentPage(resource, definition, selection, '', cache.revision, options.limit);
 }
 
@@ -89,8 +90,17 @@ async function nextPage(
     throw badRequest('specifying resource version is not allowed when using continue');
   if (token.revision >= 0) return pageAt(reader, resource, definition, selection, token, options.limit);
   await reader.cache.fresh();
-  await resource.parsed();
+  await selectable(resource, definition);
   return currentPage(resource, definition, selection, token.start, reader.cache.revision, options.limit);
+}
+
+/** Resolves when every object there is can be selected by its content: as the definition serves it, when a webhook converts. */
+async function selectable(resource: ResourceCache, definition: KindDefinition): Promise<void> {
+  await resource.parsed();
+  if (!definition.storage?.convert) return;
+  // More may have come in while a webhook was asked.
+  while (resource.keys().some((entry) => entry.mustConvert(definition)))
+    await convertEntries(definition, resource.keys());
 }
 
 /** The list from `token.start` on as it was at `token.revision`. */
@@ -103,14 +113,17 @@ async function pageAt(
   limit: number,
 ): Promise<Listing> {
   const { revision, start } = token;
-  if (selection.filtered) await resource.parsed();
+  if (selection.filtered) await selectable(resource, definition);
   if (resource.changedAt <= revision && revision <= reader.cache.revision && resource.deletedBefore(revision))
     return currentPage(resource, definition, selection, start, revision, limit);
   const pinned = resource.pinned(revision);
   if (pinned) {
     const range = keyRange(selection.namespace, start);
-    if (selects(definition, selection))
-      return page(pinned.range(...range).filter(selectedBy(definition, selection)), revision, limit, undefined);
+    if (selects(definition, selection)) {
+      const entries = pinned.range(...range);
+      if (selection.filtered) await convertEntries(definition, entries);
+      return page(entries.filter(selectedBy(definition, selection)), revision, limit, undefined);
+    }
     return page(pinned.range(...range, limit > 0 ? limit + 1 : undefined), revision, limit, pinned.count(...range));
   }
   return pageFromStore(reader, resource, definition, selection, token, limit);
@@ -140,6 +153,7 @@ async function pageFromStore(
       });
       for (const kv of range.kvs) {
         const entry = await cache.decode(kv);
+        if (selection.filtered) await entry.prepare(definition);
         if (selected(entry)) entries.push(entry);
         if (limit > 0 && entries.length > limit) break;
       }

@@ -4,6 +4,7 @@ import { CacheEvent } from './cache-event.ts';
 import { type Entry, namespaceOfKey } from './entry.ts';
 import { EntryIndex } from './entry-index.ts';
 import { EventHistory } from './event-history.ts';
+import { Feed } from './feed.ts';
 import { fieldOf, type Selection } from './filter.ts';
 import { type EntrySnapshot, OrderedEntries } from './ordered-entries.ts';
 import type { Watcher } from './watcher.ts';
@@ -27,7 +28,8 @@ export class ResourceCache {
   readonly #entries = new OrderedEntries();
   readonly #fieldIndexes = new Map<string, EntryIndex>();
   readonly #labelIndexes = new Map<string, EntryIndex>();
-  readonly #groups = new Map<string, Set<Watcher>>();
+  readonly #groups = new Map<string, Set<Feed>>();
+  readonly #schedule: (feed: Feed) => void;
   readonly #triggers = new Map<string, number>();
   readonly #snapshots = new Map<number, EntrySnapshot>();
   readonly #listeners = new Set<CacheListener>();
@@ -37,8 +39,9 @@ export class ResourceCache {
   #loadedAt: number;
   #unparsed = false;
 
-  constructor(prefix: string, base: number) {
+  constructor(prefix: string, base: number, schedule: (feed: Feed) => void) {
     this.prefix = prefix;
+    this.#schedule = schedule;
     this.history = new EventHistory(HISTORY, base);
     this.#loadedAt = base;
   }
@@ -51,6 +54,12 @@ export class ResourceCache {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Of a stored object, by the first few; 0 without any. */
+  get averageBytes(): number {
+    const sample = this.#entries.range('', '', 4);
+    return sample.length ? sample.reduce((sum, { byteLength }) => sum + byteLength, 0) / sample.length : 0;
   }
 
   get(key: string): Entry | undefined {
@@ -166,31 +175,40 @@ export class ResourceCache {
   }
 
   subscribe(watcher: Watcher): void {
-    const { group } = watcher;
-    let members = this.#groups.get(group);
-    if (!members) {
-      members = new Set();
-      this.#groups.set(group, members);
+    const { group, definition, selection } = watcher;
+    let feeds = this.#groups.get(group);
+    if (!feeds) {
+      feeds = new Set();
+      this.#groups.set(group, feeds);
+      if (group.startsWith('f:')) this.#trigger(definition, selection.indexed!.field, 1);
     }
-    members.add(watcher);
-    const field = watcher.group.startsWith('f:') ? watcher.selection.indexed!.field : undefined;
-    if (field) {
-      this.#fieldIndex(watcher.definition, field);
-      this.#triggers.set(field, (this.#triggers.get(field) ?? 0) + 1);
+    let feed: Feed | undefined;
+    for (const other of feeds) if (other.definition === definition && other.selection.id === selection.id) feed = other;
+    if (!feed) {
+      feed = new Feed(definition, selection, this.#schedule);
+      feeds.add(feed);
     }
+    feed.add(watcher);
+    watcher.feed = feed;
   }
 
   unsubscribe(watcher: Watcher): void {
-    const { group } = watcher;
-    const members = this.#groups.get(group);
-    if (!members?.delete(watcher)) return;
-    if (members.size === 0) this.#groups.delete(group);
-    const field = watcher.selection.indexed?.field;
-    if (group.startsWith('f:') && field) this.#triggers.set(field, (this.#triggers.get(field) ?? 1) - 1);
+    const { group, definition, selection } = watcher;
+    const feeds = this.#groups.get(group);
+    for (const feed of feeds ?? []) if (feed.delete(watcher) && feed.watchers.size === 0) feeds!.delete(feed);
+    if (feeds?.size !== 0) return;
+    this.#groups.delete(group);
+    if (group.startsWith('f:')) this.#trigger(definition, selection.indexed!.field, -1);
+  }
+
+  /** Notes how many groups of watchers there are by values of `field`. */
+  #trigger(definition: KindDefinition, field: string, change: number): void {
+    this.#fieldIndex(definition, field);
+    this.#triggers.set(field, (this.#triggers.get(field) ?? 0) + change);
   }
 
   watchers(): Watcher[] {
-    return [...this.#groups.values()].flatMap((members) => [...members]);
+    return [...this.#groups.values()].flatMap((feeds) => [...feeds].flatMap((feed) => [...feed.watchers]));
   }
 
   #tell(event: CacheEvent): void {
@@ -211,14 +229,15 @@ export class ResourceCache {
   }
 
   #offer(group: string, event: CacheEvent): void {
-    const members = this.#groups.get(group);
-    if (members) for (const watcher of members) watcher.offer(event);
+    const feeds = this.#groups.get(group);
+    if (feeds) for (const feed of feeds) feed.offer(event);
   }
 
   /** What an index leaves to look at; undefined when a walk over all is better. */
   #narrow(definition: KindDefinition, { indexed, label }: Selection): Iterable<Entry> | undefined {
     if (indexed) return this.#fieldIndex(definition, indexed.field).entries(indexed.value);
-    if (!label || this.size < INDEX_FROM) return undefined;
+    // The index is of stored labels, and a webhook that converts may change them.
+    if (!label || this.size < INDEX_FROM || definition.storage?.convert) return undefined;
     const index = this.#labelIndex(label.key);
     return index && index.size(label.value) * 8 < this.size ? index.entries(label.value) : undefined;
   }

@@ -1,4 +1,5 @@
 import { internalError, type StatusError } from '../../apimachinery/status-error.ts';
+import type { MetricSource } from '../health/exposition.ts';
 
 /**
  * Encryption at rest: what stands in the store instead of the plain JSON. Plain values begin with `{`; transformed ones
@@ -12,6 +13,7 @@ export interface ValueTransformer {
   encrypts(key: string): boolean;
   /** Whether `value` is as `toStorage` would make it now: by the same provider and key. */
   isCurrent(value: Uint8Array, key: string): boolean;
+  readonly families?: MetricSource;
 }
 
 /** Of a stored value that can't be read. */

@@ -1,11 +1,14 @@
 import { Buffer } from 'node:buffer';
 import type { KindDefinition } from '../../api/kind.ts';
+import type { Draft } from '../../apimachinery/json.ts';
 import type { Logger } from '../../apimachinery/logger.ts';
-import type { UnstructuredObject } from '../../apimachinery/meta.ts';
+import type { ObjectMeta, UnstructuredObject } from '../../apimachinery/meta.ts';
 import { type StatusError, tooLargeResourceVersion } from '../../apimachinery/status-error.ts';
 import { type KeyValue, prefixEnd, type Store, type StoreEvent, type Watch } from '../../store/store.ts';
 import type { CacheEvent } from './cache-event.ts';
 import { Entry } from './entry.ts';
+import type { Feed } from './feed.ts';
+import { FieldSetPool } from './field-set-pool.ts';
 import { deepFreeze, withRevision } from './object-encoding.ts';
 import { ResourceCache } from './resource-cache.ts';
 import { UnreadableValues } from './unreadable-values.ts';
@@ -20,6 +23,8 @@ const BOOKMARK_INTERVAL_MS = 60_000;
 const FLUSH_SLICE_MS = 6;
 /** So many watchers are served between two looks at the clock. */
 const FLUSH_CHECK = 8;
+/** How much longer than the last round the pause before the next is. */
+const PAUSE_PER_ROUND = 4;
 /** The longest that an event waits for others to be sent with it. */
 const MAX_PAUSE_MS = 20;
 
@@ -50,6 +55,8 @@ export class WatchCache {
   readonly #resources = new Map<string, ResourceCache>();
   readonly #pending = new Map<string, PendingWrite[]>();
   readonly #unreadable = new UnreadableValues();
+  readonly #pool = new FieldSetPool();
+  readonly #feeds = new Set<Feed>();
   readonly #dirty = new Set<Watcher>();
   readonly #toRelease: CacheEvent[] = [];
   #waiters: Waiter[] = [];
@@ -142,7 +149,7 @@ export class WatchCache {
   /** The write was committed at `revision`; returns its entry, the very one the cache holds or will hold. */
   committed(write: PendingWrite, revision: number): Entry {
     this.noteCommit(revision);
-    write.entry ??= entryOf(write, revision);
+    write.entry ??= this.#entryOf(write, revision);
     return write.entry;
   }
 
@@ -157,7 +164,7 @@ export class WatchCache {
   /** An entry for a key-value of the store. Throws StatusError 500 when it is encrypted and can't be read. */
   async decode(kv: KeyValue): Promise<Entry> {
     const plain = isPlain(kv.value) ? kv.value : await this.#untransform(kv);
-    return new Entry(splitKey(kv.key).rest, kv.modRevision, plain);
+    return new Entry(splitKey(kv.key).rest, kv.modRevision, plain, undefined, this.#pool);
   }
 
   /**
@@ -194,18 +201,29 @@ export class WatchCache {
 
   schedule = (watcher: Watcher): void => {
     this.#dirty.add(watcher);
+    this.#startRound();
+  };
+
+  #scheduleFeed = (feed: Feed): void => {
+    this.#feeds.add(feed);
+    this.#startRound();
+  };
+
+  #startRound(): void {
     if (this.#flushing) return;
     this.#flushing = true;
-    // With many watchers a round of deliveries takes its time, and the connections as much again; a pause as long lets
-    // events gather for the next one.
+    // With many watchers a round of deliveries takes its time, and the connections as much again; a pause lets events
+    // gather for the next one.
     if (this.#lastRoundMs < 1) setImmediate(this.#flush);
-    else setTimeout(this.#flush, Math.min(2 * this.#lastRoundMs, MAX_PAUSE_MS));
+    else setTimeout(this.#flush, Math.min(PAUSE_PER_ROUND * this.#lastRoundMs, MAX_PAUSE_MS));
     this.#lastRoundMs = 0;
-  };
+  }
 
   #flush = (): void => {
     const started = performance.now();
     const until = started + FLUSH_SLICE_MS;
+    for (const feed of this.#feeds) feed.distribute();
+    this.#feeds.clear();
     let turn = 0;
     for (const watcher of this.#dirty) {
       this.#dirty.delete(watcher);
@@ -252,7 +270,7 @@ export class WatchCache {
         keys.add(rest);
         if (this.#resource(id).get(rest)?.revision === kv.modRevision) continue;
         if (isPlain(kv.value)) {
-          changes.push({ kv, entry: new Entry(rest, kv.modRevision, kv.value) });
+          changes.push({ kv, entry: new Entry(rest, kv.modRevision, kv.value, undefined, this.#pool) });
           continue;
         }
         await this.decode(kv).then(
@@ -358,9 +376,9 @@ export class WatchCache {
       const write = this.#pendingOf(kv);
       if (write) {
         this.#forget(write);
-        write.entry ??= entryOf(write, kv.modRevision);
+        write.entry ??= this.#entryOf(write, kv.modRevision);
         entry = write.entry;
-      } else entry = new Entry(rest, kv.modRevision, plain);
+      } else entry = new Entry(rest, kv.modRevision, plain, undefined, this.#pool);
     }
     this.#applied(this.#resource(id).apply(event, rest, entry));
   }
@@ -379,6 +397,12 @@ export class WatchCache {
           (write.entry === undefined || write.entry.revision === kv.modRevision) &&
           (write.value === kv.value || Buffer.compare(write.value, kv.value) === 0),
       );
+  }
+
+  #entryOf(write: PendingWrite, revision: number): Entry {
+    const object = withRevision(write.object, revision);
+    this.#pool.shareSets(object.metadata as Draft<ObjectMeta>);
+    return new Entry(splitKey(write.key).rest, revision, write.plain, deepFreeze(object), this.#pool);
   }
 
   #forget(write: PendingWrite): void {
@@ -410,15 +434,11 @@ export class WatchCache {
   #resource(id: string): ResourceCache {
     let resource = this.#resources.get(id);
     if (!resource) {
-      resource = new ResourceCache(`${ROOT}${id}/`, this.#base);
+      resource = new ResourceCache(`${ROOT}${id}/`, this.#base, this.#scheduleFeed);
       this.#resources.set(id, resource);
     }
     return resource;
   }
-}
-
-function entryOf(write: PendingWrite, revision: number): Entry {
-  return new Entry(splitKey(write.key).rest, revision, write.plain, deepFreeze(withRevision(write.object, revision)));
 }
 
 /** `/registry/apps/deployments/ns/name` as `apps/deployments` and `ns/name`. */

@@ -1,8 +1,9 @@
 import type { KindDefinition } from '../../api/kind.ts';
 import { FieldPath, forbiddenField } from '../../apimachinery/field.ts';
 import { internalError, invalid, isStatusError, type StatusError } from '../../apimachinery/status-error.ts';
-import { bookmark, type CacheEvent } from './cache-event.ts';
+import { Batch, bookmark, type CacheEvent } from './cache-event.ts';
 import type { Entry } from './entry.ts';
+import { noticeOf } from './feed.ts';
 import type { Selection } from './filter.ts';
 import { parseRevision, type Reader, readable } from './list.ts';
 import type { ResourceCache } from './resource-cache.ts';
@@ -63,7 +64,7 @@ export function watch(
     resource.unsubscribe(watcher);
   };
   begin(reader, resource, watcher, options).catch((error: unknown) => watcher.close(asStatusError(error)));
-  return { stop: () => watcher.close() };
+  return { stop: () => watcher.stop() };
 }
 
 async function begin(reader: Reader, resource: ResourceCache, watcher: Watcher, options: WatchOptions): Promise<void> {
@@ -102,8 +103,9 @@ async function resume(reader: Reader, resource: ResourceCache, watcher: Watcher,
     // History may have moved on during the replay; then the client starts over.
     if (from < resource.history.base) throw tooOld(since, resource.history.base);
   }
-  for (const event of missed) watcher.offer(event);
-  for (const event of resource.history.after(from)) watcher.offer(event);
+  const { definition, selection } = watcher;
+  const events = [...missed, ...resource.history.after(from)];
+  watcher.take(new Batch(events.flatMap((event) => noticeOf(event, definition, selection) ?? [])));
   subscribe(resource, watcher, since);
   await watcher.begin([] as Entry[], undefined);
 }

@@ -1,33 +1,40 @@
 import type { KindDefinition } from '../../api/kind.ts';
 import { internalError, type StatusError } from '../../apimachinery/status-error.ts';
-import { bookmark, type CacheEvent, Notice } from './cache-event.ts';
-import { type Entry, namespaceOfKey } from './entry.ts';
+import { Batch, bookmark, Notice } from './cache-event.ts';
+import type { Entry } from './entry.ts';
 import type { Selection } from './filter.ts';
 
 /** Where a watch's events go: a connection, or an informer in the process. */
 export interface WatchSink {
   /** In order. A returned promise holds the next batch back until the receiver has room. */
-  deliver(notices: readonly Notice[]): void | Promise<void>;
+  deliver(batch: Batch): void | Promise<void>;
   /** The last call. Without an error the watch ended in good order and can be resumed. */
   close(error?: StatusError): void;
 }
 
 /** How many events a receiver may lag behind before its watch is closed; it resumes from where it was. */
 const MAX_LAG = 10_000;
-/** Of the state at the start, as many objects are sent at once. */
+const MAX_LAG_BYTES = 32 * 1024 * 1024;
+/** Of the state at the start, as much is sent at once. */
 const INITIAL_BATCH = 50;
+const INITIAL_BATCH_BYTES = 256 * 1024;
 
-/** One watch: selects its events from the resource's, and holds those its sink has no room for yet. */
+/** One watch: holds the events that its sink has no room for yet. */
 export class Watcher {
   readonly definition: KindDefinition;
   readonly selection: Selection;
   readonly bookmarks: boolean;
   readonly #sink: WatchSink;
   readonly #schedule: (watcher: Watcher) => void;
-  #queue: Notice[] = [];
+  #queue: Batch[] = [];
+  /** How many notices are in the queue. */
+  #lag = 0;
+  #lagBytes = 0;
   #busy = true;
   #closed = false;
   #since = 0;
+  /** Where its events come from, once it has begun. */
+  feed: { distribute(): void } | undefined;
   onClose: (() => void) | undefined;
 
   constructor(
@@ -62,49 +69,50 @@ export class Watcher {
     this.#since = revision;
   }
 
-  offer(event: CacheEvent): void {
-    if (this.#closed || event.revision <= this.#since) return;
-    const { namespace, name } = this.selection;
-    if (namespace !== '' && namespaceOfKey(event.entry.key) !== namespace) return;
-    if (name !== undefined && event.entry.object.metadata.name !== name) return;
-    let type = event.type;
-    if (this.selection.filtered) {
-      const now = type !== 'DELETED' && this.selection.matches(event.entry);
-      const before = event.previous !== undefined && this.selection.matches(event.previous);
-      if (!now && !before) return;
-      type = now ? (before ? 'MODIFIED' : 'ADDED') : 'DELETED';
-    }
-    this.#push(event.notice(type, this.definition));
-  }
-
   offerBookmark(revision: number): void {
-    if (this.bookmarks && !this.#busy && this.#queue.length === 0)
-      this.#push(bookmark(this.definition, revision, false));
+    if (!this.bookmarks) return;
+    this.feed?.distribute();
+    if (!this.#busy && this.#queue.length === 0) this.take(new Batch([bookmark(this.definition, revision, false)]));
   }
 
-  #push(notice: Notice): void {
+  take(batch: Batch): void {
     if (this.#closed) return;
-    this.#queue.push(notice);
-    if (this.#queue.length > MAX_LAG) this.close();
+    const news = batch.after(this.#since);
+    if (news.notices.length === 0) return;
+    this.#queue.push(news);
+    this.#lag += news.notices.length;
+    this.#lagBytes += news.bytes;
+    if (this.#tooLate && this.#queue.length > 1) this.close();
     else if (!this.#busy) this.#schedule(this);
   }
 
   /** Sends the state at the start, then what has come in since; events before the end of it wait in the queue. */
   async begin(initial: readonly Entry[], end: Notice | undefined): Promise<void> {
-    for (let at = 0; at < initial.length && !this.#closed; at += INITIAL_BATCH) {
-      const batch = initial.slice(at, at + INITIAL_BATCH);
-      const sent = this.#sink.deliver(batch.map((entry) => new Notice('ADDED', entry.as(this.definition))));
-      await (sent ?? (initial.length > INITIAL_BATCH ? new Promise(setImmediate) : undefined));
+    for (let at = 0; at < initial.length && !this.#closed; ) {
+      const notices: Notice[] = [];
+      for (let bytes = 0; at < initial.length && notices.length < INITIAL_BATCH && bytes < INITIAL_BATCH_BYTES; at++) {
+        notices.push(new Notice('ADDED', initial[at]!.as(this.definition)));
+        bytes += initial[at]!.size;
+      }
+      const sent = this.#sink.deliver(new Batch(notices));
+      await (sent ?? (initial.length > notices.length ? new Promise(setImmediate) : undefined));
     }
-    if (end && !this.#closed) await this.#sink.deliver([end]);
+    if (end && !this.#closed) await this.#sink.deliver(new Batch([end]));
     this.#busy = false;
     if (this.#queue.length) this.#schedule(this);
   }
 
   flush(): void {
-    if (this.#closed || this.#busy || this.#queue.length === 0) return;
-    const batch = this.#queue;
-    this.#queue = [];
+    while (!this.#closed && !this.#busy) {
+      const batch = this.#queue.shift();
+      if (!batch) return;
+      this.#lag -= batch.notices.length;
+      this.#lagBytes -= batch.bytes;
+      this.#deliver(batch);
+    }
+  }
+
+  #deliver(batch: Batch): void {
     let sent: void | Promise<void>;
     try {
       sent = this.#sink.deliver(batch);
@@ -124,9 +132,26 @@ export class Watcher {
     );
   }
 
+  get #tooLate(): boolean {
+    return this.#lag > MAX_LAG || this.#lagBytes > MAX_LAG_BYTES;
+  }
+
+  /** The receiver wants to hear no more; it may say so while it is told something. */
+  stop(): void {
+    this.#end();
+  }
+
+  /** Without an error the receiver is told first what there is to tell. */
   close(error?: StatusError): void {
+    if (!error) {
+      this.feed?.distribute();
+      if (!this.#tooLate) this.flush();
+    }
+    this.#end(error);
+  }
+
+  #end(error?: StatusError): void {
     if (this.#closed) return;
-    if (!error && !this.#busy && this.#queue.length && this.#queue.length <= MAX_LAG) this.flush();
     this.#closed = true;
     this.#queue = [];
     this.onClose?.();

@@ -32,10 +32,9 @@ export class WebhookClient {
     const shown = `${url}${query ? `?${query}` : ''}`;
     const { fetch } = await import('undici');
     const signal = AbortSignal.timeout(timeoutMs);
-    let text: string;
-    let status: number;
-    try {
-      const response = await fetch(origin + new URL(shown).pathname + new URL(shown).search, {
+    const dispatcher = await this.#agent(config.caBundle, serverName);
+    const send = () =>
+      fetch(origin + new URL(shown).pathname + new URL(shown).search, {
         method: 'POST',
         body: JSON.stringify(body),
         headers: {
@@ -44,9 +43,16 @@ export class WebhookClient {
           'user-agent': 'kube-apiserver-admission',
           host: new URL(url).host,
         },
-        dispatcher: await this.#agent(config.caBundle, serverName),
+        dispatcher,
         redirect: 'manual',
         signal,
+      });
+    let text: string;
+    let status: number;
+    try {
+      const response = await send().catch((error: unknown) => {
+        if (wasBrokenOff(error) && !signal.aborted) return send();
+        throw error;
       });
       status = response.status;
       text = await readText(response.body);
@@ -146,6 +152,12 @@ async function readText(body: AsyncIterable<Uint8Array> | null): Promise<string>
       chunks.push(chunk);
     }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** A kept connection may be closed by a webhook that restarts just when it is used: once more, on a new one. */
+function wasBrokenOff(error: unknown): boolean {
+  const code = (error as { cause?: { code?: string } }).cause?.code;
+  return code === 'ECONNRESET' || code === 'UND_ERR_SOCKET';
 }
 
 /** A failure of the network as Go's client would put it. */

@@ -39,7 +39,9 @@ it('an API server asks the token webhook and the authorization webhook of its fi
     const status =
       request.url === '/tokens'
         ? { authenticated: review.spec.token === 'good', user: { username: 'ann', groups: ['dev'] } }
-        : { allowed: review.spec.user === 'ann' };
+        : request.url === '/others'
+          ? { authenticated: true, user: { username: 'moved' } }
+          : { allowed: review.spec.user === 'ann' };
     response.end(JSON.stringify({ ...review, status }));
   });
   ends.push(() => server.close());
@@ -101,6 +103,9 @@ it('an API server asks the token webhook and the authorization webhook of its fi
       })
     ).body.status!.allowed;
   expect([await mayList('ann'), await mayList('bob')]).toEqual([true, false]);
+  file('tokens.kubeconfig', server.kubeconfig('/others', 'x'));
+  let asked = 0;
+  await expect.poll(async () => (await review(`new-${asked++}`))?.user?.username, { timeout: 20_000 }).toBe('moved');
 });
 
 it('a file that is wrong fails the boot with file, field and cause', async () => {

@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { CodedError } from '../../apimachinery/coded-error.ts';
 import type { Logger } from '../../apimachinery/logger.ts';
-import type { WebhookConnection } from '../../apiserver/authentication/webhook/review-client.ts';
+import type { ReviewClient, WebhookConnection } from '../../apiserver/authentication/webhook/review-client.ts';
 import type { Security } from '../../apiserver/security.ts';
 import type { ClusterConfig } from '../options.ts';
 
@@ -37,7 +36,7 @@ export async function configureAccess(
         }),
       );
     }
-    if (tokenWebhook) ends.push(await addTokenWebhook(tokenWebhook, security));
+    if (tokenWebhook) ends.push(await addTokenWebhook(tokenWebhook, security, logger));
     if (authorizationConfig) {
       const { addConfiguredAuthorizers } = await import('../../apiserver/authorization/configured-authorizers.ts');
       ends.push(
@@ -45,7 +44,7 @@ export async function configureAccess(
           chain: security.authorization,
           file: authorizationConfig,
           builtIn: security.authorizers,
-          connect: (file) => (file === undefined ? inClusterConnection() : kubeconfigConnection(file)),
+          connect: (file) => (file === undefined ? inClusterClient() : followKubeconfig(file, logger)),
           logger,
         }),
       );
@@ -57,23 +56,15 @@ export async function configureAccess(
   return ends.length ? end : undefined;
 }
 
-async function addTokenWebhook(file: string, { authentication, audiences }: Security): Promise<() => void> {
-  const [{ ReviewClient }, { createTokenReviewAuthenticator }] = await Promise.all([
-    import('../../apiserver/authentication/webhook/review-client.ts'),
-    import('../../apiserver/authentication/webhook/token-review-authenticator.ts'),
-  ]);
-  let connection: WebhookConnection;
-  try {
-    connection = await kubeconfigConnection(file);
-  } catch (cause) {
-    throw new CodedError(
-      'ACCESS_CONFIG_INVALID',
-      `the token webhook's file ${file} can't be used: ${(cause as Error).message}`,
-      'Correct the file; its format is that of a kubeconfig.',
-      { cause },
-    );
-  }
-  const client = new ReviewClient(connection);
+async function addTokenWebhook(
+  file: string,
+  { authentication, audiences }: Security,
+  logger: Logger,
+): Promise<() => void> {
+  const { createTokenReviewAuthenticator } = await import(
+    '../../apiserver/authentication/webhook/token-review-authenticator.ts'
+  );
+  const client = await followKubeconfig(file, logger);
   const remove = authentication.register(createTokenReviewAuthenticator({ client, audiences }));
   return () => {
     remove();
@@ -81,10 +72,34 @@ async function addTokenWebhook(file: string, { authentication, audiences }: Secu
   };
 }
 
-/** How to reach the webhook of a kubeconfig file. */
-export async function kubeconfigConnection(file: string): Promise<WebhookConnection> {
+/**
+ * Who asks the webhook of a kubeconfig file, and goes where the file says when it changes. Throws CodedError with `code`,
+ * ACCESS_CONFIG_INVALID when absent.
+ */
+export async function followKubeconfig(file: string, logger: Logger, code?: string): Promise<ReviewClient> {
+  const [{ ReviewClient }, { openConfigurationFile }] = await Promise.all([
+    import('../../apiserver/authentication/webhook/review-client.ts'),
+    import('../../apiserver/configuration-file.ts'),
+  ]);
+  let client: ReviewClient | undefined;
+  let unfollow: (() => void) | undefined;
+  unfollow = await openConfigurationFile({
+    path: file,
+    kind: 'kubeconfig',
+    ...(code ? { code } : {}),
+    logger,
+    async use(document) {
+      const connection = await connectionOf(document, dirname(file));
+      if (client) client.use(connection);
+      else client = new ReviewClient(connection, { onClose: () => unfollow?.() });
+    },
+  });
+  return client!;
+}
+
+async function connectionOf(kubeconfig: unknown, baseDir: string): Promise<WebhookConnection> {
   const { loadKubeconfig } = await import('../../client/kubeconfig.ts');
-  const connection = await loadKubeconfig(await readFile(file, 'utf8'), { baseDir: dirname(file) });
+  const connection = await loadKubeconfig(JSON.stringify(kubeconfig), { baseDir });
   const { ca, cert, key } = connection;
   return { ...connection, ca: material(ca), cert: material(cert), key: material(key) };
 }
@@ -93,15 +108,16 @@ function material(given: string | Uint8Array | undefined): string | Buffer | und
   return given === undefined || typeof given === 'string' ? given : Buffer.from(given);
 }
 
-async function inClusterConnection(): Promise<WebhookConnection> {
+async function inClusterClient(): Promise<ReviewClient> {
+  const { ReviewClient } = await import('../../apiserver/authentication/webhook/review-client.ts');
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env;
   if (!host || !port)
     throw new Error(
       'unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined',
     );
-  return {
+  return new ReviewClient({
     server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
     ca: await readFile(`${SERVICE_ACCOUNT}/ca.crt`),
     tokenFile: `${SERVICE_ACCOUNT}/token`,
-  };
+  });
 }

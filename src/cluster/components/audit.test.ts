@@ -186,7 +186,7 @@ it('a webhook gets batches, again when it failed, and the rest at the end', asyn
     initialBackoffMs: 5,
   });
   for (let index = 0; index < 5; index++) webhook.write(JSON.stringify({ index }));
-  await expect.poll(() => lists.length).toBe(2);
+  await expect.poll(() => lists.length, { timeout: 20_000 }).toBe(2);
   await webhook.close();
   expect(lists.map(({ kind, items }) => [kind, items.length])).toEqual([
     ['EventList', 2],

@@ -4,7 +4,7 @@ import type { AuditBackend } from '../../apiserver/audit/audit-event.ts';
 import type { AuditPolicy } from '../../apiserver/audit/audit-policy.ts';
 import type { AuditTrail } from '../../apiserver/request/audit-trail.ts';
 import type { ClusterConfig } from '../options.ts';
-import { kubeconfigConnection } from './access.ts';
+import { followKubeconfig } from './access.ts';
 
 export interface Audit {
   readonly trail: AuditTrail;
@@ -44,7 +44,14 @@ export async function openAudit(config: AuditConfig, logger: Logger): Promise<Au
   }
   if (backends.length === 0) return undefined;
   const { AuditRecorder } = await import('../../apiserver/audit/audit-recorder.ts');
-  return { trail: new AuditRecorder({ policy, backends, logger }), close };
+  const trail = new AuditRecorder({ policy, backends, logger });
+  return {
+    trail,
+    async close() {
+      await trail.settled();
+      await close();
+    },
+  };
 }
 
 async function readPolicy(path: string, logger: Logger): Promise<AuditPolicy> {
@@ -76,20 +83,13 @@ async function openLog(path: string, config: AuditConfig, logger: Logger): Promi
 }
 
 async function openWebhook(file: string, logger: Logger): Promise<AuditBackend> {
-  const [{ AuditWebhook }, { ReviewClient }] = await Promise.all([
-    import('../../apiserver/audit/audit-webhook.ts'),
-    import('../../apiserver/authentication/webhook/review-client.ts'),
-  ]);
-  try {
-    const client = new ReviewClient(await kubeconfigConnection(file));
-    return new AuditWebhook({
-      post: (body) => client.deliver(body, WEBHOOK_TIMEOUT_MS),
-      disconnect: () => client.close(),
-      logger,
-    });
-  } catch (cause) {
-    throw invalid(`the audit webhook's file ${file}`, cause, 'Correct the file; its format is that of a kubeconfig.');
-  }
+  const { AuditWebhook } = await import('../../apiserver/audit/audit-webhook.ts');
+  const client = await followKubeconfig(file, logger, 'AUDIT_CONFIG_INVALID');
+  return new AuditWebhook({
+    post: (body) => client.deliver(body, WEBHOOK_TIMEOUT_MS),
+    disconnect: () => client.close(),
+    logger,
+  });
 }
 
 const invalid = (what: string, cause: unknown, remedy: string) =>

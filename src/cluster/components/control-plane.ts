@@ -11,6 +11,7 @@ import type { ClusterConfig } from '../options.ts';
 import type { ClusterParts, Connection } from '../parts.ts';
 import type { CertificateRequest } from '../pki/pki.ts';
 import { configureAccess } from './access.ts';
+import { admissionOptions } from './admission.ts';
 import { type Audit, openAudit } from './audit.ts';
 import { type Encryption, openEncryption } from './encryption.ts';
 
@@ -127,6 +128,7 @@ export function apiServerComponent(parts: ClusterParts): Component {
         tokenKeys,
         clientCAs,
         frontProxy,
+        admission: await admissionOptions(config, logger),
         extensions: [
           nodeVolumeAdmission({
             claim: (namespace, name) => parts.api.reader.get('persistentvolumeclaims', name, namespace),
@@ -145,6 +147,7 @@ export function apiServerComponent(parts: ClusterParts): Component {
         ...security.serverOptions,
         ...(encryption ? { transformer: encryption.transformer } : {}),
         ...(audit ? { audit: audit.trail } : {}),
+        disabledAdmission: config.disableAdmissionPlugins,
         store: parts.store,
         kinds,
         logger,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from '../../apimachinery/logger.ts';
 import type { EncryptionAtRest } from '../../apiserver/encryption/encryption-at-rest.ts';
+import type { KmsMetrics } from '../../apiserver/encryption/kms/kms-metrics.ts';
 import type { Store } from '../../store/store.ts';
 import type { ClusterConfig } from '../options.ts';
 
@@ -26,13 +27,19 @@ export async function openEncryption(
     import('../../apiserver/encryption/encryption-at-rest.ts'),
     import('../../apiserver/encryption/default-encryption.ts'),
   ]);
+  let metrics: KmsMetrics | undefined;
+  const kmsMetrics = { families: () => metrics?.families() ?? [] };
   const openKms: ConstructorParameters<typeof EncryptionAtRest>[0]['openKms'] = async (configuration) => {
-    const { KmsProvider } = await import('../../apiserver/encryption/kms/kms-provider.ts');
-    return new KmsProvider({ ...configuration, logger });
+    const [{ KmsProvider }, { KmsMetrics }] = await Promise.all([
+      import('../../apiserver/encryption/kms/kms-provider.ts'),
+      import('../../apiserver/encryption/kms/kms-metrics.ts'),
+    ]);
+    metrics ??= new KmsMetrics();
+    return new KmsProvider({ ...configuration, logger, metrics });
   };
   if (!file) {
     const key = await keys.openDefaultKey(keyFile!, store);
-    const transformer = new EncryptionAtRest({ openKms });
+    const transformer = new EncryptionAtRest({ openKms, kmsMetrics });
     await transformer.use(keys.defaultConfiguration(key));
     return { transformer, stop: () => transformer.close() };
   }
@@ -42,7 +49,7 @@ export async function openEncryption(
   ]);
   // What was encrypted before there was a configuration is still read.
   const key = keyFile && (await keys.readDefaultKey(keyFile));
-  const transformer = new EncryptionAtRest({ openKms, readers: key ? [keys.defaultReader(key)] : [] });
+  const transformer = new EncryptionAtRest({ openKms, kmsMetrics, readers: key ? [keys.defaultReader(key)] : [] });
   const unfollow = await openConfigurationFile({
     path: file,
     kind: 'EncryptionConfiguration',

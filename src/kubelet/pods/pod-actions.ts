@@ -9,7 +9,7 @@ export interface ContainerKill {
   readonly container: Container;
   readonly id: string;
   readonly message: string;
-  readonly reason: 'Changed' | 'LivenessProbe' | 'StartupProbe' | 'Unknown';
+  readonly reason: 'Changed' | 'Resize' | 'LivenessProbe' | 'StartupProbe' | 'Unknown';
 }
 
 /** What a sync has to do, in this order. */
@@ -34,8 +34,13 @@ export interface ProbeResults {
 
 type Draft<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer U)[] ? U[] : T[K] };
 
-/** The difference between what the pod's spec asks for and what the runtime has. Pure. */
-export function podActions(pod: Pod, runtime: RuntimePod, probes: ProbeResults): PodActions {
+/** The difference between what the pod's spec asks for and what the runtime has. Pure. `resized` need a new start for it. */
+export function podActions(
+  pod: Pod,
+  runtime: RuntimePod,
+  probes: ProbeResults,
+  resized: ReadonlySet<string> = new Set(),
+): PodActions {
   const sandbox = sandboxDecision(pod, runtime);
   const actions: Draft<PodActions> = {
     killPod: sandbox.create,
@@ -69,7 +74,7 @@ export function podActions(pod: Pod, runtime: RuntimePod, probes: ProbeResults):
   for (const container of (pod.spec.ephemeralContainers ?? []) as readonly Container[]) {
     if (!findContainer(runtime, container.name)) actions.startEphemeral.push(container);
   }
-  const initialized = initActions(pod, runtime, probes, actions);
+  const initialized = initActions(pod, runtime, probes, resized, actions);
   if (actions.killPod || !initialized) return actions;
 
   let kept = 0;
@@ -89,12 +94,13 @@ export function podActions(pod: Pod, runtime: RuntimePod, probes: ProbeResults):
       }
       continue;
     }
-    const failure = runningFailure(container, status, probes);
+    const failure = runningFailure(container, status, probes, resized);
     if (!failure) {
       kept++;
       continue;
     }
-    const restarts = failure.reason === 'Changed' || restartsAfterKill(pod, container);
+    const wanted = failure.reason === 'Changed' || failure.reason === 'Resize';
+    const restarts = wanted || restartsAfterKill(pod, container);
     actions.kill.push({ ...failure, message: restarts ? `${failure.message}, will be restarted` : failure.message });
     if (restarts) actions.start.push(container);
   }
@@ -133,10 +139,18 @@ function runningFailure(
   container: Container,
   status: RuntimeContainerStatus,
   probes: ProbeResults,
+  resized: ReadonlySet<string>,
 ): ContainerKill | undefined {
   if (hashOf(status) !== undefined && hashOf(status) !== containerHash(container)) {
     return { container, id: status.id, reason: 'Changed', message: `Container ${container.name} definition changed` };
   }
+  if (resized.has(status.id))
+    return {
+      container,
+      id: status.id,
+      reason: 'Resize',
+      message: `Container ${container.name} resize requires restart`,
+    };
   if (probes.liveness(status.id) === 'failure') {
     return {
       container,
@@ -160,7 +174,13 @@ function runningFailure(
  * Starts init containers one after the other and keeps sidecars running. Looks from the last one back, since finished ones
  * may have been cleaned away already. Returns whether main containers may run.
  */
-function initActions(pod: Pod, runtime: RuntimePod, probes: ProbeResults, actions: Draft<PodActions>): boolean {
+function initActions(
+  pod: Pod,
+  runtime: RuntimePod,
+  probes: ProbeResults,
+  resized: ReadonlySet<string>,
+  actions: Draft<PodActions>,
+): boolean {
   const inits = pod.spec.initContainers ?? [];
   if (inits.length === 0) return true;
   const sandboxId = runtime.sandboxes[0]?.id;
@@ -187,7 +207,7 @@ function initActions(pod: Pod, runtime: RuntimePod, probes: ProbeResults, action
         break;
       case 'running': {
         if (!sidecar) break;
-        const failure = runningFailure(container, status, probes);
+        const failure = runningFailure(container, status, probes, resized);
         if (failure) {
           actions.kill.push({ ...failure, message: `Init container ${failure.message.replace(/^Container /, '')}` });
           actions.startInit.push(container);

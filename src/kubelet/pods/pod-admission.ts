@@ -1,6 +1,9 @@
 import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod } from '../../api/types/core.v1.gen.ts';
 import { Quantity } from '../../apimachinery/quantity.ts';
 import { amountOf, milliOf, podRequestsAndLimits } from '../containers/resources.ts';
+import { isRestartableInit } from './restart-policy.ts';
+
+const ANY_ADDRESS = '0.0.0.0';
 
 export interface Rejection {
   readonly reason: string;
@@ -45,6 +48,12 @@ export function admitPod(
       reason: 'NodeAffinity',
       message: "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
     };
+  if (hostPortsTaken(pod, others))
+    return {
+      reason: 'NodePorts',
+      message:
+        "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+    };
   const ownOs = pod.spec.os?.name;
   if (ownOs && ownOs !== 'linux')
     return {
@@ -54,11 +63,71 @@ export function admitPod(
   return undefined;
 }
 
+/** Whether the node has room for what a pod that runs on it asks for now: `Infeasible` never, `Deferred` when others have gone. */
+export function admitResize(
+  pod: Pod,
+  others: readonly Pod[],
+  node: Node,
+  totalsOf = podRequestsAndLimits,
+): Rejection | undefined {
+  const allocatable = node.status?.allocatable ?? {};
+  const own = totalsOf(pod);
+  const rows = [
+    { resource: 'cpu', of: 'cpuRequest', capacity: milliOf(allocatable, 'cpu') },
+    { resource: 'memory', of: 'memoryRequest', capacity: amountOf(allocatable, 'memory') },
+  ] as const;
+  for (const { resource, of, capacity } of rows)
+    if (own[of] > capacity)
+      return {
+        reason: 'Infeasible',
+        message: `Node didn't have enough capacity: ${resource}, requested: ${own[of]}, capacity: ${capacity}`,
+      };
+  for (const { resource, of, capacity } of rows) {
+    const used = others.reduce((sum, other) => sum + totalsOf(other)[of], 0);
+    if (used + own[of] > capacity)
+      return {
+        reason: 'Deferred',
+        message: `Node didn't have enough resource: ${resource}, requested: ${own[of]}, used: ${used}, capacity: ${capacity}`,
+      };
+  }
+  return undefined;
+}
+
 function rejection(resource: string, requested: number, used: number, capacity: number): Rejection {
   return {
     reason: `OutOf${resource}`,
     message: `Pod was rejected: Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${used}, capacity: ${capacity}`,
   };
+}
+
+interface HostPort {
+  readonly ip: string;
+  readonly protocol: string;
+  readonly port: number;
+}
+
+function hostPortsOf({ spec }: Pod): HostPort[] {
+  const sidecars = (spec.initContainers ?? []).filter(isRestartableInit);
+  return [...sidecars, ...spec.containers].flatMap(({ ports = [] }) =>
+    ports.flatMap(({ hostPort, hostIP, protocol }) =>
+      hostPort ? [{ ip: hostIP || ANY_ADDRESS, protocol: protocol ?? 'TCP', port: hostPort }] : [],
+    ),
+  );
+}
+
+/** The same port of the same protocol is taken on one address, or on all by either of the two. */
+function hostPortsTaken(pod: Pod, others: readonly Pod[]): boolean {
+  const wanted = hostPortsOf(pod);
+  if (wanted.length === 0) return false;
+  const taken = others.flatMap(hostPortsOf);
+  return wanted.some((own) =>
+    taken.some(
+      (other) =>
+        own.port === other.port &&
+        own.protocol === other.protocol &&
+        (own.ip === other.ip || own.ip === ANY_ADDRESS || other.ip === ANY_ADDRESS),
+    ),
+  );
 }
 
 function selectorMatches(pod: Pod, node: Node): boolean {

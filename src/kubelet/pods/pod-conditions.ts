@@ -11,6 +11,10 @@ export interface ConditionInput {
   /** Conditions of others, for readiness gates. */
   readonly existing: readonly PodCondition[];
   readonly sandboxReady: boolean;
+  /** Why the resources that the pod asks for are not granted. */
+  readonly resizePending?: { readonly reason: string; readonly message: string } | undefined;
+  /** Containers have yet to be given what was granted. */
+  readonly resizing?: boolean;
 }
 
 /** The conditions that the kubelet owns, without times. */
@@ -22,6 +26,8 @@ export function podConditions(input: ConditionInput): Condition[] {
     readyCondition(input, containersReady),
     containersReady,
     { type: 'PodScheduled', status: 'True' },
+    ...(input.resizePending ? [{ type: 'PodResizePending', status: 'True', ...input.resizePending }] : []),
+    ...(input.resizing ? [{ type: 'PodResizeInProgress', status: 'True' }] : []),
   ];
 }
 
@@ -31,6 +37,8 @@ export const OWNED_CONDITIONS: ReadonlySet<string> = new Set([
   'Ready',
   'ContainersReady',
   'PodScheduled',
+  'PodResizePending',
+  'PodResizeInProgress',
 ]);
 
 function initializedCondition({ pod, phase, inits, mains }: ConditionInput): Condition {
@@ -100,14 +108,17 @@ function listing(first: readonly string[], firstWhat: string, second: readonly s
   return parts.join(', ');
 }
 
-/** Puts times on: a condition whose status is as before keeps its transition time. Conditions of others stay. */
+/**
+ * Puts times on: a condition whose status is as before keeps its transition time. Conditions of others are not told: what
+ * is known of them may be old, and they are not the kubelet's to write.
+ */
 export function mergeConditions(
   conditions: readonly Condition[],
   existing: readonly PodCondition[],
   generation: number | undefined,
   now: string,
 ): PodCondition[] {
-  const merged: PodCondition[] = conditions.map((condition) => {
+  return conditions.map((condition) => {
     const before = existing.find(({ type }) => type === condition.type);
     return {
       ...condition,
@@ -115,5 +126,4 @@ export function mergeConditions(
       ...(generation === undefined ? {} : { observedGeneration: generation }),
     };
   });
-  return [...merged, ...existing.filter(({ type }) => !OWNED_CONDITIONS.has(type))];
 }

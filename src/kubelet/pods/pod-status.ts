@@ -28,6 +28,8 @@ export interface PodStatusInput {
   readonly terminal: boolean;
   /** Why it ended other than by its containers: eviction, deadline, rejection. */
   readonly verdict?: { readonly reason: string; readonly message: string };
+  readonly resizePending: { readonly reason: string; readonly message: string } | undefined;
+  readonly resizing: boolean;
   readonly now: number;
 }
 
@@ -85,13 +87,17 @@ export function podStatus(input: PodStatusInput): PodStatus {
   const sandboxReady = runtime.sandboxes[0]?.state === 'ready' && (pod.spec.hostNetwork || ips.length > 0);
   const existing = pod.status?.conditions ?? [];
   const known = previous?.conditions ?? existing;
-  const conditions = podConditions({ pod, phase, inits, mains, existing, sandboxReady: sandboxReady ?? false });
-  const merged = mergeConditions(
-    conditions,
-    [...known, ...existing.filter(({ type }) => !known.some((one) => one.type === type))],
-    pod.metadata.generation,
-    timestamp(now),
-  );
+  const conditions = podConditions({
+    pod,
+    phase,
+    inits,
+    mains,
+    existing,
+    sandboxReady: sandboxReady ?? false,
+    resizePending: input.resizePending,
+    resizing: input.resizing,
+  });
+  const merged = mergeConditions(conditions, known, pod.metadata.generation, timestamp(now));
   const reason = verdict?.reason ?? previous?.reason;
   const message = verdict?.message ?? previous?.message;
   return {

@@ -13,15 +13,19 @@ import type { ProbeManager } from '../probes/probe-manager.ts';
 import type { TokenSource } from '../volumes/service-account-token.ts';
 import type { VolumeManager } from '../volumes/volume-manager.ts';
 import type { ContainerKiller } from './container-killer.ts';
-import { admitPod } from './pod-admission.ts';
+import { admitPod, admitResize } from './pod-admission.ts';
 import type { PodCleanup } from './pod-cleanup.ts';
 import type { PodEvents } from './pod-events.ts';
 import { podStatus } from './pod-status.ts';
 import type { PodSyncer } from './pod-syncer.ts';
 import { NotReadyError, type PodSteps, type PodWorker } from './pod-worker.ts';
+import { sameResources, withResourcesOf } from './resize.ts';
 import type { RuntimeCache } from './runtime-cache.ts';
 import { hasRunningContainers, type RuntimePod } from './runtime-pod.ts';
 import type { StatusManager } from './status-manager.ts';
+
+/** How often a resize that waits for room is looked at again. */
+const DEFERRED_RESIZE_MS = 10_000;
 
 export interface PodStepsOptions {
   readonly client: Client;
@@ -64,7 +68,7 @@ export function createPodSteps(options: PodStepsOptions): PodSteps {
   function report(worker: PodWorker, runtime: RuntimePod, terminal: boolean): PodStatus {
     const before = status.get(worker.uid) ?? worker.pod.status;
     const next = podStatus({
-      pod: worker.pod,
+      pod: grantedPod(worker),
       runtime,
       previous: before,
       failures: worker.failures,
@@ -73,6 +77,8 @@ export function createPodSteps(options: PodStepsOptions): PodSteps {
       runtimeName: options.runtimeName,
       terminationMessage: options.paths ? terminationMessage : ({ message }) => message,
       terminal,
+      resizePending: terminal ? undefined : worker.resizePending,
+      resizing: !terminal && options.syncer.resizing(grantedPod(worker), runtime),
       ...(worker.verdict ? { verdict: worker.verdict } : {}),
       now: options.now(),
     });
@@ -95,6 +101,20 @@ export function createPodSteps(options: PodStepsOptions): PodSteps {
     worker.verdict = verdict;
     options.eventsOf(worker.pod).warning(verdict.reason, verdict.message.replace(/^Pod was rejected: /, ''));
   }
+
+  /** Grants the resources that the pod asks for, or keeps those that it has. */
+  function grant(worker: PodWorker): Pod {
+    const { pod, granted } = worker;
+    const node = options.node();
+    const asksAgain = granted && node && !sameResources(granted, pod);
+    worker.resizePending = asksAgain ? admitResize(pod, options.otherPods(worker.uid), node, totalsOf) : undefined;
+    if (!worker.resizePending) worker.granted = pod;
+    else if (worker.resizePending.reason === 'Deferred') wakeAt(worker, options.now() + DEFERRED_RESIZE_MS);
+    return grantedPod(worker);
+  }
+
+  const grantedPod = ({ pod, granted, resizePending }: PodWorker): Pod =>
+    granted && resizePending ? withResourcesOf(pod, granted) : pod;
 
   /** Ends a pod that was active for too long; wakes the worker when that time comes. */
   function checkDeadline(worker: PodWorker, startTime: string | undefined): boolean {
@@ -119,10 +139,11 @@ export function createPodSteps(options: PodStepsOptions): PodSteps {
 
   return {
     async sync(worker, signal) {
-      const { pod, uid } = worker;
-      const events = options.eventsOf(pod);
+      const { uid } = worker;
+      const events = options.eventsOf(worker.pod);
       const runtime = await cache.refresh(uid);
       admit(worker, runtime);
+      const pod = grant(worker);
       const current = report(worker, runtime, false);
       if (worker.verdict || isOver(current) || checkDeadline(worker, current.startTime)) return true;
       const network = options.networkError();

@@ -4,7 +4,7 @@ import { isStatusError } from '../../apimachinery/status-error.ts';
 import type { Client } from '../../client/client.ts';
 import { RuntimeClasses } from '../../client/resource-types.gen.ts';
 import { ContainerError, messageOf } from '../containers/container-error.ts';
-import type { PodSandboxConfig } from '../runtime/sandbox-config.ts';
+import type { LinuxContainerResources, PodSandboxConfig } from '../runtime/sandbox-config.ts';
 import { podDNSConfig } from '../sandbox/dns.ts';
 import { podHostname } from '../sandbox/hostname.ts';
 import { podSandboxConfig } from '../sandbox/pod-sandbox-config.ts';
@@ -12,6 +12,7 @@ import type { MountedVolumes } from '../volumes/volume-manager.ts';
 import { type ContainerStarterOptions, createContainerStarter } from './container-starter.ts';
 import { type ContainerKill, type ProbeResults, podActions } from './pod-actions.ts';
 import type { PodEvents } from './pod-events.ts';
+import { containerResizes } from './resize.ts';
 import { createRestartBackoff } from './restart-backoff.ts';
 import { findContainer, type RuntimePod } from './runtime-pod.ts';
 
@@ -41,6 +42,8 @@ export interface PodSyncer {
     events: PodEvents,
     signal: AbortSignal,
   ): Promise<SyncOutcome>;
+  /** Whether a running container has yet to be given what the spec asks for. */
+  resizing(pod: Pod, runtimePod: RuntimePod): boolean;
   forget(podUid: string): void;
 }
 
@@ -50,6 +53,16 @@ export function createPodSyncer(options: PodSyncerOptions): PodSyncer {
   const backoffKeys = new Map<string, Set<string>>();
   const starter = createContainerStarter(options);
   const configs = new Map<string, PodSandboxConfig>();
+  /** Of containers that were resized, by id. */
+  const resized = new Map<string, { readonly podUid: string; readonly resources: LinuxContainerResources }>();
+
+  const resizesOf = (pod: Pod, runtimePod: RuntimePod) =>
+    containerResizes(
+      pod,
+      runtimePod,
+      { memoryCapacity: options.memoryCapacity, cgroupVersion: options.cgroups?.version ?? 1 },
+      (id) => resized.get(id)?.resources,
+    );
 
   async function createSandbox(pod: Pod, attempt: number, events: PodEvents): Promise<PodSandboxConfig> {
     const config = await sandboxConfig(pod, attempt, events);
@@ -120,7 +133,9 @@ export function createPodSyncer(options: PodSyncerOptions): PodSyncer {
   return {
     async sync(pod, runtimePod, volumes, events, signal) {
       const uid = pod.metadata.uid ?? '';
-      const actions = podActions(pod, runtimePod, options.probes);
+      const resizes = resizesOf(pod, runtimePod);
+      const restarting = new Set(resizes.filter(({ restart }) => restart).map(({ id }) => id));
+      const actions = podActions(pod, runtimePod, options.probes, restarting);
       let current = runtimePod;
       const failures = new Map<string, ContainerError>();
       const started: string[] = [];
@@ -138,6 +153,15 @@ export function createPodSyncer(options: PodSyncerOptions): PodSyncer {
         if (!running) continue;
         const graceSeconds = graceOf(pod, container, reason);
         await killer.kill(pod, runtimePod, running, events, { graceSeconds, message, signal });
+      }
+      for (const { container, id, resources } of actions.killPod ? [] : resizes) {
+        if (restarting.has(id) || actions.kill.some((kill) => kill.id === id)) continue;
+        try {
+          await runtime.containers.updateResources(id, resources);
+          resized.set(id, { podUid: uid, resources });
+        } catch (error) {
+          events.warning('ResizeError', `Error resizing container ${container.name}: ${messageOf(error)}`, container);
+        }
       }
       signal.throwIfAborted();
       if (actions.createSandbox) {
@@ -169,7 +193,9 @@ export function createPodSyncer(options: PodSyncerOptions): PodSyncer {
       await cache.refresh(uid);
       return { failures, started };
     },
+    resizing: (pod, runtimePod) => resizesOf(pod, runtimePod).length > 0,
     forget(uid) {
+      for (const [id, { podUid }] of resized) if (podUid === uid) resized.delete(id);
       configs.delete(uid);
       for (const key of backoffKeys.get(uid) ?? []) backoff.forget(key);
       backoffKeys.delete(uid);
@@ -189,6 +215,7 @@ function graceOf(pod: Pod, container: Container, reason: ContainerKill['reason']
     LivenessProbe: container.livenessProbe,
     StartupProbe: container.startupProbe,
     Changed: undefined,
+    Resize: undefined,
     Unknown: undefined,
   }[reason];
   return probe?.terminationGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;

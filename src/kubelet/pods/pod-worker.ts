@@ -29,6 +29,10 @@ export class PodWorker {
   state: PodState = 'syncing';
   /** Why the pod ends other than by its containers or by deletion. */
   verdict: Rejection | undefined;
+  /** As it was when its resources were last granted. */
+  granted: Pod | undefined;
+  /** Why the resources that it asks for since are not granted. */
+  resizePending: Rejection | undefined;
   /** Of containers that did not start, by name. */
   readonly failures = new Map<string, ContainerError>();
   /** The pod is gone from the API server. */

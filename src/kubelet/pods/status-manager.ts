@@ -5,6 +5,7 @@ import { pause } from '../../client/backoff.ts';
 import type { Client } from '../../client/client.ts';
 import { Pods } from '../../client/resource-types.gen.ts';
 import { messageOf } from '../containers/container-error.ts';
+import { OWNED_CONDITIONS } from './pod-conditions.ts';
 
 /** Tells the API server the statuses of pods: the latest of each, one call at a time, again until it is taken. */
 export interface StatusManager {
@@ -116,13 +117,17 @@ function statusPatch(pod: Pod, told: string | undefined, status: PodStatus): obj
   return { metadata: { uid: pod.metadata.uid }, status: patch };
 }
 
-/** Conditions merge field by field: what one lost has to be said too. */
+/** Conditions merge field by field: what one lost has to be said too, and which are gone. */
 function conditionsPatch(before: readonly PodCondition[] | undefined, conditions: readonly PodCondition[]): object[] {
-  return conditions.map((condition) => {
+  const gone = (before ?? []).filter(
+    ({ type }) => OWNED_CONDITIONS.has(type) && !conditions.some((condition) => condition.type === type),
+  );
+  const told = conditions.map((condition) => {
     const old = before?.find(({ type }) => type === condition.type);
     const lost = (['reason', 'message'] as const).filter(
       (field) => old?.[field] !== undefined && condition[field] === undefined,
     );
     return { ...condition, ...Object.fromEntries(lost.map((field) => [field, null])) };
   });
+  return [...told, ...gone.map(({ type }) => ({ type, $patch: 'delete' }))];
 }

@@ -68,6 +68,8 @@ export class Database {
         // A commit's promise then resolves when it is synced, and nothing is visible before that.
         overlappingSync: false,
         eventTurnBatching: false,
+        // From there on a value takes whole pages of its own, in the file and in the memory that it is mapped to.
+        compression: { threshold: 2000 },
       };
       const database = new Database(path, open<Buffer | Stored, string>(options));
       await database.#initialize();

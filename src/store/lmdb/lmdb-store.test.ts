@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import {
   mkdirSync,
   mkdtempSync,
@@ -178,7 +179,8 @@ onSmallDisk(
       const written: number[] = [];
       let failure: unknown;
       for (let n = 0; n < 2000 && !failure; n++) {
-        const value = Buffer.alloc(20_000, `${n}`);
+        // What can't be compressed.
+        const value = randomBytes(20_000);
         const operations = ['a', 'b'].map((side) => ({ type: 'put' as const, key: `/${side}/${n}`, value }));
         await store.commit({ compare: [], operations }).then(
           () => written.push(n),
@@ -198,7 +200,7 @@ onSmallDisk(
       await check();
       rmSync(ballast);
       const n = 5000;
-      const value = Buffer.alloc(20_000, 'after');
+      const value = randomBytes(20_000);
       await store.commit({
         compare: [],
         operations: ['a', 'b'].map((side) => ({ type: 'put', key: `/${side}/${n}`, value })),

@@ -84,7 +84,7 @@ describe('bad input', () => {
       '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"warned"},"dat":{},"data":{"a":"1","a":"2"}}';
     const warned = await client.send(`${CONFIG_MAPS}?fieldValidation=Warn&dryRun=All`, post(body));
     expect(warned.code).toBe(201);
-    expect(warned.headers.warning).toBe('299 - "duplicate field \\"data.a\\"", 299 - "unknown field \\"dat\\""');
+    expect(warned.headers.warning).toBe('299 - "unknown field \\"dat\\"", 299 - "duplicate field \\"data.a\\""');
     const ignored = await client.send(`${CONFIG_MAPS}?fieldValidation=Ignore&dryRun=All`, post(body));
     expect(ignored.code).toBe(201);
     expect(ignored.headers.warning).toBeUndefined();

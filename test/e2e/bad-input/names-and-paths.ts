@@ -65,7 +65,7 @@ export const names: Case[] = [
     { method: 'PUT', body: named('kept', { metadata: { name: 'kept', uid: 'wrong' } }) },
     409,
     'Conflict',
-    /^Operation cannot be fulfilled on configmaps "kept": Precondition failed: UID in precondition: wrong, UID in object meta: /,
+    /^Operation cannot be fulfilled on configmaps "kept": StorageError: invalid object, Code: 4, Key: \/registry\/configmaps\/.*, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: wrong, UID in object meta: /,
   ],
   [
     'a precondition that fails',
@@ -73,7 +73,7 @@ export const names: Case[] = [
     { method: 'DELETE', body: json({ preconditions: { resourceVersion: '1' } }) },
     409,
     'Conflict',
-    /^Operation cannot be fulfilled on configmaps "kept": .*(Precondition failed|the ResourceVersion in the precondition)/,
+    /^Operation cannot be fulfilled on ConfigMap "kept": the ResourceVersion in the precondition \(1\) does not match/,
   ],
   [
     'a resourceVersion at creation',

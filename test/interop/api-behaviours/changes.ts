@@ -1,8 +1,8 @@
 /** What updates of a kind do: as merge patches on the object of `every-kind.ts`. */
 export interface Changes {
-  /** A change that the kind takes; makes a new generation where the kind counts them. */
+  /** A change that the kind takes; makes a new generation where the kind counts them: all, the first alone, all but the first. */
   readonly change?: object;
-  readonly counts?: 'generation';
+  readonly counts?: 'generation' | 'creation' | 'changes';
   /** A change that is refused, and with which words. */
   readonly refused?: readonly [patch: object, message: RegExp];
   /** Takes a part of the status; what comes back holds it. */
@@ -92,7 +92,7 @@ export const changes: Readonly<Record<string, Changes>> = {
       { spec: { clusterIP: '10.96.77.1', clusterIPs: ['10.96.77.1'] } },
       /may not change once set|field is immutable/,
     ],
-    status: balancer,
+    status: { conditions: [condition] },
   },
   'admissionregistration.k8s.io/v1 mutatingadmissionpolicies': {
     change: { spec: { failurePolicy: 'Ignore' } },
@@ -262,12 +262,12 @@ export const changes: Readonly<Record<string, Changes>> = {
   },
   'scheduling.k8s.io/v1 priorityclasses': {
     change: { description: 'tested' },
-    counts: 'generation',
+    counts: 'creation',
     refused: [{ value: 2000 }, /may not be changed in an update/],
   },
   'storage.k8s.io/v1 csidrivers': {
     change: { spec: { requiresRepublish: true } },
-    counts: 'generation',
+    counts: 'changes',
     refused: [{ spec: { attachRequired: true } }, immutable],
   },
   'storage.k8s.io/v1 csinodes': {

@@ -134,6 +134,81 @@ describe('protobuf beside the objects themselves', () => {
     });
   });
 
+  it('gives metadata alone, also of custom resources', async () => {
+    await api.ok('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
+      method: 'POST',
+      body: {
+        metadata: { name: 'lamps.light.example.com' },
+        spec: {
+          group: 'light.example.com',
+          scope: 'Namespaced',
+          names: { plural: 'lamps', kind: 'Lamp' },
+          versions: [
+            {
+              name: 'v1',
+              served: true,
+              storage: true,
+              schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+            },
+          ],
+        },
+      },
+    });
+    const lamps = '/apis/light.example.com/v1/namespaces/default/lamps';
+    await eventually(() => api.ok(lamps));
+    const metadata = { name: 'partial', labels: { app: 'partial' } };
+    await api.ok(lamps, { method: 'POST', body: { metadata, spec: { watts: 5 } } });
+    await api.ok('/api/v1/namespaces/default/configmaps', { method: 'POST', body: { metadata, data: { a: 'b' } } });
+    const accept = (kind: string, v: string) =>
+      ['application/vnd.kubernetes.protobuf', 'application/json']
+        .map((type) => `${type};as=${kind};g=meta.k8s.io;v=${v}`)
+        .join();
+    for (const path of [lamps, '/api/v1/namespaces/default/configmaps'])
+      for (const v of ['v1', 'v1beta1']) {
+        const one = await api.send(`${path}/partial`, { accept: accept('PartialObjectMetadata', v) });
+        expect(one.headers['content-type']).toBe(PROTOBUF);
+        const shown = protobuf.decode(one.bytes) as Body;
+        expect(shown).toMatchObject({ apiVersion: `meta.k8s.io/${v}`, kind: 'PartialObjectMetadata', metadata });
+        expect(Object.keys(shown)).toEqual(['apiVersion', 'kind', 'metadata']);
+        const list = await api.send(`${path}?labelSelector=app%3Dpartial`, {
+          accept: accept('PartialObjectMetadataList', v),
+        });
+        expect(protobuf.decode(list.bytes)).toMatchObject({
+          apiVersion: `meta.k8s.io/${v}`,
+          kind: 'PartialObjectMetadataList',
+          metadata: { resourceVersion: expect.stringMatching(/^\d+$/) },
+          items: [{ metadata }],
+        });
+        if (v !== 'v1') continue;
+        const watched = await api.send(`${path}?watch=1&timeoutSeconds=1&labelSelector=app%3Dpartial`, {
+          accept: accept('PartialObjectMetadata', v),
+        });
+        expect(watched.headers['content-type']).toBe(`${PROTOBUF};stream=watch`);
+        const frame = watched.bytes.subarray(4, 4 + watched.bytes.readUInt32BE(0));
+        expect(protobuf.decode(frame.subarray(frame.indexOf('k8s\0')))).toMatchObject({
+          apiVersion: `meta.k8s.io/${v}`,
+          kind: 'PartialObjectMetadata',
+          metadata,
+        });
+      }
+    for (const [path, kind, message] of [
+      [
+        pods,
+        'PartialObjectMetadata',
+        'you requested PartialObjectMetadata, but the requested object is a list (*core.PodList)',
+      ],
+      [
+        `${lamps}/partial`,
+        'PartialObjectMetadataList',
+        'you requested PartialObjectMetadataList, but the requested object is not a list (*unstructured.Unstructured)',
+      ],
+    ] as const)
+      expect(await api.send(path, { accept: `application/json;as=${kind};g=meta.k8s.io;v=v1` })).toMatchObject({
+        code: 406,
+        body: { reason: 'NotAcceptable', message },
+      });
+  });
+
   it('streams a watch in frames', async () => {
     const { metadata } = await api.ok('/api/v1/namespaces/default/configmaps');
     await api.ok('/api/v1/namespaces/default/configmaps', { method: 'POST', body: { metadata: { name: 'seen' } } });

@@ -6,7 +6,7 @@ import {
   required,
 } from '../../../apimachinery/field.ts';
 import { validateLabelName, validateLabelSelector } from '../../../apimachinery/labels.ts';
-import { isDns1123Label, isDns1123Subdomain } from '../../../apimachinery/names.ts';
+import { isDns1123Label, isDns1123Subdomain, isLabelValue } from '../../../apimachinery/names.ts';
 import type {
   Affinity,
   NodeSelector,
@@ -15,6 +15,7 @@ import type {
   PodAffinity,
   PodAffinityTerm,
 } from '../../types/core.v1.gen.ts';
+import { validateLabelKeys } from './label-keys.ts';
 
 export function validateAffinity(affinity: Affinity | undefined, path: FieldPath): FieldError[] {
   if (!affinity) return [];
@@ -28,7 +29,8 @@ export function validateAffinity(affinity: Affinity | undefined, path: FieldPath
     (nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution ?? []).forEach((term, index) => {
       const termPath = at.child('preferredDuringSchedulingIgnoredDuringExecution').index(index);
       errors.push(...validateWeight(term.weight, termPath.child('weight')));
-      errors.push(...validateNodeSelectorTerm(term.preference ?? {}, termPath.child('preference')));
+      // A preference may be for a value that no label can have.
+      errors.push(...validateNodeSelectorTerm(term.preference ?? {}, termPath.child('preference'), true));
     });
   }
   if (affinity.podAffinity) errors.push(...validatePodAffinity(affinity.podAffinity, path.child('podAffinity')));
@@ -47,10 +49,10 @@ export function validateNodeSelector(selector: NodeSelector, path: FieldPath): F
   return terms.flatMap((term, index) => validateNodeSelectorTerm(term, at.index(index)));
 }
 
-export function validateNodeSelectorTerm(term: NodeSelectorTerm, path: FieldPath): FieldError[] {
+function validateNodeSelectorTerm(term: NodeSelectorTerm, path: FieldPath, anyValue = false): FieldError[] {
   return [
     ...(term.matchExpressions ?? []).flatMap((requirement, index) =>
-      validateNodeLabelRequirement(requirement, path.child('matchExpressions').index(index)),
+      validateNodeLabelRequirement(requirement, path.child('matchExpressions').index(index), anyValue),
     ),
     ...(term.matchFields ?? []).flatMap((requirement, index) =>
       validateNodeFieldRequirement(requirement, path.child('matchFields').index(index)),
@@ -58,7 +60,11 @@ export function validateNodeSelectorTerm(term: NodeSelectorTerm, path: FieldPath
   ];
 }
 
-function validateNodeLabelRequirement(requirement: NodeSelectorRequirement, path: FieldPath): FieldError[] {
+function validateNodeLabelRequirement(
+  requirement: NodeSelectorRequirement,
+  path: FieldPath,
+  anyValue: boolean,
+): FieldError[] {
   const { key, operator, values = [] } = requirement;
   const errors: FieldError[] = [];
   const at = path.child('values');
@@ -80,7 +86,12 @@ function validateNodeLabelRequirement(requirement: NodeSelectorRequirement, path
     default:
       errors.push(invalidValue(path.child('operator'), operator ?? '', 'not a valid selector operator'));
   }
-  return [...errors, ...validateLabelName(key ?? '', path.child('key'))];
+  errors.push(...validateLabelName(key ?? '', path.child('key')));
+  if (!anyValue)
+    values.forEach((value, index) => {
+      for (const message of isLabelValue(value)) errors.push(invalidValue(at.index(index), value, message));
+    });
+  return errors;
 }
 
 function validateNodeFieldRequirement(requirement: NodeSelectorRequirement, path: FieldPath): FieldError[] {
@@ -127,20 +138,7 @@ function validatePodAffinityTerm(term: Partial<PodAffinityTerm>, path: FieldPath
   for (const namespace of term.namespaces ?? [])
     for (const message of isDns1123Label(namespace))
       errors.push(invalidValue(path.child('namespace'), namespace, message));
+  errors.push(...validateLabelKeys(term, path));
   if (!term.topologyKey) errors.push(required(path.child('topologyKey'), 'can not be empty'));
-  errors.push(...validateLabelName(term.topologyKey ?? '', path.child('topologyKey')));
-  for (const field of ['matchLabelKeys', 'mismatchLabelKeys'] as const) {
-    const keys = term[field] ?? [];
-    if (keys.length > 0 && !term.labelSelector)
-      errors.push(forbiddenField(path.child(field), 'must not be specified when labelSelector is not set'));
-    keys.forEach((key, index) => {
-      errors.push(...validateLabelName(key, path.child(field).index(index)));
-    });
-  }
-  for (const key of term.matchLabelKeys ?? [])
-    if (term.mismatchLabelKeys?.includes(key))
-      errors.push(
-        invalidValue(path.child('matchLabelKeys'), key, 'exists in both matchLabelKeys and mismatchLabelKeys'),
-      );
-  return errors;
+  return [...errors, ...validateLabelName(term.topologyKey ?? '', path.child('topologyKey'))];
 }

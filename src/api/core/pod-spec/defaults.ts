@@ -9,8 +9,9 @@ import type {
   Probe,
   ResourceRequirements,
 } from '../../types/core.v1.gen.ts';
+import { aggregate } from './aggregates.ts';
 import { defaultImagePullPolicy } from './image-pull-policy.ts';
-import { roundResourceList } from './resources.ts';
+import { isHugePages, isOvercommitAllowed, isPodLevelResource, roundResourceList } from './resources.ts';
 import { defaultVolume } from './volume-defaults.ts';
 
 /** Defaults of a pod template; the template gets a `metadata` and a `spec` if it has none. */
@@ -49,22 +50,27 @@ export function defaultPodOnly(spec: Draft<PodSpec>): void {
     if (!resources?.limits) continue;
     resources.requests = { ...resources.limits, ...resources.requests };
   }
-  defaultPodLevelRequests(spec);
+  defaultPodLevelResources(spec);
   spec.enableServiceLinks ??= true;
   if (spec.hostNetwork) {
     for (const container of containers) for (const port of container.ports ?? []) port.hostPort ||= port.containerPort;
   }
 }
 
-function defaultPodLevelRequests(spec: Draft<PodSpec>): void {
-  const resources = spec.resources;
-  if (!resources?.limits) return;
+/** A pod that has resources of its own gets what its containers make plain: limits of huge pages, and requests. */
+function defaultPodLevelResources(spec: Draft<PodSpec>): void {
+  const { resources } = spec;
+  if (!resources?.limits && !resources?.requests) return;
+  for (const [name, amount] of aggregate(spec as PodSpec, 'limits'))
+    if (isHugePages(name) && resources.requests?.[name] === undefined) {
+      resources.limits ??= {};
+      resources.limits[name] ??= amount.toString();
+    }
+  if (!resources.limits) return;
   const requests = { ...resources.requests };
-  for (const [name, limit] of Object.entries(resources.limits)) {
-    const requested = (spec.containers ?? []).some((container) => container.resources?.requests?.[name] !== undefined);
-    if (!requested) requests[name] ??= limit;
-  }
-  if (Object.keys(requests).length > 0) resources.requests = requests;
+  for (const [name, amount] of aggregate(spec as PodSpec, 'requests'))
+    if (isPodLevelResource(name) && isOvercommitAllowed(name)) requests[name] ??= amount.toString();
+  resources.requests = { ...resources.limits, ...requests };
 }
 
 function defaultContainer(container: Draft<Container> | Draft<EphemeralContainer>): void {

@@ -1,30 +1,28 @@
-import { type FieldError, type FieldPath, invalidValue, notSupported, required } from '../../../apimachinery/field.ts';
-import { isDns1123Label, isDns1123Subdomain, isIP } from '../../../apimachinery/names.ts';
+import {
+  type FieldError,
+  type FieldPath,
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+  tooLong,
+} from '../../../apimachinery/field.ts';
+import { isDns1123Subdomain, isDns1123SubdomainWithUnderscore } from '../../../apimachinery/names.ts';
 import type { HostAlias, PodSpec } from '../../types/core.v1.gen.ts';
+import { validateLegacyIP } from '../legacy-addresses.ts';
 
-const policies = ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'];
+const policies = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
 
 const MAX_NAMESERVERS = 3;
 const MAX_SEARCH_PATHS = 32;
 const MAX_SEARCH_CHARACTERS = 2048;
 
-/** DNS policy and configuration, host aliases, host name and subdomain. */
-export function validatePodDns(spec: PodSpec, path: FieldPath): FieldError[] {
-  return [
-    ...validatePolicy(spec, path),
-    ...validateConfig(spec, path.child('dnsConfig')),
-    ...validateHostAliases(spec.hostAliases, path.child('hostAliases')),
-    ...validateHostNames(spec, path),
-  ];
+export function validateDnsPolicy({ dnsPolicy = '' }: PodSpec, path: FieldPath): FieldError[] {
+  if (policies.includes(dnsPolicy)) return [];
+  return dnsPolicy ? [notSupported(path, dnsPolicy, policies)] : [required(path)];
 }
 
-function validatePolicy(spec: PodSpec, path: FieldPath): FieldError[] {
-  const policy = spec.dnsPolicy ?? '';
-  if (policies.includes(policy)) return [];
-  return policy ? [notSupported(path.child('dnsPolicy'), policy, policies)] : [required(path.child('dnsPolicy'))];
-}
-
-function validateConfig(spec: PodSpec, path: FieldPath): FieldError[] {
+export function validateDnsConfig(spec: PodSpec, path: FieldPath): FieldError[] {
   const config = spec.dnsConfig;
   const errors: FieldError[] = [];
   if (spec.dnsPolicy === 'None') {
@@ -39,8 +37,7 @@ function validateConfig(spec: PodSpec, path: FieldPath): FieldError[] {
       invalidValue(path.child('nameservers'), nameservers, `must not have more than ${MAX_NAMESERVERS} nameservers`),
     );
   nameservers.forEach((server, index) => {
-    for (const message of isIP(server))
-      errors.push(invalidValue(path.child('nameservers').index(index), server, message));
+    errors.push(...validateLegacyIP(path.child('nameservers').index(index), server));
   });
   if (searches.length > MAX_SEARCH_PATHS)
     errors.push(
@@ -56,9 +53,9 @@ function validateConfig(spec: PodSpec, path: FieldPath): FieldError[] {
     );
   searches.forEach((search, index) => {
     if (search === '.') return;
-    const name = (search.endsWith('.') ? search.slice(0, -1) : search).replaceAll('_', '-');
-    for (const message of isDns1123Subdomain(name))
-      errors.push(invalidValue(path.child('searches').index(index), search, message));
+    const name = search.endsWith('.') ? search.slice(0, -1) : search;
+    for (const message of isDns1123SubdomainWithUnderscore(name))
+      errors.push(invalidValue(path.child('searches').index(index), name, message));
   });
   options.forEach((option, index) => {
     if (!option.name) errors.push(required(path.child('options').index(index), 'must not be empty'));
@@ -66,9 +63,9 @@ function validateConfig(spec: PodSpec, path: FieldPath): FieldError[] {
   return errors;
 }
 
-function validateHostAliases(aliases: readonly HostAlias[] | undefined, path: FieldPath): FieldError[] {
+export function validateHostAliases(aliases: readonly HostAlias[] | undefined, path: FieldPath): FieldError[] {
   return (aliases ?? []).flatMap((alias, index) => [
-    ...isIP(alias.ip ?? '').map((message) => invalidValue(path.index(index).child('ip'), alias.ip ?? '', message)),
+    ...validateLegacyIP(path.index(index).child('ip'), alias.ip ?? ''),
     ...(alias.hostnames ?? []).flatMap((name, i) =>
       isDns1123Subdomain(name).map((message) =>
         invalidValue(path.index(index).child('hostnames').index(i), name, message),
@@ -77,26 +74,15 @@ function validateHostAliases(aliases: readonly HostAlias[] | undefined, path: Fi
   ]);
 }
 
-function validateHostNames(spec: PodSpec, path: FieldPath): FieldError[] {
+const MAX_HOSTNAME_BYTES = 64;
+
+export function validateHostnameOverride(spec: PodSpec, path: FieldPath): FieldError[] {
+  const { hostnameOverride: name } = spec;
+  if (name === undefined) return [];
   const errors: FieldError[] = [];
-  for (const field of ['hostname', 'subdomain'] as const) {
-    const name = spec[field];
-    if (name) for (const message of isDns1123Label(name)) errors.push(invalidValue(path.child(field), name, message));
-  }
-  if (spec.hostnameOverride) {
-    const at = path.child('hostnameOverride');
-    for (const message of isDns1123Subdomain(spec.hostnameOverride))
-      errors.push(invalidValue(at, spec.hostnameOverride, message));
-    if (spec.hostnameOverride.length > 64)
-      errors.push(invalidValue(at, spec.hostnameOverride, 'must be no more than 64 characters'));
-    if (spec.hostNetwork || spec.setHostnameAsFQDN)
-      errors.push(
-        invalidValue(
-          at,
-          spec.hostnameOverride,
-          `may not be specified when \`${spec.hostNetwork ? 'hostNetwork' : 'setHostnameAsFQDN'}\` is true`,
-        ),
-      );
-  }
+  for (const field of ['setHostnameAsFQDN', 'hostNetwork'] as const)
+    if (spec[field]) errors.push(forbiddenField(path, `may not be specified when ${field} is true`));
+  if (Buffer.byteLength(name) > MAX_HOSTNAME_BYTES) errors.push(tooLong(path, MAX_HOSTNAME_BYTES));
+  for (const message of isDns1123Subdomain(name)) errors.push(invalidValue(path, name, message));
   return errors;
 }

@@ -1,26 +1,21 @@
-import {
-  type FieldError,
-  type FieldPath,
-  fieldNotFound,
-  invalidValue,
-  notSupported,
-  required,
-} from '../../../apimachinery/field.ts';
+import { type FieldError, type FieldPath, invalidValue, notSupported, required } from '../../../apimachinery/field.ts';
 import {
   isConfigMapKey,
+  isDns1123Label,
   isDns1123Subdomain,
   isQualifiedName,
   isRelaxedEnvVarName,
+  validateName,
 } from '../../../apimachinery/names.ts';
 import type {
   EnvFromSource,
   EnvVar,
   EnvVarSource,
+  FileKeySelector,
   ObjectFieldSelector,
   ResourceFieldSelector,
-  Volume,
 } from '../../types/core.v1.gen.ts';
-import { validateLocalPath } from './paths.ts';
+import { validatePathNoBacksteps } from './paths.ts';
 import { isHugePages, parseAmount } from './resources.ts';
 
 const envFields = [
@@ -34,65 +29,46 @@ const containerAmounts = [
   ...['requests.cpu', 'requests.memory', 'requests.ephemeral-storage'],
 ];
 
-export function validateEnv(
-  variables: readonly EnvVar[] | undefined,
-  path: FieldPath,
-  volumes: ReadonlyMap<string, Volume>,
-): FieldError[] {
-  return (variables ?? []).flatMap((variable, index) => {
+export function validateEnv(variables: readonly EnvVar[], path: FieldPath): FieldError[] {
+  const errors: FieldError[] = [];
+  variables.forEach(({ name, value, valueFrom }, index) => {
     const at = path.index(index);
-    const errors = variable.name
-      ? isRelaxedEnvVarName(variable.name).map((message) => invalidValue(at.child('name'), variable.name, message))
-      : [required(at.child('name'))];
-    if (variable.valueFrom) {
-      errors.push(...validateEnvSource(variable.valueFrom, variable.value, at.child('valueFrom'), volumes));
-    }
-    return errors;
+    if (!name) errors.push(required(at.child('name')));
+    else for (const message of isRelaxedEnvVarName(name)) errors.push(invalidValue(at.child('name'), name, message));
+    if (valueFrom) errors.push(...validateEnvSource(valueFrom, value, at.child('valueFrom')));
   });
+  return errors;
 }
 
-function validateEnvSource(
-  source: EnvVarSource,
-  value: string | undefined,
-  path: FieldPath,
-  volumes: ReadonlyMap<string, Volume>,
-): FieldError[] {
+function validateEnvSource(source: EnvVarSource, value: string | undefined, path: FieldPath): FieldError[] {
   const errors: FieldError[] = [];
+  const { fieldRef, resourceFieldRef, fileKeyRef } = source;
   let sources = 0;
-  if (source.fieldRef) {
+  if (fieldRef) {
     sources++;
-    errors.push(...validateFieldRef(source.fieldRef, path.child('fieldRef'), envFields));
+    errors.push(...validateFieldRef(fieldRef, path.child('fieldRef'), envFields));
   }
-  if (source.resourceFieldRef) {
+  if (resourceFieldRef) {
     sources++;
-    errors.push(...validateResourceFieldRef(source.resourceFieldRef, path.child('resourceFieldRef'), false));
+    errors.push(...validateResourceFieldRef(resourceFieldRef, path.child('resourceFieldRef'), false));
   }
   for (const kind of ['configMapKeyRef', 'secretKeyRef'] as const) {
     const reference = source[kind];
     if (!reference) continue;
     sources++;
     const at = path.child(kind);
-    if (!reference.name) errors.push(required(at.child('name')));
+    const name = reference.name ?? '';
+    for (const message of isDns1123Subdomain(name)) errors.push(invalidValue(at.child('name'), name, message));
     if (!reference.key) errors.push(required(at.child('key')));
     else
-      errors.push(
-        ...isConfigMapKey(reference.key).map((message) => invalidValue(at.child('key'), reference.key, message)),
-      );
+      for (const message of isConfigMapKey(reference.key))
+        errors.push(invalidValue(at.child('key'), reference.key, message));
   }
-  if (source.fileKeyRef) {
+  if (fileKeyRef) {
     sources++;
-    const at = path.child('fileKeyRef');
-    const { key, path: file, volumeName } = source.fileKeyRef;
-    if (!key) errors.push(required(at.child('key')));
-    else errors.push(...isRelaxedEnvVarName(key).map((message) => invalidValue(at.child('key'), key, message)));
-    if (!file) errors.push(required(at.child('path')));
-    else errors.push(...validateLocalPath(file, at.child('path')));
-    if (!volumeName) errors.push(required(at.child('volumeName')));
-    else if (!volumes.has(volumeName)) errors.push(fieldNotFound(at.child('volumeName'), volumeName));
-    else if (!volumes.get(volumeName)?.emptyDir)
-      errors.push(invalidValue(at.child('volumeName'), volumeName, 'referenced volume must be of type emptyDir'));
+    errors.push(...validateFileKeyRef(fileKeyRef, path.child('fileKeyRef')));
   }
-  if (sources === 0) {
+  if (sources === 0)
     errors.push(
       invalidValue(
         path,
@@ -100,10 +76,20 @@ function validateEnvSource(
         'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`',
       ),
     );
-  } else {
-    if (value) errors.push(invalidValue(path, '', 'may not be specified when `value` is not empty'));
-    if (sources > 1) errors.push(invalidValue(path, '', 'may not have more than one field specified at a time'));
-  }
+  else if (value) errors.push(invalidValue(path, '', 'may not be specified when `value` is not empty'));
+  else if (sources > 1) errors.push(invalidValue(path, '', 'may not have more than one field specified at a time'));
+  return errors;
+}
+
+function validateFileKeyRef({ key, volumeName, path: file }: FileKeySelector, path: FieldPath): FieldError[] {
+  const errors: FieldError[] = [];
+  if (!key) errors.push(required(path.child('key')));
+  else for (const message of isRelaxedEnvVarName(key)) errors.push(invalidValue(path.child('key'), key, message));
+  const at = path.child('volumeName');
+  if (!volumeName) errors.push(required(at));
+  else for (const message of isDns1123Label(volumeName)) errors.push(invalidValue(at, volumeName, message));
+  if (!file) errors.push(required(path.child('path')));
+  else errors.push(...validatePathNoBacksteps(file, path.child('path')));
   return errors;
 }
 
@@ -113,37 +99,31 @@ function splitSubscript(fieldPath: string): readonly [path: string, subscript: s
   return match ? [match[1] ?? '', match[2] ?? ''] : undefined;
 }
 
-export function validateFieldRef(
-  reference: ObjectFieldSelector,
-  path: FieldPath,
-  supported: readonly string[],
-): FieldError[] {
+function validateFieldRef(reference: ObjectFieldSelector, path: FieldPath, supported: readonly string[]): FieldError[] {
   if (!reference.apiVersion) return [required(path.child('apiVersion'))];
   const { fieldPath } = reference;
   if (!fieldPath) return [required(path.child('fieldPath'))];
   const at = path.child('fieldPath');
-  if (reference.apiVersion !== 'v1')
-    return [
-      invalidValue(at, fieldPath, `error converting fieldPath: unsupported pod version: ${reference.apiVersion}`),
-    ];
+  const unknown = (why: string) => [invalidValue(at, fieldPath, `error converting fieldPath: ${why}`)];
+  if (reference.apiVersion !== 'v1') return unknown(`unsupported pod version: ${reference.apiVersion}`);
   const subscripted = splitSubscript(fieldPath);
   if (subscripted) {
     const [field, key] = subscripted;
-    if (field === 'metadata.annotations')
-      return isQualifiedName(key.toLowerCase()).map((message) => invalidValue(path, key, message));
-    if (field === 'metadata.labels') return isQualifiedName(key).map((message) => invalidValue(path, key, message));
-    return [invalidValue(path, field, 'does not support subscript')];
+    if (field !== 'metadata.annotations' && field !== 'metadata.labels')
+      return unknown(`field label does not support subscript: ${fieldPath}`);
+    const name = field === 'metadata.annotations' ? key.toLowerCase() : key;
+    return isQualifiedName(name).map((message) => invalidValue(path, name, message));
   }
-  if (!knownFields.has(fieldPath))
-    return [invalidValue(at, fieldPath, `error converting fieldPath: field label not supported: ${fieldPath}`)];
-  return supported.includes(fieldPath) ? [] : [notSupported(at, fieldPath, [...supported].sort())];
+  if (!knownFields.has(fieldPath)) return unknown(`field label not supported: ${fieldPath}`);
+  const internal = fieldPath === 'spec.host' ? 'spec.nodeName' : fieldPath;
+  return supported.includes(internal) ? [] : [notSupported(at, internal, [...supported].sort())];
 }
 
-/** The field labels of pods, which downward API paths go through first. */
+/** The field labels of pods that downward API paths go through first. */
 const knownFields = new Set([
   ...envFields,
   ...volumeFields,
-  ...['spec.restartPolicy', 'spec.schedulerName', 'spec.hostNetwork', 'status.phase', 'status.nominatedNodeName'],
+  ...['spec.host', 'spec.restartPolicy', 'spec.schedulerName', 'status.phase'],
 ]);
 
 export const validateVolumeFieldRef = (reference: ObjectFieldSelector, path: FieldPath) =>
@@ -154,62 +134,56 @@ export function validateResourceFieldRef(
   path: FieldPath,
   inVolume: boolean,
 ): FieldError[] {
-  if (inVolume && !reference.containerName) return [required(path.child('containerName'))];
-  const { resource } = reference;
-  if (!resource) return [required(path.child('resource'))];
-  const [section, name = ''] = splitOnce(resource);
-  if (!containerAmounts.includes(resource) && !((section === 'limits' || section === 'requests') && isHugePages(name)))
-    return [notSupported(path.child('resource'), resource, [...containerAmounts].sort())];
-  return validateDivisor(name, reference.divisor, path.child('divisor'));
+  const { containerName, resource = '', divisor } = reference;
+  const errors: FieldError[] = [];
+  if (inVolume && !containerName) errors.push(required(path.child('containerName')));
+  else if (!resource) errors.push(required(path.child('resource')));
+  else if (!containerAmounts.includes(resource) && !hugePagesPath.test(resource))
+    errors.push(notSupported(path.child('resource'), resource, [...containerAmounts].sort()));
+  return [...errors, ...validateDivisor(resource, divisor, path.child('divisor'))];
 }
 
-function splitOnce(resource: string): [string, string | undefined] {
-  const dot = resource.indexOf('.');
-  return dot < 0 ? [resource, undefined] : [resource.slice(0, dot), resource.slice(dot + 1)];
-}
-
+const hugePagesPath = /^(?:limits|requests)\.hugepages-/;
 const cpuDivisors = ['1m', '1'];
-const memoryDivisors = ['1', '1k', '1M', '1G', '1T', '1P', '1E', '1Ki', '1Mi', '1Gi', '1Ti', '1Pi', '1Ei'];
+const byteDivisors = ['1', '1k', '1M', '1G', '1T', '1P', '1E', '1Ki', '1Mi', '1Gi', '1Ti', '1Pi', '1Ei'];
 
-function validateDivisor(name: string, divisor: string | undefined, path: FieldPath): FieldError[] {
+function validateDivisor(resource: string, divisor: string | undefined, path: FieldPath): FieldError[] {
   const amount = parseAmount(divisor);
   if (!amount || amount.isZero()) return [];
-  const text = amount.toString();
-  if (name === 'cpu')
-    return cpuDivisors.includes(text)
-      ? []
-      : [invalidValue(path.child('cpu'), text, "only divisor's values 1m and 1 are supported with the cpu resource")];
-  if (memoryDivisors.includes(text)) return [];
-  const subject = isHugePages(name) ? 'hugepages' : name === 'memory' ? 'memory' : 'local ephemeral storage';
-  return [
-    invalidValue(
-      path.child(isHugePages(name) ? 'hugepages' : name),
-      text,
-      `only divisor's values ${memoryDivisors.join(', ')} are supported with the ${subject} resource`,
-    ),
+  const name = resource.replace(/^(?:limits|requests)\./, '');
+  const only = (values: string, subject: string) => [
+    invalidValue(path, resource, `only divisor's values ${values} are supported with the ${subject} resource`),
   ];
+  if (name === 'cpu') return cpuDivisors.includes(amount.toString()) ? [] : only('1m and 1', 'cpu');
+  const subject = byteSubject(name);
+  return !subject || byteDivisors.includes(amount.toString()) ? [] : only(byteDivisors.join(', '), subject);
 }
 
-export function validateEnvFrom(sources: readonly EnvFromSource[] | undefined, path: FieldPath): FieldError[] {
-  return (sources ?? []).flatMap((source, index) => {
+function byteSubject(name: string): string | undefined {
+  if (name === 'memory') return 'memory';
+  if (name === 'ephemeral-storage') return 'local ephemeral storage';
+  return isHugePages(name) ? 'hugepages' : undefined;
+}
+
+/** What is wrong with the number of sources of one entry is said of the whole list. */
+export function validateEnvFrom(sources: readonly EnvFromSource[], path: FieldPath): FieldError[] {
+  const errors: FieldError[] = [];
+  sources.forEach(({ prefix, configMapRef, secretRef }, index) => {
     const at = path.index(index);
-    const errors: FieldError[] = [];
-    if (source.prefix)
-      for (const message of isRelaxedEnvVarName(source.prefix))
-        errors.push(invalidValue(at.child('prefix'), source.prefix, message));
-    let sourceCount = 0;
-    for (const kind of ['configMapRef', 'secretRef'] as const) {
-      const reference = source[kind];
+    if (prefix)
+      for (const message of isRelaxedEnvVarName(prefix)) errors.push(invalidValue(at.child('prefix'), prefix, message));
+    for (const [kind, reference] of Object.entries({ configMapRef, secretRef })) {
       if (!reference) continue;
-      sourceCount++;
-      const name = at.child(kind, 'name');
-      if (!reference.name) errors.push(required(at.child(kind).child('name')));
+      const { name } = reference;
+      if (!name) errors.push(required(at.child(kind, 'name')));
       else
-        for (const message of isDns1123Subdomain(reference.name))
-          errors.push(invalidValue(name, reference.name, message));
+        for (const message of validateName('dns1123Subdomain', name, true))
+          errors.push(invalidValue(at.child(kind, 'name'), name, message));
     }
-    if (sourceCount === 0) errors.push(invalidValue(at, '', 'must specify one of: `configMapRef` or `secretRef`'));
-    else if (sourceCount > 1) errors.push(invalidValue(at, '', 'may not have more than one field specified at a time'));
-    return errors;
+    if (!configMapRef && !secretRef)
+      errors.push(invalidValue(path, '', 'must specify one of: `configMapRef` or `secretRef`'));
+    else if (configMapRef && secretRef)
+      errors.push(invalidValue(path, '', 'may not have more than one field specified at a time'));
   });
+  return errors;
 }

@@ -18,46 +18,48 @@ export function validateMounts(
   path: FieldPath,
   volumes: ReadonlyMap<string, Volume>,
 ): FieldError[] {
-  return [
-    ...validateVolumeMounts(container, path.child('volumeMounts'), volumes),
-    ...validateVolumeDevices(container, path.child('volumeDevices'), volumes),
-  ];
+  const errors: FieldError[] = [];
+  if (container.volumeMounts?.length)
+    errors.push(...validateVolumeMounts(container, container.volumeMounts, path.child('volumeMounts'), volumes));
+  if (container.volumeDevices?.length)
+    errors.push(...validateVolumeDevices(container, container.volumeDevices, path.child('volumeDevices'), volumes));
+  return errors;
 }
 
+/** Sub-paths and how a mount is made are named, as upstream names them, without the index of the mount. */
 function validateVolumeMounts(
   container: Container | EphemeralContainer,
+  mounts: readonly VolumeMount[],
   path: FieldPath,
   volumes: ReadonlyMap<string, Volume>,
 ): FieldError[] {
-  const devices = container.volumeDevices ?? [];
+  const devices = new Map(container.volumeDevices?.map((device) => [device.name, device.devicePath]));
+  const devicePaths = new Set(devices.values());
   const mountPoints = new Set<string>();
-  return (container.volumeMounts ?? []).flatMap((mount, index) => {
+  const errors: FieldError[] = [];
+  mounts.forEach((mount, index) => {
     const at = path.index(index);
-    const errors: FieldError[] = [];
-    if (!mount.name) errors.push(required(at.child('name')));
-    if (!volumes.has(mount.name)) errors.push(fieldNotFound(at.child('name'), mount.name));
-    if (!mount.mountPath) errors.push(required(at.child('mountPath')));
-    if (mountPoints.has(mount.mountPath))
-      errors.push(invalidValue(at.child('mountPath'), mount.mountPath, 'must be unique'));
-    mountPoints.add(mount.mountPath);
-    if (devices.some((device) => device.name === mount.name))
-      errors.push(invalidValue(at.child('name'), mount.name, 'must not already exist in volumeDevices'));
-    if (devices.some((device) => device.devicePath === mount.mountPath))
-      errors.push(
-        invalidValue(at.child('mountPath'), mount.mountPath, 'must not already exist as a path in volumeDevices'),
-      );
-    if (mount.subPath) errors.push(...validateLocalPath(mount.subPath, at.child('subPath')));
-    if (mount.subPathExpr) {
-      if (mount.subPath)
+    const { name, mountPath, subPath, subPathExpr } = mount;
+    if (!name) errors.push(required(at.child('name')));
+    if (!volumes.has(name)) errors.push(fieldNotFound(at.child('name'), name));
+    if (!mountPath) errors.push(required(at.child('mountPath')));
+    if (mountPoints.has(mountPath)) errors.push(invalidValue(at.child('mountPath'), mountPath, 'must be unique'));
+    mountPoints.add(mountPath);
+    if (devices.has(name)) errors.push(invalidValue(at.child('name'), name, 'must not already exist in volumeDevices'));
+    if (devicePaths.has(mountPath))
+      errors.push(invalidValue(at.child('mountPath'), mountPath, 'must not already exist as a path in volumeDevices'));
+    if (subPath) errors.push(...validateLocalPath(subPath, path.child('subPath')));
+    if (subPathExpr) {
+      if (subPath)
         errors.push(
-          invalidValue(at.child('subPathExpr'), mount.subPathExpr, 'subPathExpr and subPath are mutually exclusive'),
+          invalidValue(at.child('subPathExpr'), subPathExpr, 'subPathExpr and subPath are mutually exclusive'),
         );
-      errors.push(...validateLocalPath(mount.subPathExpr, at.child('subPathExpr')));
+      errors.push(...validateLocalPath(subPathExpr, path.child('subPathExpr')));
     }
-    errors.push(...validatePropagation(mount, container, at.child('mountPropagation')));
-    errors.push(...validateRecursiveReadOnly(mount, at.child('recursiveReadOnly')));
-    return errors;
+    errors.push(...validatePropagation(mount, container, path.child('mountPropagation')));
+    errors.push(...validateRecursiveReadOnly(mount, path.child('recursiveReadOnly')));
   });
+  return errors;
 }
 
 function validatePropagation(
@@ -87,48 +89,40 @@ function validateRecursiveReadOnly(mount: VolumeMount, path: FieldPath): FieldEr
 
 function validateVolumeDevices(
   container: Container | EphemeralContainer,
+  devices: readonly VolumeDevice[],
   path: FieldPath,
   volumes: ReadonlyMap<string, Volume>,
 ): FieldError[] {
+  const mounts = new Map(container.volumeMounts?.map((mount) => [mount.name, mount.mountPath]));
+  const mountPaths = new Set(mounts.values());
   const names = new Set<string>();
   const paths = new Set<string>();
-  return (container.volumeDevices ?? []).flatMap((device, index) => {
-    const errors = validateVolumeDevice(device, path.index(index), container, volumes);
-    if (names.has(device.name))
-      errors.push(invalidValue(path.index(index).child('name'), device.name, 'must be unique'));
-    if (paths.has(device.devicePath))
-      errors.push(invalidValue(path.index(index).child('devicePath'), device.devicePath, 'must be unique'));
-    names.add(device.name);
-    paths.add(device.devicePath);
-    return errors;
-  });
-}
-
-function validateVolumeDevice(
-  device: VolumeDevice,
-  path: FieldPath,
-  container: Container | EphemeralContainer,
-  volumes: ReadonlyMap<string, Volume>,
-): FieldError[] {
   const errors: FieldError[] = [];
-  const volume = volumes.get(device.name);
-  if (!device.name) errors.push(required(path.child('name')));
-  if (!volume) errors.push(fieldNotFound(path.child('name'), device.name));
-  else if (!volume.persistentVolumeClaim && !volume.ephemeral)
-    errors.push(
-      invalidValue(
-        path.child('name'),
-        device.name,
-        'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode',
-      ),
-    );
-  if (!device.devicePath) errors.push(required(path.child('devicePath')));
-  else errors.push(...validatePathNoBacksteps(device.devicePath, path.child('devicePath')));
-  if (container.volumeMounts?.some((mount) => mount.name === device.name))
-    errors.push(invalidValue(path.child('name'), device.name, 'must not already exist in volumeMounts'));
-  if (container.volumeMounts?.some((mount) => mount.mountPath === device.devicePath))
-    errors.push(
-      invalidValue(path.child('devicePath'), device.devicePath, 'must not already exist as a path in volumeMounts'),
-    );
+  devices.forEach(({ name, devicePath }, index) => {
+    const at = path.index(index);
+    const nameAt = at.child('name');
+    const pathAt = at.child('devicePath');
+    const volume = volumes.get(name);
+    if (!name) errors.push(required(nameAt));
+    if (names.has(name)) errors.push(invalidValue(nameAt, name, 'must be unique'));
+    if (!volume) errors.push(fieldNotFound(nameAt, name));
+    else if (!volume.persistentVolumeClaim && !volume.ephemeral)
+      errors.push(
+        invalidValue(
+          nameAt,
+          name,
+          'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode',
+        ),
+      );
+    if (!devicePath) errors.push(required(pathAt));
+    if (paths.has(devicePath)) errors.push(invalidValue(pathAt, devicePath, 'must be unique'));
+    if (devicePath && validatePathNoBacksteps(devicePath, pathAt).length > 0)
+      errors.push(invalidValue(pathAt, devicePath, "can not contain backsteps ('..')"));
+    else paths.add(devicePath);
+    if (mounts.has(name)) errors.push(invalidValue(nameAt, name, 'must not already exist in volumeMounts'));
+    if (mountPaths.has(devicePath))
+      errors.push(invalidValue(pathAt, devicePath, 'must not already exist as a path in volumeMounts'));
+    if (name) names.add(name);
+  });
   return errors;
 }

@@ -7,7 +7,7 @@ import {
   required,
 } from '../../../apimachinery/field.ts';
 import { isHttpHeaderName, isPortName, isPortNumber } from '../../../apimachinery/names.ts';
-import { nonNegative } from '../../field-checks.ts';
+import { nonNegative, optionalOneOf } from '../../field-checks.ts';
 import type {
   ExecAction,
   HTTPGetAction,
@@ -26,12 +26,11 @@ interface Handler extends LifecycleHandler {
 
 /** `gracePeriod`: of the pod, the most a sleep hook may take. */
 export function validateProbe(
-  probe: Probe | undefined,
+  probe: Probe,
   role: ProbeRole,
   path: FieldPath,
   gracePeriod: number | undefined,
 ): FieldError[] {
-  if (!probe) return [];
   const errors = [
     ...validateHandler(probe, path, gracePeriod),
     ...nonNegative(path.child('initialDelaySeconds'), probe.initialDelaySeconds),
@@ -55,31 +54,34 @@ export function validateProbe(
 }
 
 export function validateLifecycle(
-  lifecycle: Lifecycle | undefined,
+  lifecycle: Lifecycle,
   path: FieldPath,
   gracePeriod: number | undefined,
   podOs: string | undefined,
 ): FieldError[] {
-  if (!lifecycle) return [];
   const errors: FieldError[] = [];
   if (lifecycle.postStart) errors.push(...validateHandler(lifecycle.postStart, path.child('postStart'), gracePeriod));
   if (lifecycle.preStop) errors.push(...validateHandler(lifecycle.preStop, path.child('preStop'), gracePeriod));
   if (lifecycle.stopSignal !== undefined) {
     const at = path.child('stopSignal');
-    if (!podOs) errors.push(forbiddenField(at, 'may not be set for containers with empty `spec.os.name`'));
-    else if (podOs === 'windows' && !['SIGKILL', 'SIGTERM'].includes(lifecycle.stopSignal))
-      errors.push(notSupported(at, lifecycle.stopSignal, ['SIGKILL', 'SIGTERM']));
-    else if (!/^SIG(?:[A-Z][A-Z0-9]*(?:[+-]\d+)?)$/.test(lifecycle.stopSignal))
-      errors.push(notSupported(at, lifecycle.stopSignal, linuxSignals));
+    if (podOs === undefined) errors.push(forbiddenField(at, 'may not be set for containers with empty `spec.os.name`'));
+    else if (podOs === 'windows' || podOs === 'linux') {
+      const signals = podOs === 'windows' ? windowsSignals : linuxSignals;
+      errors.push(...optionalOneOf(at, lifecycle.stopSignal, signals));
+    }
   }
   return errors;
 }
 
+const windowsSignals = ['SIGKILL', 'SIGTERM'];
 const linuxSignals = [
-  ...['SIGABRT', 'SIGALRM', 'SIGBUS', 'SIGCHLD', 'SIGCONT', 'SIGFPE', 'SIGHUP', 'SIGILL', 'SIGINT', 'SIGIO', 'SIGKILL'],
-  ...['SIGPIPE', 'SIGPROF', 'SIGPWR', 'SIGQUIT', 'SIGSEGV', 'SIGSTKFLT', 'SIGSTOP', 'SIGSYS', 'SIGTERM', 'SIGTRAP'],
-  ...['SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGURG', 'SIGUSR1', 'SIGUSR2', 'SIGVTALRM', 'SIGWINCH', 'SIGXCPU', 'SIGXFSZ'],
-];
+  ...['SIGABRT', 'SIGALRM', 'SIGBUS', 'SIGCHLD', 'SIGCLD', 'SIGCONT', 'SIGFPE', 'SIGHUP', 'SIGILL', 'SIGINT', 'SIGIO'],
+  ...['SIGIOT', 'SIGKILL', 'SIGPIPE', 'SIGPOLL', 'SIGPROF', 'SIGPWR', 'SIGQUIT', 'SIGRTMAX', 'SIGRTMIN', 'SIGSEGV'],
+  ...['SIGSTKFLT', 'SIGSTOP', 'SIGSYS', 'SIGTERM', 'SIGTRAP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGURG', 'SIGUSR1'],
+  ...['SIGUSR2', 'SIGVTALRM', 'SIGWINCH', 'SIGXCPU', 'SIGXFSZ'],
+  ...Array.from({ length: 14 }, (_, index) => `SIGRTMAX-${index + 1}`),
+  ...Array.from({ length: 15 }, (_, index) => `SIGRTMIN+${index + 1}`),
+].sort();
 
 function validateHandler(handler: Handler, path: FieldPath, gracePeriod: number | undefined): FieldError[] {
   const errors: FieldError[] = [];
@@ -101,9 +103,9 @@ function validateHandler(handler: Handler, path: FieldPath, gracePeriod: number 
     );
   if (sleep) {
     take('sleep', () => {
-      const seconds = sleep.seconds;
-      const limit = gracePeriod ?? 30;
-      return seconds < 0 || seconds > limit
+      const { seconds } = sleep;
+      const limit = gracePeriod;
+      return limit !== undefined && (seconds < 0 || seconds > limit)
         ? [
             invalidValue(
               path.child('sleep'),

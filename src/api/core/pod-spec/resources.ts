@@ -1,8 +1,7 @@
 import {
   duplicate,
-  type FieldError,
+  FieldError,
   type FieldPath,
-  fieldNotFound,
   forbiddenField,
   invalidValue,
   notSupported,
@@ -31,6 +30,9 @@ const standardResources = new Set([
   ...['services.nodeports', 'services.loadbalancers'],
 ]);
 
+/** Bare names that a quota may limit. */
+const quotaResources = new Set([...standardResources].filter((name) => name !== 'storage'));
+
 /** Bare names whose amounts are counts. */
 const integerResources = new Set([
   ...['pods', 'resourcequotas', 'services', 'replicationcontrollers', 'secrets', 'configmaps'],
@@ -48,10 +50,19 @@ export function isExtendedResource(name: string): boolean {
   return isQualifiedName(`${requestsPrefix}${name}`).length === 0;
 }
 
-export const isStandardResource = (name: string) =>
-  standardResources.has(name) || isHugePages(name) || name.startsWith(`${requestsPrefix}${hugePagesPrefix}`);
+const isQuotaHugePages = (name: string) => isHugePages(name) || name.startsWith(`${requestsPrefix}${hugePagesPrefix}`);
 
-export const isIntegerResource = (name: string) => integerResources.has(name) || isExtendedResource(name);
+const isStandardResource = (name: string) => standardResources.has(name) || isQuotaHugePages(name);
+
+export const isStandardQuotaResource = (name: string) => quotaResources.has(name) || isQuotaHugePages(name);
+
+/** What may be asked for without being there, so that nodes can promise more than they have. */
+export const isOvercommitAllowed = (name: string) => isNative(name) && !isHugePages(name);
+
+/** What a whole pod may have resources of. */
+export const isPodLevelResource = (name: string) => name === 'cpu' || name === 'memory' || isHugePages(name);
+
+const isIntegerResource = (name: string) => integerResources.has(name) || isExtendedResource(name);
 
 /** Rounds every amount up to a thousandth and writes it in canonical form. Amounts that are no quantities stay. */
 export function roundResourceList(list: Record<string, string>): void {
@@ -73,20 +84,30 @@ export function validateResourceName(name: string, path: FieldPath): FieldError[
   return [];
 }
 
-function validateContainerResourceName(name: string, path: FieldPath): FieldError[] {
-  const errors = isQualifiedName(name).map((message) => invalidValue(path, name, message));
-  if (errors.length > 0) return errors;
+export function validateContainerResourceName(name: string, path: FieldPath): FieldError[] {
+  if (containerResources.has(name)) return [];
+  const errors = validateResourceName(name, path);
   if (!name.includes('/')) {
-    if (!containerResources.has(name) && !isHugePages(name))
-      return [invalidValue(path, name, 'must be a standard resource for containers')];
-  } else if (!isNative(name) && !isExtendedResource(name)) {
-    return [invalidValue(path, name, "doesn't follow extended resource name standard")];
-  }
-  return [];
+    if (!isHugePages(name)) errors.push(invalidValue(path, name, 'must be a standard resource for containers'));
+  } else if (!isNative(name) && !isExtendedResource(name))
+    errors.push(invalidValue(path, name, "doesn't follow extended resource name standard"));
+  return errors;
 }
 
-export function validateNonNegativeQuantity(amount: Quantity, path: FieldPath): FieldError[] {
+function validatePodResourceName(name: string, path: FieldPath): FieldError[] {
+  const errors = validateResourceName(name, path);
+  if (errors.length > 0 || isPodLevelResource(name)) return errors;
+  return [notSupported(path, name, ['cpu', 'hugepages-', 'memory'])];
+}
+
+function validateNonNegativeQuantity(amount: Quantity, path: FieldPath): FieldError[] {
   return amount.sign() < 0 ? [invalidValue(path, amount.toString(), atLeastZero)] : [];
+}
+
+/** An amount without a name: only its sign can be wrong. */
+export function validateBasicAmount(text: string, path: FieldPath): FieldError[] {
+  const amount = parseAmount(text);
+  return amount && amount.sign() < 0 ? [invalidValue(path, amount.value(), 'must be a valid resource quantity')] : [];
 }
 
 /** An amount of a named resource: not negative, whole for counts. */
@@ -99,11 +120,12 @@ export function validateResourceAmount(name: string, text: string, path: FieldPa
   return errors;
 }
 
-/** `claimNames`: of the pod's resourceClaims. */
+/** `claimNames`: of the pod's resourceClaims. `level`: whose resources they are, which decides on the names. */
 export function validateResourceRequirements(
   resources: ResourceRequirements | undefined,
   path: FieldPath,
   claimNames: ReadonlySet<string>,
+  level: 'container' | 'pod' = 'container',
 ): FieldError[] {
   if (!resources) return [];
   const errors: FieldError[] = [];
@@ -111,25 +133,42 @@ export function validateResourceRequirements(
   const requests: ResourceList = resources.requests ?? {};
   const limitsPath = path.child('limits');
   const requestsPath = path.child('requests');
+  const validateName = level === 'pod' ? validatePodResourceName : validateContainerResourceName;
   let hasHugePages = false;
   let hasCpuOrMemory = false;
+  const check = (name: string, text: string, at: FieldPath) => {
+    errors.push(...validateName(name, at), ...validateResourceAmount(name, text, at));
+    hasCpuOrMemory ||= name === 'cpu' || name === 'memory';
+  };
 
   for (const [name, text] of Object.entries(limits)) {
-    errors.push(...validateContainerResourceName(name, limitsPath));
-    errors.push(...validateResourceAmount(name, text, limitsPath.key(name)));
-    hasHugePages ||= isHugePages(name);
-    hasCpuOrMemory ||= name === 'cpu' || name === 'memory';
+    const at = limitsPath.key(name);
+    check(name, text, at);
+    if (isHugePages(name)) {
+      hasHugePages = true;
+      errors.push(...validateHugePages(name, text, at));
+    }
   }
   for (const [name, text] of Object.entries(requests)) {
-    errors.push(...validateContainerResourceName(name, requestsPath));
-    errors.push(...validateResourceAmount(name, text, requestsPath.key(name)));
-    hasHugePages ||= isHugePages(name);
-    hasCpuOrMemory ||= name === 'cpu' || name === 'memory';
+    const at = requestsPath.key(name);
+    check(name, text, at);
     errors.push(...validateRequestAgainstLimit(name, text, limits[name], requestsPath, limitsPath));
+    if (isHugePages(name)) {
+      hasHugePages = true;
+      errors.push(...validateHugePages(name, text, at));
+    }
   }
   if (hasHugePages && !hasCpuOrMemory) errors.push(forbiddenField(path, 'HugePages require cpu or memory'));
-  errors.push(...validateClaims(resources.claims, path.child('claims'), claimNames));
+  if (resources.claims?.length) errors.push(...validateClaims(resources.claims, path.child('claims'), claimNames));
   return errors;
+}
+
+/** Huge pages come whole: `hugepages-2Mi` in multiples of 2Mi. */
+function validateHugePages(name: string, text: string, path: FieldPath): FieldError[] {
+  const amount = parseAmount(text);
+  const size = parseAmount(name.slice(hugePagesPrefix.length));
+  if (!amount || (size && size.sign() > 0 && amount.value() % size.value() === 0)) return [];
+  return [invalidValue(path, amount.toString(), `${amount} is not positive integer multiple of ${name}`)];
 }
 
 function validateRequestAgainstLimit(
@@ -141,7 +180,7 @@ function validateRequestAgainstLimit(
 ): FieldError[] {
   const request = parseAmount(requestText);
   const limit = parseAmount(limitText);
-  const overcommits = !isExtendedResource(name) && !isHugePages(name);
+  const overcommits = isOvercommitAllowed(name);
   if (!request) return [];
   if (limit) {
     if (request.cmp(limit) !== 0 && !overcommits)
@@ -156,37 +195,50 @@ function validateRequestAgainstLimit(
 }
 
 function validateClaims(
-  claims: ResourceRequirements['claims'],
+  claims: NonNullable<ResourceRequirements['claims']>,
   path: FieldPath,
   claimNames: ReadonlySet<string>,
 ): FieldError[] {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
-  (claims ?? []).forEach((claim, index) => {
+  claims.forEach(({ name, request }, index) => {
     const at = path.index(index);
-    if (!claim.name) errors.push(required(at.child('name')));
-    else {
-      const key = claim.request ? `${claim.name}/${claim.request}` : claim.name;
-      // The whole claim and a request of it exclude each other.
-      if (seen.has(key) || (claim.request && seen.has(claim.name))) errors.push(duplicate(at, key));
-      seen.add(key);
-      if (!claimNames.has(claim.name)) errors.push(fieldNotFound(at.child('name'), claim.name));
+    if (!name) {
+      errors.push(required(at));
+      return;
     }
-    if (claim.request)
-      for (const message of isDns1123Label(claim.request))
-        errors.push(invalidValue(at.child('request'), claim.request, message));
+    if (seen.has(name)) errors.push(duplicate(at, name));
+    else {
+      if (request)
+        for (const message of isDns1123Label(request)) errors.push(invalidValue(at.child('request'), request, message));
+      const key = request ? `${name}/${request}` : name;
+      if (seen.has(key)) errors.push(duplicate(at, key));
+      // The whole claim and a request of it exclude each other.
+      else if (!request) for (const other of seen) if (other.startsWith(`${name}/`)) errors.push(duplicate(at, name));
+      seen.add(key);
+    }
+    if (!claimNames.has(name)) errors.push(unknownClaim(at, name, claimNames));
   });
   return errors;
 }
 
+function unknownClaim(path: FieldPath, name: string, claimNames: ReadonlySet<string>): FieldError {
+  const known = claimNames.size === 0 ? ' which is empty' : `: ${[...claimNames].sort().join(', ')}`;
+  return new FieldError(
+    'FieldValueNotFound',
+    path,
+    `Not found: ${JSON.stringify(name)}: must be one of the names in pod.spec.resourceClaims${known}`,
+  );
+}
+
 export function validateResizePolicy(
-  policies: readonly ContainerResizePolicy[] | undefined,
+  policies: readonly ContainerResizePolicy[],
   path: FieldPath,
   podRestartPolicy: string | undefined,
 ): FieldError[] {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
-  (policies ?? []).forEach((policy, index) => {
+  policies.forEach((policy, index) => {
     if (seen.has(policy.resourceName)) errors.push(duplicate(path.index(index), policy.resourceName));
     seen.add(policy.resourceName);
     if (!policy.resourceName) errors.push(required(path));
@@ -196,23 +248,9 @@ export function validateResizePolicy(
     else if (!['NotRequired', 'RestartContainer'].includes(policy.restartPolicy))
       errors.push(notSupported(path, policy.restartPolicy, ['NotRequired', 'RestartContainer']));
     if (podRestartPolicy === 'Never' && policy.restartPolicy !== 'NotRequired')
-      errors.push(invalidValue(path, policy.restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'"));
+      errors.push(
+        invalidValue(path, policy.restartPolicy, "must be 'NotRequired' when pod `restartPolicy` is 'Never'"),
+      );
   });
   return errors;
-}
-
-/** Resources of the whole pod: cpu, memory and huge pages, not less than what its containers ask for together. */
-export function validatePodLevelResources(resources: ResourceRequirements | undefined, path: FieldPath): FieldError[] {
-  if (!resources) return [];
-  const errors: FieldError[] = [];
-  if (resources.claims?.length)
-    errors.push(forbiddenField(path.child('claims'), 'claims may not be set for Resources at pod-level'));
-  const supported = (name: string) => name === 'cpu' || name === 'memory' || isHugePages(name);
-  for (const list of ['limits', 'requests'] as const) {
-    for (const name of Object.keys(resources[list] ?? {}))
-      if (!supported(name))
-        errors.push(notSupported(path.child(list).key(name), name, ['cpu', 'hugepages-', 'memory']));
-  }
-  if (errors.length > 0) return errors;
-  return validateResourceRequirements({ ...resources, claims: [] }, path, new Set());
 }

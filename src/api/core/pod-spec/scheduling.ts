@@ -2,7 +2,6 @@ import {
   duplicate,
   type FieldError,
   type FieldPath,
-  forbiddenField,
   invalidValue,
   notSupported,
   required,
@@ -11,8 +10,13 @@ import { validateLabelName, validateLabelSelector } from '../../../apimachinery/
 import { isLabelValue, isQualifiedName } from '../../../apimachinery/names.ts';
 import { optionalOneOf } from '../../field-checks.ts';
 import type { PodSchedulingGate, Toleration, TopologySpreadConstraint } from '../../types/core.v1.gen.ts';
+import { validateLabelKeys } from './label-keys.ts';
 
-export const taintEffects = ['NoExecute', 'NoSchedule', 'PreferNoSchedule'];
+export const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
+
+const operators = ['Equal', 'Exists'];
+/** What an operator is told that may come: comparing numbers is not served yet. */
+const comingOperators = [...operators, 'Lt', 'Gt'];
 
 export function validateTolerations(tolerations: readonly Toleration[] | undefined, path: FieldPath): FieldError[] {
   return (tolerations ?? []).flatMap((toleration, index) => {
@@ -37,8 +41,11 @@ export function validateTolerations(tolerations: readonly Toleration[] | undefin
       if (messages.length > 0) errors.push(invalidValue(at.child('operator'), value, messages.join(';')));
     } else if (operator === 'Exists') {
       if (value)
-        errors.push(invalidValue(at.child('operator'), toleration, "value must be empty when `operator` is 'Exists'"));
-    } else errors.push(notSupported(at.child('operator'), operator, ['Equal', 'Exists']));
+        errors.push(invalidValue(at.child('operator'), value, "value must be empty when `operator` is 'Exists'"));
+    } else {
+      const coming = operator === 'Lt' || operator === 'Gt';
+      errors.push(notSupported(at.child('operator'), operator, coming ? comingOperators : operators));
+    }
     if (effect) errors.push(...optionalOneOf(at.child('effect'), effect, taintEffects));
     return errors;
   });
@@ -48,23 +55,24 @@ export function validateTopologySpread(
   constraints: readonly TopologySpreadConstraint[] | undefined,
   path: FieldPath,
 ): FieldError[] {
-  const pairs = new Set<string>();
-  return (constraints ?? []).flatMap((constraint, index) => {
+  const pairOf = ({ topologyKey, whenUnsatisfiable }: TopologySpreadConstraint) =>
+    `{${topologyKey ?? ''}, ${whenUnsatisfiable ?? ''}}`;
+  return (constraints ?? []).flatMap((constraint, index, all) => {
     const at = path.index(index);
-    const { maxSkew, topologyKey, whenUnsatisfiable, minDomains } = constraint;
+    const { maxSkew, topologyKey, whenUnsatisfiable = '', minDomains } = constraint;
     const errors: FieldError[] = [];
-    if (!(maxSkew > 0)) errors.push(invalidValue(at.child('maxSkew'), maxSkew, 'must be greater than zero'));
+    const positive = (field: 'maxSkew' | 'minDomains', value: number) => {
+      if (!(value > 0)) errors.push(invalidValue(at.child(field), value, 'must be greater than zero'));
+    };
+    positive('maxSkew', maxSkew ?? 0);
     if (!topologyKey) errors.push(required(at.child('topologyKey'), 'can not be empty'));
-    else errors.push(...validateLabelName(topologyKey, at.child('topologyKey')));
-    if (whenUnsatisfiable !== 'DoNotSchedule' && whenUnsatisfiable !== 'ScheduleAnyway')
-      errors.push(
-        notSupported(at.child('whenUnsatisfiable'), whenUnsatisfiable ?? '', ['DoNotSchedule', 'ScheduleAnyway']),
-      );
-    const pair = `{${topologyKey}, ${whenUnsatisfiable}}`;
-    if (pairs.has(pair)) errors.push(duplicate(at.child('{topologyKey, whenUnsatisfiable}'), pair));
-    pairs.add(pair);
+    if (!whenActions.includes(whenUnsatisfiable))
+      errors.push(notSupported(at.child('whenUnsatisfiable'), whenUnsatisfiable, whenActions));
+    const pair = pairOf(constraint);
+    if (all.slice(index + 1).some((later) => pairOf(later) === pair))
+      errors.push(duplicate(at.child('{topologyKey, whenUnsatisfiable}'), pair));
     if (minDomains !== undefined) {
-      if (minDomains <= 0) errors.push(invalidValue(at.child('minDomains'), minDomains, 'must be greater than zero'));
+      positive('minDomains', minDomains);
       if (whenUnsatisfiable !== 'DoNotSchedule')
         errors.push(
           invalidValue(
@@ -76,16 +84,13 @@ export function validateTopologySpread(
     }
     for (const field of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const)
       errors.push(...optionalOneOf(at.child(field), constraint[field], ['Honor', 'Ignore']));
-    const keys = constraint.matchLabelKeys ?? [];
-    if (keys.length > 0 && !constraint.labelSelector)
-      errors.push(forbiddenField(at.child('matchLabelKeys'), 'must not be specified when labelSelector is not set'));
-    keys.forEach((key, i) => {
-      errors.push(...validateLabelName(key, at.child('matchLabelKeys').index(i)));
-    });
+    errors.push(...validateLabelKeys(constraint, at));
     errors.push(...validateLabelSelector(constraint.labelSelector, at.child('labelSelector')));
     return errors;
   });
 }
+
+const whenActions = ['DoNotSchedule', 'ScheduleAnyway'];
 
 export function validateSchedulingGates(
   gates: readonly PodSchedulingGate[] | undefined,

@@ -6,6 +6,7 @@ import {
   invalidValue,
   notSupported,
   required,
+  tooLong,
 } from '../../../apimachinery/field.ts';
 import { isInRange } from '../../../apimachinery/names.ts';
 import { optionalOneOf } from '../../field-checks.ts';
@@ -16,9 +17,11 @@ import type {
   SeccompProfile,
   SecurityContext,
   Sysctl,
-  WindowsSecurityContextOptions,
 } from '../../types/core.v1.gen.ts';
+import { internalForm } from '../internal-form.ts';
 import { validateLocalPath } from './paths.ts';
+import { visitContainers } from './visit-containers.ts';
+import { validateWindowsOptions } from './windows-options.ts';
 
 const MAX_ID = 2 ** 31 - 1;
 
@@ -27,11 +30,10 @@ function validateId(id: number | undefined, path: FieldPath): FieldError[] {
 }
 
 export function validateContainerSecurityContext(
-  context: SecurityContext | undefined,
+  context: SecurityContext,
   path: FieldPath,
   spec: PodSpec,
 ): FieldError[] {
-  if (!context) return [];
   const errors = [
     ...validateId(context.runAsUser, path.child('runAsUser')),
     ...validateId(context.runAsGroup, path.child('runAsGroup')),
@@ -42,122 +44,150 @@ export function validateContainerSecurityContext(
     if (context.procMount === 'Unmasked' && spec.hostUsers !== false)
       errors.push(invalidValue(at, context.procMount, '`hostUsers` must be false to use `Unmasked`'));
   }
+  errors.push(...validateSeccomp(context.seccompProfile, path.child('seccompProfile')));
   if (context.allowPrivilegeEscalation === false) {
-    if (context.privileged)
-      errors.push(
-        invalidValue(path, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'),
-      );
-    if (context.capabilities?.add?.some((capability) => capability === 'CAP_SYS_ADMIN'))
+    const refuse = (what: string) =>
       errors.push(
         invalidValue(
           path,
-          context,
-          'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN',
+          internalForm('SecurityContext', context),
+          `cannot set \`allowPrivilegeEscalation\` to false and ${what}`,
         ),
       );
+    if (context.privileged) refuse('`privileged` to true');
+    for (const capability of context.capabilities?.add ?? [])
+      if (capability === 'CAP_SYS_ADMIN') refuse('`capabilities.Add` CAP_SYS_ADMIN');
   }
-  errors.push(...validateSeccomp(context.seccompProfile, path.child('seccompProfile')));
+  errors.push(...validateWindowsOptions(context.windowsOptions, path.child('windowsOptions')));
   errors.push(...validateAppArmor(context.appArmorProfile, path.child('appArmorProfile')));
-  errors.push(...validateWindows(context.windowsOptions, path.child('windowsOptions')));
   return errors;
 }
 
 export function validatePodSecurityContext(spec: PodSpec, path: FieldPath): FieldError[] {
-  const errors: FieldError[] = [];
-  if (spec.shareProcessNamespace && spec.hostPID)
-    errors.push(
-      invalidValue(
-        path.child('shareProcessNamespace'),
-        true,
-        'ShareProcessNamespace and HostPID cannot both be enabled',
-      ),
-    );
   const context: PodSecurityContext = spec.securityContext ?? {};
   const at = path.child('securityContext');
-  errors.push(
+  const errors = [
     ...validateId(context.fsGroup, at.child('fsGroup')),
     ...validateId(context.runAsUser, at.child('runAsUser')),
     ...validateId(context.runAsGroup, at.child('runAsGroup')),
     ...(context.supplementalGroups ?? []).flatMap((group, index) =>
       validateId(group, at.child('supplementalGroups').index(index)),
     ),
-    ...optionalOneOf(at.child('supplementalGroupsPolicy'), context.supplementalGroupsPolicy, ['Merge', 'Strict']),
-    ...optionalOneOf(at.child('fsGroupChangePolicy'), context.fsGroupChangePolicy, ['Always', 'OnRootMismatch']),
-    ...optionalOneOf(at.child('seLinuxChangePolicy'), context.seLinuxChangePolicy, ['MountOption', 'Recursive']),
+  ];
+  if (spec.shareProcessNamespace && spec.hostPID)
+    errors.push(
+      invalidValue(at.child('shareProcessNamespace'), true, 'ShareProcessNamespace and HostPID cannot both be enabled'),
+    );
+  errors.push(
     ...validateSysctls(context.sysctls, at.child('sysctls'), spec),
+    ...optionalOneOf(at.child('fsGroupChangePolicy'), context.fsGroupChangePolicy, ['Always', 'OnRootMismatch']),
     ...validateSeccomp(context.seccompProfile, at.child('seccompProfile')),
+    ...validateWindowsOptions(context.windowsOptions, at.child('windowsOptions')),
     ...validateAppArmor(context.appArmorProfile, at.child('appArmorProfile')),
-    ...validateWindows(context.windowsOptions, at.child('windowsOptions')),
+    ...optionalOneOf(at.child('supplementalGroupsPolicy'), context.supplementalGroupsPolicy, ['Merge', 'Strict']),
+    ...optionalOneOf(at.child('seLinuxChangePolicy'), context.seLinuxChangePolicy, ['MountOption', 'Recursive']),
   );
-  if (spec.hostUsers === false) {
-    for (const host of ['hostPID', 'hostIPC'] as const)
-      if (spec[host]) errors.push(forbiddenField(path.child(host), 'when `hostUsers` is false'));
-    if (spec.hostNetwork) errors.push(forbiddenField(path.child('hostNetwork'), 'when `hostUsers` is false'));
-  }
   return errors;
 }
+
+/** A pod in a user namespace of its own shares no other namespace with the host, and has no block devices. */
+export function validateHostUsers(spec: PodSpec, path: FieldPath): FieldError[] {
+  if (spec.hostUsers !== false) return [];
+  const errors: FieldError[] = [];
+  const refuse = (at: FieldPath) => errors.push(forbiddenField(at, 'when `hostUsers` is false'));
+  if (spec.hostNetwork) refuse(path.child('hostNetwork'));
+  if (spec.hostPID) refuse(path.child('HostPID'));
+  if (spec.hostIPC) refuse(path.child('HostIPC'));
+  visitContainers(spec, path, (container, at) => {
+    if (container.volumeDevices?.length) refuse(at.child('volumeDevices'));
+  });
+  return errors;
+}
+
+const profileTypes = ['Localhost', 'RuntimeDefault', 'Unconfined'];
 
 function validateSeccomp(profile: SeccompProfile | undefined, path: FieldPath): FieldError[] {
   if (!profile) return [];
-  if (!profile.type) return [required(path.child('type'), 'type is required when seccompProfile is set')];
-  const errors = optionalOneOf(path.child('type'), profile.type, ['Localhost', 'RuntimeDefault', 'Unconfined']);
+  const { type, localhostProfile } = profile;
+  const errors = type
+    ? optionalOneOf(path.child('type'), type, profileTypes)
+    : [required(path.child('type'), 'type is required when seccompProfile is set')];
   const at = path.child('localhostProfile');
-  if (profile.type === 'Localhost') {
-    if (profile.localhostProfile === undefined) errors.push(required(at, 'must be set when seccomp type is Localhost'));
-    else errors.push(...validateLocalPath(profile.localhostProfile, at));
-  } else if (profile.localhostProfile !== undefined) {
-    errors.push(invalidValue(at, profile.localhostProfile, 'can only be set when seccomp type is Localhost'));
+  if (type === 'Localhost') {
+    if (localhostProfile === undefined) errors.push(required(at, 'must be set when seccomp type is Localhost'));
+    else errors.push(...validateLocalPath(localhostProfile, at));
+  } else if (localhostProfile !== undefined) {
+    const shown = { Type: type ?? '', LocalhostProfile: localhostProfile };
+    errors.push(invalidValue(at, shown, 'can only be set when seccomp type is Localhost'));
   }
   return errors;
 }
 
-function validateAppArmor(profile: AppArmorProfile | undefined, path: FieldPath): FieldError[] {
+/** PATH_MAX - 1 */
+const MAX_PROFILE_BYTES = 4095;
+
+export function validateAppArmor(profile: AppArmorProfile | undefined, path: FieldPath): FieldError[] {
   if (!profile) return [];
-  if (!profile.type) return [required(path.child('type'), 'type is required when appArmorProfile is set')];
   const at = path.child('localhostProfile');
   const { type, localhostProfile } = profile;
-  if (type === 'Localhost') {
-    if (localhostProfile === undefined) return [required(at, 'must be set when AppArmor type is Localhost')];
-    if (localhostProfile.trim() !== localhostProfile)
-      return [invalidValue(at, localhostProfile, 'must not be padded with whitespace')];
-    return localhostProfile === '' ? [required(at, 'must be set when AppArmor type is Localhost')] : [];
+  switch (type) {
+    case 'Localhost': {
+      const missing = required(at, 'must be set when AppArmor type is Localhost');
+      if (localhostProfile === undefined) return [missing];
+      const errors: FieldError[] = [];
+      if (localhostProfile.trim() !== localhostProfile)
+        errors.push(invalidValue(at, localhostProfile, 'must not be padded with whitespace'));
+      else if (localhostProfile === '') errors.push(missing);
+      if (Buffer.byteLength(localhostProfile) > MAX_PROFILE_BYTES) errors.push(tooLong(at, MAX_PROFILE_BYTES));
+      return errors;
+    }
+    case 'RuntimeDefault':
+    case 'Unconfined':
+      return localhostProfile === undefined
+        ? []
+        : [invalidValue(at, localhostProfile, 'can only be set when AppArmor type is Localhost')];
+    default:
+      return type
+        ? [notSupported(path.child('type'), type, profileTypes)]
+        : [required(path.child('type'), 'type is required when appArmorProfile is set')];
   }
-  const errors = optionalOneOf(path.child('type'), type, ['Localhost', 'RuntimeDefault', 'Unconfined']);
-  if (localhostProfile !== undefined)
-    errors.push(invalidValue(at, localhostProfile, 'can only be set when AppArmor type is Localhost'));
-  return errors;
 }
 
-function validateWindows(options: WindowsSecurityContextOptions | undefined, path: FieldPath): FieldError[] {
-  if (options?.gmsaCredentialSpec !== undefined && options.gmsaCredentialSpec === '')
-    return [invalidValue(path.child('gmsaCredentialSpec'), '', 'gmsaCredentialSpec cannot be an empty string')];
-  if (options?.runAsUserName !== undefined && options.runAsUserName === '')
-    return [invalidValue(path.child('runAsUserName'), '', 'runAsUserName cannot be an empty string')];
-  return [];
-}
-
-const sysctlName = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/;
+const sysctlSegment = '[a-z0-9]([-_a-z0-9]*[a-z0-9])?';
+const sysctlName = `^(${sysctlSegment}[\\./])*${sysctlSegment}$`;
+const sysctlPattern = new RegExp(sysctlName);
+const MAX_SYSCTL_BYTES = 253;
 
 function validateSysctls(sysctls: readonly Sysctl[] | undefined, path: FieldPath, spec: PodSpec): FieldError[] {
   const names = new Set<string>();
-  return (sysctls ?? []).flatMap(({ name }, index) => {
+  return (sysctls ?? []).flatMap(({ name = '' }, index) => {
     const at = path.index(index).child('name');
     const errors: FieldError[] = [];
     if (!name) errors.push(required(at));
-    else if (name.length > 253 || !sysctlName.test(name))
-      errors.push(invalidValue(at, name, `must have at most 253 characters and match regex ${sysctlName.source}`));
+    else if (name.length > MAX_SYSCTL_BYTES || !sysctlPattern.test(name))
+      errors.push(
+        invalidValue(at, name, `must have at most ${MAX_SYSCTL_BYTES} characters and match regex ${sysctlName}`),
+      );
     else if (names.has(name)) errors.push(duplicate(at, name));
     names.add(name);
-    if (spec.hostNetwork && /^net[./]/.test(name))
-      errors.push(invalidValue(at, name, 'may not be specified when `hostNetwork` is true'));
-    if (spec.hostIPC && /^(kernel[./](shm|msg|sem)|fs[./]mqueue[./])/.test(name))
-      errors.push(invalidValue(at, name, 'may not be specified when `hostIPC` is true'));
+    const namespace = namespaceOfSysctl(name);
+    if (spec.hostNetwork && namespace === 'net')
+      errors.push(invalidValue(at, name, "may not be specified when 'hostNetwork' is true"));
+    else if (spec.hostIPC && namespace === 'ipc')
+      errors.push(invalidValue(at, name, "may not be specified when 'hostIPC' is true"));
     return errors;
   });
 }
 
-export function validatePodOs(spec: PodSpec, path: FieldPath): FieldError[] {
-  if (!spec.os) return [];
-  if (!spec.os.name) return [required(path.child('name'), 'cannot be empty')];
-  return ['linux', 'windows'].includes(spec.os.name) ? [] : [notSupported(path, spec.os.name, ['linux', 'windows'])];
+const ipcSysctls = new Set([
+  ...['kernel.sem', 'kernel.shm', 'kernel.shmall', 'kernel.shmmax', 'kernel.shmmni', 'kernel.shm_rmid_forced'],
+  ...['kernel.msg', 'kernel.msgmax', 'kernel.msgmnb', 'kernel.msgmni'],
+]);
+
+/** A name whose first separator is a slash has slashes for dots, and dots for slashes. */
+function namespaceOfSysctl(name: string): 'ipc' | 'net' | undefined {
+  const swapped = /^[^./]*\//.test(name);
+  const dotted = swapped ? name.replace(/[./]/g, (separator) => (separator === '/' ? '.' : '/')) : name;
+  if (dotted.startsWith('net.')) return 'net';
+  return ipcSysctls.has(dotted) || dotted.startsWith('fs.mqueue.') ? 'ipc' : undefined;
 }

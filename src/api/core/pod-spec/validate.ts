@@ -2,14 +2,19 @@ import {
   duplicate,
   type FieldError,
   type FieldPath,
+  fieldNotFound,
   forbiddenField,
   invalidValue,
   required,
 } from '../../../apimachinery/field.ts';
 import { validateLabels } from '../../../apimachinery/labels.ts';
+import type { ObjectMeta } from '../../../apimachinery/meta.ts';
 import { isDns1123Label, isDns1123Subdomain, isQualifiedName } from '../../../apimachinery/names.ts';
-import { optionalOneOf, requiredOneOf } from '../../field-checks.ts';
+import { absent, requiredOneOf, wholeObject } from '../../field-checks.ts';
 import type { PodResourceClaim, PodSpec, PodTemplateSpec } from '../../types/core.v1.gen.ts';
+import { validateAnnotations } from '../annotations.ts';
+import { internalForm } from '../internal-form.ts';
+import { isMirror, validatePodAnnotations, validateProfileAnnotations } from '../pod-annotations.ts';
 import { validateAffinity } from './affinity.ts';
 import {
   type PodContext,
@@ -18,87 +23,100 @@ import {
   validateHostNetworkPorts,
   validateInitContainers,
 } from './containers.ts';
-import { validatePodDns } from './dns.ts';
-import { validatePodLevelResources, validateResourceAmount } from './resources.ts';
+import { validateDnsConfig, validateDnsPolicy, validateHostAliases, validateHostnameOverride } from './dns.ts';
+import { validatePodOs } from './operating-system.ts';
+import { validatePodResources } from './pod-resources.ts';
+import { validateResourceRequirements } from './resources.ts';
 import { validateSchedulingGates, validateTolerations, validateTopologySpread } from './scheduling.ts';
-import { validatePodOs, validatePodSecurityContext } from './security-context.ts';
+import { validateHostUsers, validatePodSecurityContext } from './security-context.ts';
+import { visitContainers } from './visit-containers.ts';
 import { validateVolumes } from './volumes.ts';
+import { validateHostProcess } from './windows-options.ts';
 
 const MAX_INT32 = 2 ** 31 - 1;
 
 /** Semantic validation of a pod template; defaults have been filled in. `path` is the template's, e.g. `spec.template`. */
 export function validatePodTemplateSpec(template: PodTemplateSpec, path: FieldPath): FieldError[] {
+  const { metadata = {}, spec = { containers: [] } } = template;
+  const at = path.child('spec');
   const errors = [
-    ...validateLabels(template.metadata?.labels, path.child('labels')),
-    ...validateAnnotations(template.metadata?.annotations, path.child('annotations')),
-    ...validatePodSpec(template.spec ?? { containers: [] }, path.child('spec')),
+    ...validateLabels(metadata.labels, path.child('labels')),
+    ...validateAnnotations(metadata.annotations, path.child('annotations')),
+    ...validatePodAnnotations(metadata.annotations, spec, path.child('annotations')),
+    ...validatePodSpec(spec, at),
+    ...validateProfileAnnotations(metadata.annotations, spec, at),
   ];
-  if (template.spec?.ephemeralContainers?.length)
-    errors.push(
-      forbiddenField(path.child('spec', 'ephemeralContainers'), 'ephemeral containers not allowed in pod template'),
-    );
+  if (spec.ephemeralContainers?.length)
+    errors.push(forbiddenField(at.child('ephemeralContainers'), 'ephemeral containers not allowed in pod template'));
   return errors;
 }
 
-/** Annotation keys are qualified names whatever their case. */
-export function validateAnnotations(
-  annotations: Readonly<Record<string, string>> | undefined,
-  path: FieldPath,
-): FieldError[] {
-  return Object.keys(annotations ?? {}).flatMap((key) =>
-    isQualifiedName(key.toLowerCase()).map((message) => invalidValue(path, key, message)),
-  );
-}
-
-/** Semantic validation of a pod's spec, in a pod or in a template. */
-export function validatePodSpec(spec: PodSpec, path: FieldPath): FieldError[] {
-  const pod: PodContext = {
-    spec,
-    volumes: new Map((spec.volumes ?? []).map((volume) => [volume.name, volume])),
-    claimNames: new Set((spec.resourceClaims ?? []).map(({ name }) => name)),
-  };
-  return [
-    ...validateVolumes(spec.volumes, path.child('volumes')),
-    ...validateResourceClaims(spec.resourceClaims, path.child('resourceClaims')),
+/** Semantic validation of a pod's spec; `metadata` is the pod's, absent in a template. */
+export function validatePodSpec(spec: PodSpec, path: FieldPath, metadata?: Partial<ObjectMeta>): FieldError[] {
+  const volumes = validateVolumes(spec.volumes, path.child('volumes'), metadata?.name);
+  const claimNames = new Set((spec.resourceClaims ?? []).map(({ name }) => name).filter((name) => name !== ''));
+  const pod: PodContext = { spec, volumes: volumes.valid, claimNames };
+  const grace = spec.terminationGracePeriodSeconds;
+  const errors = grace === undefined ? [required(path.child('terminationGracePeriodSeconds'))] : [];
+  errors.push(
+    ...volumes.errors,
+    ...validateResourceClaims(spec.resourceClaims, path.child('resourceClaims'), metadata),
     ...validateContainers(pod, path.child('containers')),
     ...validateInitContainers(pod, path.child('initContainers')),
     ...validateEphemeralContainers(pod, path.child('ephemeralContainers')),
-    ...validatePodLevelResources(spec.resources, path.child('resources')),
-    ...requiredOneOf(path.child('restartPolicy'), spec.restartPolicy, ['Always', 'Never', 'OnFailure']),
+    ...validatePodResources(spec, claimNames, path.child('resources')),
+    ...validateHostNetworkPorts(spec, path, metadata !== undefined),
+    ...requiredOneOf(path.child('restartPolicy'), spec.restartPolicy, restartPolicies),
+    ...validateDnsPolicy(spec, path.child('dnsPolicy')),
     ...validateLabels(spec.nodeSelector, path.child('nodeSelector')),
-    ...validateHostNetworkPorts(spec, path),
     ...validatePodSecurityContext(spec, path),
-    ...validatePodOs(spec, path.child('os')),
-    ...(spec.imagePullSecrets ?? []).flatMap(({ name }, index) =>
-      name ? [] : [required(path.child('imagePullSecrets').index(index).child('name'))],
-    ),
     ...validateAffinity(spec.affinity, path.child('affinity')),
-    ...validatePodDns(spec, path),
-    ...(spec.readinessGates ?? []).flatMap(({ conditionType }, index) =>
-      isQualifiedName(conditionType ?? '').map((message) =>
-        invalidValue(path.child('readinessGates').index(index).child('conditionType'), conditionType ?? '', message),
+    ...validateDnsConfig(spec, path.child('dnsConfig')),
+    ...(spec.readinessGates ?? []).flatMap(({ conditionType = '' }, index) =>
+      isQualifiedName(conditionType).map((message) =>
+        invalidValue(path.child('readinessGates').index(index).child('conditionType'), conditionType, message),
       ),
     ),
     ...validateSchedulingGates(spec.schedulingGates, path.child('schedulingGates')),
     ...validateTopologySpread(spec.topologySpreadConstraints, path.child('topologySpreadConstraints')),
-    ...validateTolerations(spec.tolerations, path.child('tolerations')),
-    ...validateNames(spec, path),
+    ...validateHostProcess(spec, path),
+    ...validateHostUsers(spec, path),
+    ...validateHostnameOverride(spec, path.child('hostnameOverride')),
+    ...validateSubdomain(spec.serviceAccountName, path.child('serviceAccountName')),
+    ...validateSubdomain(spec.nodeName, path.child('nodeName')),
     ...validateDeadline(spec.activeDeadlineSeconds, path.child('activeDeadlineSeconds')),
-    ...optionalOneOf(path.child('preemptionPolicy'), spec.preemptionPolicy, ['Never', 'PreemptLowerPriority']),
-    ...Object.entries(spec.overhead ?? {}).flatMap(([name, amount]) =>
-      validateResourceAmount(name, amount, path.child('overhead').key(name)),
-    ),
-  ];
+    ...validateHostLabel(spec.hostname, path.child('hostname')),
+    ...validateHostLabel(spec.subdomain, path.child('subdomain')),
+    ...validateTolerations(spec.tolerations, path.child('tolerations')),
+    ...validateHostAliases(spec.hostAliases, path.child('hostAliases')),
+    ...validateSubdomain(spec.priorityClassName, path.child('priorityClassName')),
+  );
+  if (spec.runtimeClassName !== undefined)
+    for (const message of isDns1123Subdomain(spec.runtimeClassName))
+      errors.push(invalidValue(path.child('runtimeClassName'), spec.runtimeClassName, message));
+  if (spec.preemptionPolicy !== undefined)
+    errors.push(...requiredOneOf(path.child('preemptionPolicy'), spec.preemptionPolicy, preemptionPolicies));
+  if (spec.overhead)
+    errors.push(...validateResourceRequirements({ limits: spec.overhead }, path.child('overhead'), noClaims));
+  errors.push(...validatePodOs(spec, path));
+  if (spec.schedulingGroup) {
+    const { podGroupName } = spec.schedulingGroup;
+    const at = path.child('schedulingGroup', 'podGroupName');
+    if (podGroupName === undefined) errors.push(invalidValue(at, absent, 'must specify one of: `podGroupName`'));
+    else for (const message of isDns1123Subdomain(podGroupName)) errors.push(invalidValue(at, podGroupName, message));
+  }
+  return [...errors, ...validateEnvFileVolumes(spec, path)];
 }
 
-/** Fields that name other objects. */
-function validateNames(spec: PodSpec, path: FieldPath): FieldError[] {
-  const fields = ['serviceAccountName', 'nodeName', 'priorityClassName', 'runtimeClassName'] as const;
-  return fields.flatMap((field) => {
-    const name = spec[field];
-    return name ? isDns1123Subdomain(name).map((message) => invalidValue(path.child(field), name, message)) : [];
-  });
-}
+const restartPolicies = ['Always', 'OnFailure', 'Never'];
+const preemptionPolicies = ['PreemptLowerPriority', 'Never'];
+const noClaims: ReadonlySet<string> = new Set();
+
+const validateSubdomain = (name: string | undefined, path: FieldPath): FieldError[] =>
+  name ? isDns1123Subdomain(name).map((message) => invalidValue(path, name, message)) : [];
+
+const validateHostLabel = (name: string | undefined, path: FieldPath): FieldError[] =>
+  name ? isDns1123Label(name).map((message) => invalidValue(path, name, message)) : [];
 
 function validateDeadline(seconds: number | undefined, path: FieldPath): FieldError[] {
   return seconds !== undefined && (seconds < 1 || seconds > MAX_INT32)
@@ -106,29 +124,50 @@ function validateDeadline(seconds: number | undefined, path: FieldPath): FieldEr
     : [];
 }
 
-function validateResourceClaims(claims: readonly PodResourceClaim[] | undefined, path: FieldPath): FieldError[] {
+/** Files with variables come from volumes that containers of the pod write. */
+function validateEnvFileVolumes(spec: PodSpec, path: FieldPath): FieldError[] {
+  const errors: FieldError[] = [];
+  visitContainers(spec, path, ({ env }, at) => {
+    env?.forEach(({ valueFrom }, index) => {
+      const name = valueFrom?.fileKeyRef?.volumeName;
+      if (name === undefined) return;
+      const volume = spec.volumes?.findLast((candidate) => candidate.name === name);
+      const volumePath = at.child('env').index(index).child('valueFrom', 'fileKeyRef', 'volumeName');
+      if (!volume) errors.push(fieldNotFound(volumePath, name));
+      else if (!volume.emptyDir)
+        errors.push(invalidValue(volumePath, name, 'referenced volume must be of type emptyDir'));
+    });
+  });
+  return errors;
+}
+
+function validateResourceClaims(
+  claims: readonly PodResourceClaim[] | undefined,
+  path: FieldPath,
+  metadata: Partial<ObjectMeta> | undefined,
+): FieldError[] {
   const names = new Set<string>();
   return (claims ?? []).flatMap((claim, index) => {
+    if (isMirror(metadata?.annotations))
+      return [forbiddenField(wholeObject, 'static pods do not support resource claims')];
     const at = path.index(index);
+    const { name, resourceClaimName, resourceClaimTemplateName } = claim;
     const errors: FieldError[] = [];
-    if (!claim.name) errors.push(required(at.child('name')));
-    else if (names.has(claim.name)) errors.push(duplicate(at.child('name'), claim.name));
-    else
-      for (const message of isDns1123Label(claim.name))
-        errors.push(invalidValue(at.child('name'), claim.name, message));
-    names.add(claim.name);
-    const named = claim.resourceClaimName !== undefined;
-    const templated = claim.resourceClaimTemplateName !== undefined;
-    if (named && templated)
-      errors.push(
-        invalidValue(at, claim, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified'),
-      );
-    if (!named && !templated)
-      errors.push(invalidValue(at, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`'));
+    if (!name) errors.push(required(at.child('name')));
+    else if (names.has(name)) errors.push(duplicate(at.child('name'), name));
+    else {
+      for (const message of isDns1123Label(name)) errors.push(invalidValue(at.child('name'), name, message));
+      names.add(name);
+    }
+    const refuse = (detail: string) => errors.push(invalidValue(at, internalForm('PodResourceClaim', claim), detail));
+    if (resourceClaimName !== undefined && resourceClaimTemplateName !== undefined)
+      refuse('at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified');
+    if (resourceClaimName === undefined && resourceClaimTemplateName === undefined)
+      refuse('must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
     for (const field of ['resourceClaimName', 'resourceClaimTemplateName'] as const) {
-      const name = claim[field];
-      if (name !== undefined)
-        for (const message of isDns1123Subdomain(name)) errors.push(invalidValue(at.child(field), name, message));
+      const value = claim[field];
+      if (value !== undefined)
+        for (const message of isDns1123Subdomain(value)) errors.push(invalidValue(at.child(field), value, message));
     }
     return errors;
   });

@@ -20,7 +20,6 @@ export function defaultVolume(volume: Draft<Volume>): void {
     volume.projected.defaultMode ??= DEFAULT_FILE_MODE;
     for (const source of volume.projected.sources ?? []) {
       if (source.serviceAccountToken) source.serviceAccountToken.expirationSeconds ??= 3600;
-      if (source.podCertificate) source.podCertificate.maxExpirationSeconds ??= 86400;
       defaultDownwardFiles(source.downwardAPI?.items);
     }
   }

@@ -3,10 +3,10 @@ import type { DownwardAPIVolumeFile, KeyToPath } from '../../types/core.v1.gen.t
 import { validateResourceFieldRef, validateVolumeFieldRef } from './env.ts';
 import { validateFileMode, validateFileName } from './paths.ts';
 
-/** The keys of a ConfigMap or Secret that become files. */
-export function validateItems(items: readonly KeyToPath[] | undefined, path: FieldPath): FieldError[] {
+/** The keys of a ConfigMap or Secret that become files; `from`: the index of the first of them. */
+export function validateItems(items: readonly KeyToPath[] | undefined, path: FieldPath, from = 0): FieldError[] {
   return (items ?? []).flatMap((item, index) => {
-    const at = path.index(index);
+    const at = path.index(from + index);
     return [
       ...(item.key ? [] : [required(at.child('key'))]),
       ...(item.path ? validateFileName(item.path, at.child('path')) : [required(at.child('path'))]),

@@ -23,7 +23,8 @@ export class RequestSelectors {
   matchesObject(object: UnstructuredObject | undefined, old: UnstructuredObject | undefined): boolean {
     const selector = this.#objects;
     if (!selector) return true;
-    return [object, old].some((candidate) => candidate !== undefined && selector.matches(candidate.metadata?.labels));
+    // What can have no labels (the options of a connection) is not selected by any.
+    return [object, old].some((candidate) => candidate?.metadata && selector.matches(candidate.metadata.labels));
   }
 
   /** Throws NotFound when the request's namespace is not there. */

@@ -5,11 +5,13 @@ import type { AdmissionAttributes, AdmissionStep } from '../../../sdk/admission.
 import { type AdmissionLookup, find } from '../lookup.ts';
 import { rejected } from '../rejection.ts';
 import { describeViolations, violationsOf } from './evaluate.ts';
-import { MODES, type Policy, readPolicy, showLevel } from './policy.ts';
+import { LEVELS, type LevelVersion, MODES, type Policy, readPolicy, showLevel } from './policy.ts';
 import type { PodLike } from './violation.ts';
 
 export interface PodSecurityOptions {
   readonly lookup: AdmissionLookup;
+  /** Of namespaces whose labels say nothing; privileged when absent. */
+  readonly defaults?: Policy;
   readonly exempt?: {
     readonly usernames?: readonly string[];
     readonly namespaces?: readonly string[];
@@ -42,12 +44,12 @@ interface Workload {
 }
 
 /** The Pod Security Standards, per namespace by its labels: enforced on pods, warned of and audited on workloads too. */
-export function podSecurity({ lookup, exempt = {} }: PodSecurityOptions): AdmissionStep {
+export function podSecurity({ lookup, defaults, exempt = {} }: PodSecurityOptions): AdmissionStep {
   async function policyFor(attributes: AdmissionAttributes): Promise<Policy | undefined> {
-    if (exempt.namespaces?.includes(attributes.namespace) || exempt.usernames?.includes(attributes.user.name))
-      return undefined;
+    if (exempt.namespaces?.includes(attributes.namespace)) return exempted(attributes, 'namespace');
+    if (exempt.usernames?.includes(attributes.user.name)) return exempted(attributes, 'user');
     const namespace = await find(lookup, 'namespaces', attributes.namespace);
-    const { policy } = readPolicy(namespace?.metadata.labels);
+    const { policy } = readPolicy(namespace?.metadata.labels, defaults);
     return MODES.some((mode) => policy[mode].level !== 'privileged') ? policy : undefined;
   }
 
@@ -58,7 +60,9 @@ export function podSecurity({ lookup, exempt = {} }: PodSecurityOptions): Admiss
     enforced: boolean,
   ): Promise<void> {
     const policy = await policyFor(attributes);
-    if (!policy || (pod.spec.runtimeClassName && exempt.runtimeClasses?.includes(pod.spec.runtimeClassName))) return;
+    if (!policy) return;
+    if (pod.spec.runtimeClassName && exempt.runtimeClasses?.includes(pod.spec.runtimeClassName))
+      return exempted(attributes, 'runtimeClass');
     if (enforced) {
       attributes.annotateAudit(`${ANNOTATION}enforce-policy`, showLevel(policy.enforce));
       const violations = violationsOf(pod, policy.enforce);
@@ -81,15 +85,15 @@ export function podSecurity({ lookup, exempt = {} }: PodSecurityOptions): Admiss
   }
 
   function checkNamespace(attributes: AdmissionAttributes, namespace: Namespace): void {
-    const { policy, errors } = readPolicy(namespace.metadata.labels);
-    const before = readPolicy((attributes.oldObject as unknown as Namespace | undefined)?.metadata.labels);
+    const { policy, errors } = readPolicy(namespace.metadata.labels, defaults);
+    const before = readPolicy((attributes.oldObject as unknown as Namespace | undefined)?.metadata.labels, defaults);
     const known = new Set(before.errors.map(String));
     const fresh = errors.filter((error) => !known.has(String(error)));
     if (fresh.length) throw invalid({ group: '', kind: 'Namespace' }, namespace.metadata.name, fresh);
     if (
       attributes.operation !== 'UPDATE' ||
       policy.enforce.level === 'privileged' ||
-      showLevel(policy.enforce) === showLevel(before.policy.enforce)
+      isRelaxed(before.policy.enforce, policy.enforce)
     )
       return;
     if (exempt.namespaces?.includes(namespace.metadata.name)) return;
@@ -98,12 +102,18 @@ export function podSecurity({ lookup, exempt = {} }: PodSecurityOptions): Admiss
 
   function warnOfExistingPods(attributes: AdmissionAttributes, namespace: Namespace, policy: Policy): void {
     const byViolation = new Map<string, string[]>();
-    for (const pod of lookup.list('pods', namespace.metadata.name).slice(0, MAX_PODS_CHECKED)) {
+    const pods = lookup.list('pods', namespace.metadata.name);
+    for (const pod of pods.slice(0, MAX_PODS_CHECKED)) {
+      if (pod.spec.runtimeClassName && exempt.runtimeClasses?.includes(pod.spec.runtimeClassName)) continue;
       const violations = violationsOf(pod, policy.enforce);
       if (violations.length === 0) continue;
       const reasons = violations.map(({ reason }) => reason).join(', ');
       byViolation.set(reasons, [...(byViolation.get(reasons) ?? []), pod.metadata.name]);
     }
+    if (pods.length > MAX_PODS_CHECKED)
+      attributes.warn(
+        `new PodSecurity enforce level only checked against the first ${MAX_PODS_CHECKED} of ${pods.length} existing pods`,
+      );
     if (byViolation.size === 0) return;
     attributes.warn(
       `existing pods in namespace ${JSON.stringify(namespace.metadata.name)} violate the new PodSecurity enforce level "${showLevel(policy.enforce)}"`,
@@ -147,6 +157,16 @@ export function podSecurity({ lookup, exempt = {} }: PodSecurityOptions): Admiss
         );
     },
   };
+}
+
+/** Not looked at, which the audit log tells. */
+function exempted(attributes: AdmissionAttributes, by: 'namespace' | 'user' | 'runtimeClass'): undefined {
+  attributes.annotateAudit(`${ANNOTATION}exempt`, by);
+}
+
+/** Whether whatever passed `before` passes `now`. */
+function isRelaxed(before: LevelVersion, now: LevelVersion): boolean {
+  return before.version === now.version && LEVELS.indexOf(now.level) <= LEVELS.indexOf(before.level);
 }
 
 /** What may change in a running pod is mostly harmless; a container's image and security context are not. */

@@ -18,14 +18,19 @@ export type Mode = keyof Policy;
 export const MODES: readonly Mode[] = ['enforce', 'audit', 'warn'];
 
 const PREFIX = 'pod-security.kubernetes.io/';
-const LEVELS: readonly string[] = ['privileged', 'baseline', 'restricted'];
+/** The strictest last. */
+export const LEVELS: readonly Level[] = ['privileged', 'baseline', 'restricted'];
 const NOTHING: LevelVersion = { level: 'privileged', version: 'latest' };
+const PRIVILEGED: Policy = { enforce: NOTHING, audit: NOTHING, warn: NOTHING };
 
 export const showLevel = ({ level, version }: LevelVersion) =>
   `${level}:${version === 'latest' ? version : `v1.${version}`}`;
 
-/** What the labels of a namespace demand, and which of them are wrong. A wrong level means `restricted` to enforce, nothing otherwise. */
-export function readPolicy(labels: Readonly<Record<string, string>> | undefined): {
+/** What the labels of a namespace demand, `defaults` where they say nothing, and which of them are wrong. A wrong level means `restricted` to enforce, nothing otherwise. */
+export function readPolicy(
+  labels: Readonly<Record<string, string>> | undefined,
+  defaults: Policy = PRIVILEGED,
+): {
   readonly policy: Policy;
   readonly errors: readonly FieldError[];
 } {
@@ -34,18 +39,23 @@ export function readPolicy(labels: Readonly<Record<string, string>> | undefined)
   const read = (mode: Mode): LevelVersion => {
     const level = labels?.[PREFIX + mode];
     const versionLabel = `${PREFIX}${mode}-version`;
-    const version = parseVersion(labels?.[versionLabel] ?? 'latest');
-    if (version === undefined)
-      errors.push(invalidValue(path.key(versionLabel), labels?.[versionLabel], 'must be "latest" or "v1.x"'));
-    if (level === undefined) return { ...NOTHING, version: version ?? 'latest' };
-    if (LEVELS.includes(level)) return { level: level as Level, version: version ?? 'latest' };
+    const given = labels?.[versionLabel];
+    const version = given === undefined ? defaults[mode].version : parseVersion(given);
+    if (version === undefined) errors.push(invalidValue(path.key(versionLabel), given, 'must be "latest" or "v1.x"'));
+    if (level === undefined) return { level: defaults[mode].level, version: version ?? 'latest' };
+    const known = parseLevel(level);
+    if (known) return { level: known, version: version ?? 'latest' };
     errors.push(invalidValue(path.key(PREFIX + mode), level, `must be one of ${LEVELS.join(', ')}`));
     return { level: mode === 'enforce' ? 'restricted' : 'privileged', version: 'latest' };
   };
   return { policy: { enforce: read('enforce'), audit: read('audit'), warn: read('warn') }, errors };
 }
 
-function parseVersion(text: string): LevelVersion['version'] | undefined {
+export function parseLevel(text: string): Level | undefined {
+  return LEVELS.find((level) => level === text);
+}
+
+export function parseVersion(text: string): LevelVersion['version'] | undefined {
   if (text === 'latest') return 'latest';
   const match = /^v1\.(0|[1-9]\d{0,3})$/.exec(text);
   return match ? Number(match[1]) : undefined;

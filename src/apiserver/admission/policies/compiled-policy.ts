@@ -19,7 +19,7 @@ import { convertTo } from '../matching/equivalents.ts';
 import type { RequestMatch } from '../matching/request-match.ts';
 import { namespaceOf } from '../matching/selectors.ts';
 import { ResourceMatch } from './policy-match.ts';
-import { parametersOf } from './policy-parameters.ts';
+import { parametersOf, UnknownParamKindError } from './policy-parameters.ts';
 import { PolicyVariables } from './policy-variables.ts';
 
 export interface PolicyServices {
@@ -45,8 +45,21 @@ export interface BindingSpec {
 
 /** One evaluation of a policy: the request and one of its parameters. */
 export interface Evaluation {
-  readonly match: RequestMatch;
   readonly variables: Record<string, unknown>;
+  /** The same for the object as it has become since. */
+  again(): Promise<Record<string, unknown>>;
+}
+
+/** A policy or binding that does not fit the cluster or the request, in the words of upstream. */
+export class PolicyConfigurationError extends Error {
+  /** Of the policy itself, whatever the binding. */
+  readonly ofPolicy: boolean;
+
+  constructor(error: unknown) {
+    const ofPolicy = error instanceof UnknownParamKindError;
+    super(`failed to configure ${ofPolicy ? 'policy' : 'binding'}: ${(error as Error).message}`);
+    this.ofPolicy = ofPolicy;
+  }
 }
 
 export const POLICY_VARIABLES = [...REQUEST_VARIABLES, 'params', 'namespaceObject', 'variables'] as const;
@@ -66,12 +79,7 @@ export class CompiledPolicy {
     this.spec = spec;
     this.#match = new ResourceMatch(services.kinds, services.reader, spec.matchConstraints ?? {});
     this.#variables = new PolicyVariables(this.compiler, spec.variables);
-    if (spec.matchConditions?.length)
-      this.#conditions = new MatchConditions(spec.matchConditions, services.authorizer, [
-        'params',
-        'namespaceObject',
-        'variables',
-      ]);
+    if (spec.matchConditions?.length) this.#conditions = new MatchConditions(spec.matchConditions, this.compiler);
   }
 
   get ignoresFailure(): boolean {
@@ -97,43 +105,43 @@ export class CompiledPolicy {
     return (await match.matches(attributes, object)) !== undefined;
   }
 
-  /** One evaluation for each parameter for which the conditions hold. Throws an Error for the failure policy. */
+  /**
+   * One evaluation for each parameter for which the conditions hold; an Error stands for conditions that could not be
+   * evaluated. Throws PolicyConfigurationError.
+   */
   async *evaluations(
     binding: BindingSpec,
     attributes: AdmissionAttributes,
     match: RequestMatch,
     object: UnstructuredObject | undefined,
-  ): AsyncGenerator<Evaluation> {
+  ): AsyncGenerator<Evaluation | Error> {
     const { kinds, transport, authorizer } = this.#services;
     const own = kinds.byResource(attributes.resource.group, attributes.resource.version, attributes.resource.resource);
     const inForm = async (given: UnstructuredObject | undefined) =>
       given && match.definition && own
         ? ((await convertTo(given, own, match.definition)) as UnstructuredObject)
         : given;
-    const parameters = await parametersOf(
-      kinds,
-      transport,
-      this.spec.paramKind,
-      binding.paramRef,
-      attributes.namespace,
+    const [parameters, oldObject] = await configured(() =>
+      Promise.all([
+        parametersOf(kinds, transport, this.spec.paramKind, binding.paramRef, attributes.namespace),
+        inForm(attributes.oldObject),
+      ]),
     );
-    const objects = { object: await inForm(object), oldObject: await inForm(attributes.oldObject) };
-    const known: Readonly<Record<string, unknown>> = {
-      ...requestVariables(attributes, match, objects, authorizer),
-      namespaceObject: jsonToCel(await this.#namespaceObject(attributes)),
-    };
+    const namespaceObject = jsonToCel(await this.#namespaceObject(attributes));
     for (const parameter of parameters) {
-      const variables = { ...known, params: parameter === undefined ? null : jsonToCel(parameter) };
-      const bound = await this.#variables.bind(variables);
+      const params = parameter === undefined ? null : jsonToCel(parameter);
+      const bind = async () => {
+        const current = await configured(() => inForm(object));
+        const known = requestVariables(attributes, match, { object: current, oldObject }, authorizer);
+        return this.#variables.bind({ ...known, namespaceObject, params });
+      };
+      const variables = await bind();
       if (this.#conditions) {
-        const result = await this.#conditions.evaluate(attributes, match, objects.object, {
-          ...bound,
-          oldObject: known.oldObject,
-        });
-        if (result.error !== undefined) throw new Error(result.error);
+        const result = await this.#conditions.evaluate(variables);
+        if (result.error !== undefined) yield new Error(result.error);
         if (!result.matches) continue;
       }
-      yield { match, variables: bound };
+      yield { variables, again: bind };
     }
   }
 
@@ -142,5 +150,13 @@ export class CompiledPolicy {
     const { apiVersion, kind, metadata, ...rest } = await namespaceOf(this.#services.reader, namespace);
     const { managedFields: _, ...shown } = metadata;
     return { apiVersion, kind, metadata: shown, ...rest };
+  }
+}
+
+async function configured<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw new PolicyConfigurationError(error);
   }
 }

@@ -5,6 +5,7 @@ import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import { applyJsonPatch } from '../../../apimachinery/patch/json-patch.ts';
 import { isDictionary } from '../../../apimachinery/schema-walk.ts';
 import type { AdmissionAttributes } from '../../../sdk/admission.ts';
+import { BudgetExceededError, evaluateWithin, POLICY_STEPS } from '../../cel/cost-budget.ts';
 import type { Expression } from '../../cel/expression.ts';
 import { compile } from '../../cel/match-conditions.ts';
 import { celToJson } from '../../cel/values.ts';
@@ -33,30 +34,47 @@ export class MutatingPolicy extends CompiledPolicy {
     });
   }
 
-  /** Each mutation sees what those before it made. Returns whether anything changed. */
+  /**
+   * Each mutation sees what those before it made; one that fails leaves the object as it was. Returns whether anything
+   * changed; adds to `errors`.
+   */
   async mutate(
     binding: BindingSpec,
     attributes: AdmissionAttributes,
     match: RequestMatch,
     object: Draft<UnstructuredObject>,
+    errors: Error[],
   ): Promise<boolean> {
     let changed = false;
-    for (const mutation of this.#mutations)
-      for await (const { variables } of this.evaluations(binding, attributes, match, object as UnstructuredObject)) {
-        const result = await this.#evaluate(mutation, variables);
-        const done = await replaceObject(this.#kinds, attributes, match, object, (before) =>
-          this.#apply(mutation, before, result, match),
-        );
-        changed ||= done;
+    for await (const evaluation of this.evaluations(binding, attributes, match, object as UnstructuredObject)) {
+      if (evaluation instanceof Error) {
+        errors.push(evaluation);
+        continue;
       }
+      let { variables } = evaluation;
+      for (const mutation of this.#mutations) {
+        try {
+          const result = await this.#evaluate(mutation, variables);
+          const done = await replaceObject(this.#kinds, attributes, match, object, (before) =>
+            this.#apply(mutation, before, result, match),
+          );
+          if (!done) continue;
+          changed = true;
+          variables = await evaluation.again();
+        } catch (error) {
+          errors.push(error as Error);
+        }
+      }
+    }
     return changed;
   }
 
   async #evaluate({ expression, source }: CompiledMutation, variables: Record<string, unknown>): Promise<unknown> {
     if (expression instanceof Error) throw new Error(`compilation error: ${expression.message}`);
     try {
-      return celToJson(await expression.evaluate(variables));
+      return celToJson(await evaluateWithin({ left: POLICY_STEPS }, expression, variables));
     } catch (error) {
+      if (error instanceof BudgetExceededError) throw error;
       throw new Error(`expression '${source}' resulted in error: ${(error as Error).message}`);
     }
   }

@@ -5,9 +5,12 @@ import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import { isStatusError } from '../../../apimachinery/status-error.ts';
 import type { Transport } from '../../../apimachinery/transport.ts';
 
+/** The kind that a policy takes parameters of is not served. */
+export class UnknownParamKindError extends Error {}
+
 /**
- * The parameters that a binding refers to: one evaluation for each. `[undefined]` for a policy without. Throws an Error when
- * there must be some and are none.
+ * The parameters that a binding refers to: one evaluation for each. `[undefined]` for a policy, or a binding, without. Throws
+ * an Error when there must be some and are none.
  */
 export async function parametersOf(
   kinds: KindRegistry,
@@ -17,12 +20,16 @@ export async function parametersOf(
   requestNamespace: string,
 ): Promise<readonly (UnstructuredObject | undefined)[]> {
   if (!paramKind) return [undefined];
-  if (!paramRef) throw new Error('paramRef is required for a policy with a paramKind');
   const { apiVersion = '', kind = '' } = paramKind;
-  const slash = apiVersion.indexOf('/');
-  const [group, version] = slash < 0 ? ['', apiVersion] : [apiVersion.slice(0, slash), apiVersion.slice(slash + 1)];
+  const { group, version } = groupVersionOf(apiVersion);
   const definition = kinds.byKind(group, version, kind);
-  if (!definition) throw new Error(`failed to find resource referenced by paramKind: '${apiVersion}, Kind=${kind}'`);
+  if (!definition)
+    throw new UnknownParamKindError(
+      `failed to find resource referenced by paramKind: '${group}/${version}, Kind=${kind}'`,
+    );
+  if (!paramRef) return [undefined];
+  if (paramRef.namespace && !definition.namespaced)
+    throw new Error('paramRef.namespace must not be provided for a cluster-scoped `paramKind`');
   const namespace = definition.namespaced ? paramRef.namespace || requestNamespace : '';
   if (definition.namespaced && !namespace)
     throw new Error('cannot use namespaced paramRef in policy binding that matches cluster-scoped resources');
@@ -34,6 +41,11 @@ export async function parametersOf(
   if (found.length === 0 && paramRef.parameterNotFoundAction !== 'Allow')
     throw new Error('no params found for policy binding with `Deny` parameterNotFoundAction');
   return found;
+}
+
+export function groupVersionOf(apiVersion: string): { readonly group: string; readonly version: string } {
+  const slash = apiVersion.indexOf('/');
+  return { group: apiVersion.slice(0, Math.max(slash, 0)), version: apiVersion.slice(slash + 1) };
 }
 
 async function one(transport: Transport, path: string): Promise<readonly UnstructuredObject[]> {

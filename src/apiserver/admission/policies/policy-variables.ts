@@ -1,5 +1,5 @@
 import type { Variable } from '../../../api/types/admissionregistration.v1.gen.ts';
-import type { Expression, ExpressionCompiler } from '../../cel/expression.ts';
+import { CompileError, type Expression, type ExpressionCompiler } from '../../cel/expression.ts';
 import { compile } from '../../cel/match-conditions.ts';
 import { mentions } from '../../cel/schema-rules.ts';
 
@@ -28,9 +28,7 @@ export class PolicyVariables {
         values.set(name, value);
         return value;
       } catch (error) {
-        const failed = new Error(
-          `composited variable ${JSON.stringify(name)} fails to evaluate: ${(error as Error).message}`,
-        );
+        const failed = failedVariable(name, error);
         failures.set(name, failed);
         throw failed;
       }
@@ -41,8 +39,13 @@ export class PolicyVariables {
         try {
           values.set(name, await expression.evaluate(bound));
         } catch (error) {
-          failures.set(name, error as Error);
+          failures.set(name, failedVariable(name, error));
         }
     return bound;
   }
+}
+
+function failedVariable(name: string, error: unknown): Error {
+  const what = error instanceof CompileError ? 'compile' : 'evaluate';
+  return new Error(`composited variable ${JSON.stringify(name)} fails to ${what}: ${(error as Error).message}`);
 }

@@ -99,17 +99,69 @@ describe('validating policies', () => {
     ]);
   });
 
+  it('audit each value of an annotation once, and refuse what cannot be evaluated', async () => {
+    const spec = {
+      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+      auditAnnotations: [{ key: 'limit', valueExpression: 'params.data.name' }],
+    };
+    const selected = { paramRef: { selector: { matchLabels: { role: 'limit' } }, parameterNotFoundAction: 'Deny' } };
+    const { audit } = await admit(await step(spec, selected), 'pods', pod());
+    expect(audit.get('p/limit')).toBe('web, api');
+    const broken = { ...spec, auditAnnotations: [{ key: 'limit', valueExpression: 'params.data.none' }] };
+    await expect(
+      admit(await step(broken, { ...selected, validationActions: ['Warn'] }), 'pods', pod()),
+    ).rejects.toThrow(`${denied}expression 'params.data.none' resulted in error: no such key: none`);
+    await admit(await step({ ...broken, failurePolicy: 'Ignore' }, selected), 'pods', pod());
+  });
+
+  it('treat errors as bindings want failures to be treated, but not faults of configuration', async () => {
+    const spec = { validations: [{ expression: 'object.spec.none == 1' }] };
+    const { warnings } = await admit(await step(spec, { validationActions: ['Warn'] }), 'pods', pod());
+    expect(warnings).toEqual([
+      "Validation failed for ValidatingAdmissionPolicy 'p' with binding 'b': expression 'object.spec.none == 1' resulted in error: no such key: none",
+    ]);
+    const conditions = { ...spec, matchConditions: [{ name: 'c', expression: 'object.none' }] };
+    await expect(admit(await step(conditions), 'pods', pod())).rejects.toThrow(
+      `${denied}expression 'object.none' resulted in error: no such key: none`,
+    );
+    const parameters = (kind: string) => ({ ...spec, paramKind: { apiVersion: 'v1', kind } });
+    const named = { validationActions: ['Warn'], paramRef: { name: 'x', namespace: 'y' } };
+    await expect(admit(await step(parameters('Node'), named), 'pods', pod())).rejects.toThrow(
+      `${denied}failed to configure binding: paramRef.namespace must not be provided for a cluster-scoped \`paramKind\``,
+    );
+    await expect(admit(await step(parameters('None'), named), 'pods', pod())).rejects.toThrow(
+      "ValidatingAdmissionPolicy 'p' denied request: failed to configure policy: failed to find resource referenced by paramKind: '/v1, Kind=None'",
+    );
+    const without = {
+      ...parameters('ConfigMap'),
+      validations: [{ expression: 'params != null', message: 'no params' }],
+    };
+    await expect(admit(await step(without), 'pods', pod())).rejects.toThrow(`${denied}no params`);
+  });
+
+  it('go on with an expression after the authorizer was asked', async () => {
+    const all = 'object.spec.containers.all(c, c.name != "" && c.image != "" && size(c.name) < 10)';
+    const asks = `authorizer.requestResource.check('bless').allowed() || ${all}`;
+    await admit(await step({ validations: [{ expression: asks }] }), 'pods', pod());
+  });
+
   it('share one budget among their expressions', async () => {
     const names = Array.from({ length: 200 }, (_, index) => ({ name: `c${index}`, image: 'i' }));
     const slow = {
       expression:
         'object.spec.containers.all(a, object.spec.containers.all(b, object.spec.containers.all(c, a.name + b.name + c.name != "")))',
     };
-    const policy = await step({ validations: [slow, slow, slow] }, {});
-    await expect(admit(policy, 'pods', pod({ containers: names }))).rejects.toThrow(
-      `${denied}validation failed due to running out of cost budget, no further validation rules will be run`,
+    const exhausted = 'validation failed due to running out of cost budget, no further validation rules will be run';
+    const shop = pod({ containers: names });
+    // Each has a tenth of what they have together, and two fifths of what all conditions have.
+    const validations = Array.from({ length: 11 }, () => slow);
+    await expect(admit(await step({ validations: [slow] }), 'pods', shop)).rejects.toThrow(
+      `${denied}expression '${slow.expression}' resulted in error: operation cancelled: actual cost limit exceeded`,
     );
-    const quiet = await step({ validations: [slow, slow, slow], failurePolicy: 'Ignore' }, {});
-    await admit(quiet, 'pods', pod({ containers: names }));
+    await expect(admit(await step({ validations }), 'pods', shop)).rejects.toThrow(denied + exhausted);
+    const matchConditions = ['a', 'b', 'c'].map((name) => ({ name, ...slow }));
+    const conditional = { matchConditions, validations: [{ expression: 'true' }] };
+    await expect(admit(await step(conditional), 'pods', shop)).rejects.toThrow(denied + exhausted);
+    await admit(await step({ ...conditional, failurePolicy: 'Ignore' }), 'pods', pod());
   });
 });

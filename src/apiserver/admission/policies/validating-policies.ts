@@ -11,7 +11,7 @@ import { rejected } from '../rejection.ts';
 import { BoundPolicies, type BoundPolicy, type PolicyBinding } from './bound-policies.ts';
 import { isExemptFromPolicies } from './policy-match.ts';
 import { PolicyTypeChecker } from './policy-type-checker.ts';
-import { type Failure, ValidatingPolicy } from './validating-policy.ts';
+import { type Annotations, type Failure, ValidatingPolicy } from './validating-policy.ts';
 
 type Bound = BoundPolicy<ValidatingPolicy, ValidatingAdmissionPolicyBindingSpec>;
 type Binding = PolicyBinding<ValidatingAdmissionPolicyBindingSpec>;
@@ -37,7 +37,10 @@ export async function validatingPolicies(options: DynamicAdmissionOptions): Prom
       if (resource.startsWith('validatingadmissionpolicies.'))
         checker.check(object as unknown as ValidatingAdmissionPolicy);
     },
-    remove: (resource, object) => policies.remove(resource, object),
+    remove(resource, object) {
+      policies.remove(resource, object);
+      if (resource.startsWith('validatingadmissionpolicies.')) checker.forget(object.metadata.name);
+    },
     step: {
       name: 'ValidatingAdmissionPolicy',
       handles: (attributes) => policies.all().length > 0 && !isExemptFromPolicies(attributes),
@@ -67,14 +70,16 @@ async function applyPolicy(
   const match = await policy.matches(attributes, object);
   if (!match) return undefined;
   let denied: StatusError | undefined;
+  const annotations: Annotations = new Map();
   for (const binding of bound.bindings) {
     if (!(await policy.binds(binding.spec, attributes, object))) continue;
-    const failures = await policy.failures(bound.name, binding.spec, attributes, match, object);
+    const failures = await policy.failures(binding.spec, attributes, match, object, annotations);
     for (const failure of failures) {
       const refusal = enforce(bound, binding, failure, attributes, object, audited);
       denied ??= refusal;
     }
   }
+  for (const [key, values] of annotations) attributes.annotateAudit(`${bound.name}/${key}`, values.join(', '));
   return denied;
 }
 
@@ -86,8 +91,7 @@ function enforce(
   object: UnstructuredObject | undefined,
   audited: object[],
 ): StatusError | undefined {
-  // What could not be evaluated is refused, whatever the binding makes of validations that fail.
-  const actions = failure.isError ? ['Deny'] : binding.spec.validationActions;
+  const actions = failure.always ? ['Deny'] : binding.spec.validationActions;
   let denied: StatusError | undefined;
   for (const action of actions) {
     if (action === 'Deny') denied = denial(bound.name, binding.name, failure, attributes, object);
@@ -110,11 +114,12 @@ function enforce(
 function denial(
   policy: string,
   binding: string,
-  { message, reason = 'Invalid' }: Failure,
+  { message, reason = 'Invalid', ofPolicy }: Failure,
   attributes: AdmissionAttributes,
   object: UnstructuredObject | undefined,
 ): StatusError {
-  const text = `ValidatingAdmissionPolicy '${policy}' with binding '${binding}' denied request: ${message}`;
+  const who = `ValidatingAdmissionPolicy '${policy}'${ofPolicy ? '' : ` with binding '${binding}'`}`;
+  const text = `${who} denied request: ${message}`;
   const { status } = rejected(attributes, object, text);
   return new StatusError({
     ...status,

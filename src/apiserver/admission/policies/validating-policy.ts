@@ -1,14 +1,14 @@
 import type { ValidatingAdmissionPolicySpec } from '../../../api/types/admissionregistration.v1.gen.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import type { AdmissionAttributes } from '../../../sdk/admission.ts';
-import { BUDGET_EXCEEDED, type StepCount } from '../../cel/environment.ts';
+import { BudgetExceededError, evaluateWithin, POLICY_STEPS } from '../../cel/cost-budget.ts';
+import type { StepCount } from '../../cel/environment.ts';
 import type { Expression } from '../../cel/expression.ts';
 import { compile } from '../../cel/match-conditions.ts';
 import type { RequestMatch } from '../matching/request-match.ts';
-import { type BindingSpec, CompiledPolicy, type PolicyServices } from './compiled-policy.ts';
+import { type BindingSpec, CompiledPolicy, PolicyConfigurationError, type PolicyServices } from './compiled-policy.ts';
 
-/** Steps that all expressions of a policy may take on one request and parameter. */
-const POLICY_STEPS = 1_000_000;
+const MAX_MESSAGE_BYTES = 5 * 1024;
 
 /** A validation that does not hold, or could not be evaluated. */
 export interface Failure {
@@ -17,7 +17,14 @@ export interface Failure {
   /** Of the validation. */
   readonly index: number;
   readonly isError: boolean;
+  /** It is refused, whatever the binding makes of validations that fail. */
+  readonly always?: boolean;
+  /** It is the policy that is at fault, not the binding. */
+  readonly ofPolicy?: boolean;
 }
+
+/** What an audit annotation of a policy is to say, by its key. */
+export type Annotations = Map<string, string[]>;
 
 interface CompiledValidation {
   readonly source: string;
@@ -29,7 +36,11 @@ interface CompiledValidation {
 
 export class ValidatingPolicy extends CompiledPolicy {
   readonly #validations: readonly CompiledValidation[];
-  readonly #annotations: readonly { readonly key: string; readonly expression: Expression | Error }[];
+  readonly #annotations: readonly {
+    readonly key: string;
+    readonly source: string;
+    readonly expression: Expression | Error;
+  }[];
 
   constructor(services: PolicyServices, spec: ValidatingAdmissionPolicySpec) {
     super(services, spec);
@@ -42,35 +53,48 @@ export class ValidatingPolicy extends CompiledPolicy {
     }));
     this.#annotations = (spec.auditAnnotations ?? []).map(({ key, valueExpression }) => ({
       key,
+      source: valueExpression,
       expression: compile(this.compiler, valueExpression),
     }));
   }
 
+  /** Adds to `annotations`. */
   async failures(
-    name: string,
     binding: BindingSpec,
     attributes: AdmissionAttributes,
     match: RequestMatch,
     object: UnstructuredObject | undefined,
+    annotations: Annotations,
   ): Promise<readonly Failure[]> {
     const failures: Failure[] = [];
     try {
-      for await (const { variables } of this.evaluations(binding, attributes, match, object)) {
-        // An evaluation that runs out of its budget comes to that alone.
-        const found: Failure[] = [];
-        const budget = { left: POLICY_STEPS };
-        for (const [index, validation] of this.#validations.entries()) {
-          const failure = await this.#validate(validation, index, variables, budget);
-          if (budget.left <= 0) throw new Error(BUDGET_EXCEEDED);
-          if (failure) found.push(failure);
-        }
-        await this.#annotate(name, attributes, variables, found, budget);
-        failures.push(...found);
+      for await (const evaluation of this.evaluations(binding, attributes, match, object)) {
+        if (evaluation instanceof Error) failures.push({ message: evaluation.message, index: 0, isError: true });
+        else failures.push(...(await this.#evaluate(evaluation.variables, annotations)));
       }
     } catch (error) {
-      failures.push({ message: (error as Error).message, index: 0, isError: true });
+      if (!(error instanceof PolicyConfigurationError)) throw error;
+      const { message, ofPolicy } = error;
+      failures.push({ message, index: 0, isError: true, always: true, ofPolicy });
     }
     return this.ignoresFailure ? failures.filter(({ isError }) => !isError) : failures;
+  }
+
+  /** An evaluation that runs out of its budget comes to that alone. */
+  async #evaluate(variables: Record<string, unknown>, annotations: Annotations): Promise<readonly Failure[]> {
+    const failures: Failure[] = [];
+    const budget = { left: POLICY_STEPS };
+    try {
+      for (const [index, validation] of this.#validations.entries()) {
+        const failure = await this.#validate(validation, index, variables, budget);
+        if (failure) failures.push(failure);
+      }
+      failures.push(...(await this.#annotate(variables, annotations)));
+      return failures;
+    } catch (error) {
+      if (!(error instanceof BudgetExceededError)) throw error;
+      return [{ message: error.message, index: 0, isError: true }];
+    }
   }
 
   async #validate(
@@ -80,17 +104,20 @@ export class ValidatingPolicy extends CompiledPolicy {
     budget: StepCount,
   ): Promise<Failure | undefined> {
     const { expression, source, message, reason } = validation;
+    if (expression instanceof Error)
+      return { message: `compilation error: ${expression.message}`, index, isError: true };
     try {
-      if (expression instanceof Error) throw new Error(`compilation error: ${expression.message}`);
-      const result = await expression.evaluate(variables, budget);
+      const result = await evaluateWithin(budget, expression, variables);
       if (result === true) return undefined;
-      const text =
-        (await this.#messageOf(validation, variables, budget)) ??
-        (message ? message.trim() : `failed expression: ${source.trim()}`);
-      return { message: text, ...(reason ? { reason } : {}), index, isError: false };
     } catch (error) {
+      if (error instanceof BudgetExceededError) throw error;
       return { message: `expression '${source}' resulted in error: ${(error as Error).message}`, index, isError: true };
     }
+    const text =
+      (await this.#messageOf(validation, variables, budget)) ||
+      message?.trim() ||
+      `failed expression: ${source.trim()}`;
+    return { message: text, ...(reason ? { reason } : {}), index, isError: false };
   }
 
   async #messageOf(
@@ -100,32 +127,49 @@ export class ValidatingPolicy extends CompiledPolicy {
   ): Promise<string | undefined> {
     if (!messageExpression || messageExpression instanceof Error) return undefined;
     try {
-      const text = await messageExpression.evaluate(variables, budget);
-      return typeof text === 'string' && text.trim() !== '' && !/[\r\n]/.test(text) ? text.trim() : undefined;
-    } catch {
+      const given = await evaluateWithin(budget, messageExpression, variables);
+      const text = typeof given === 'string' ? given.trim() : '';
+      return Buffer.byteLength(text) <= MAX_MESSAGE_BYTES && !text.includes('\n') ? text : undefined;
+    } catch (error) {
+      if (error instanceof BudgetExceededError) throw new BudgetExceededError();
       return undefined;
     }
   }
 
-  async #annotate(
-    name: string,
-    attributes: AdmissionAttributes,
-    variables: Record<string, unknown>,
-    failures: Failure[],
-    budget: StepCount,
-  ): Promise<void> {
-    for (const [index, { key, expression }] of this.#annotations.entries()) {
+  async #annotate(variables: Record<string, unknown>, annotations: Annotations): Promise<readonly Failure[]> {
+    const failures: Failure[] = [];
+    const budget = { left: POLICY_STEPS };
+    for (const [index, { key, source, expression }] of this.#annotations.entries()) {
+      const fail = (message: string) => failures.push({ message, index, isError: true, always: true });
+      if (expression instanceof Error) {
+        fail(`compilation error: ${expression.message}`);
+        continue;
+      }
+      let value: unknown;
       try {
-        if (expression instanceof Error) throw expression;
-        const value = await expression.evaluate(variables, budget);
-        if (typeof value === 'string' && value !== '') attributes.annotateAudit(`${name}/${key}`, value);
+        value = await evaluateWithin(budget, expression, variables);
       } catch (error) {
-        failures.push({
-          message: `audit annotation '${key}' resulted in error: ${(error as Error).message}`,
-          index,
-          isError: true,
-        });
+        if (error instanceof BudgetExceededError) throw error;
+        fail(`expression '${source}' resulted in error: ${(error as Error).message}`);
+        continue;
+      }
+      if (typeof value === 'string') {
+        const values = annotations.get(key) ?? [];
+        const text = shortened(value.trim());
+        if (text !== '' && !values.includes(text)) annotations.set(key, [...values, text]);
+      } else if (value !== null) {
+        fail(
+          `valueExpression '${source}' resulted in unsupported return type. Return type must be either string or null.`,
+        );
       }
     }
+    return failures;
   }
+}
+
+const MAX_ANNOTATION_BYTES = 10 * 1024;
+
+function shortened(text: string): string {
+  if (Buffer.byteLength(text) <= MAX_ANNOTATION_BYTES) return text;
+  return Buffer.from(text).subarray(0, MAX_ANNOTATION_BYTES).toString();
 }

@@ -37,7 +37,7 @@ export function mutatingWebhooks(services: WebhookServices, webhooks: () => read
         index++;
         if (rounds.round > 0 && !isDueAgain(caller, rounds, object)) continue;
         if (!(await caller.selects(attributes, match, object as UnstructuredObject))) continue;
-        const response = await caller.call(attributes, match, object as UnstructuredObject);
+        const response = await caller.call(attributes, match, object as UnstructuredObject, 'admit');
         const turn = `round_${rounds.round}_index_${index}`;
         if (!response) attributes.annotateAudit(`failed-open.${AUDIT_PREFIX}${turn}`, caller.webhook.name);
         let changed = false;
@@ -55,13 +55,13 @@ export function mutatingWebhooks(services: WebhookServices, webhooks: () => read
       const rounds = requests.get(attributes);
       return rounds !== undefined && rounds.round === 0 && rounds.changed;
     },
-    /** Deletions and connections have no object to change, but may be refused. */
+    /** Deletions have no object to change, but may be refused. */
     async validate(attributes) {
-      if (attributes.operation !== 'DELETE' && attributes.operation !== 'CONNECT') return;
+      if (attributes.operation !== 'DELETE') return;
       for (const caller of webhooks()) {
         const match = caller.concerns(attributes);
         if (match && (await caller.selects(attributes, match, undefined)))
-          await caller.call(attributes, match, undefined);
+          await caller.call(attributes, match, undefined, 'admit');
       }
     },
   };

@@ -16,7 +16,7 @@ export function validatingWebhooks(webhooks: () => readonly WebhookCaller[]): Ad
       }
       const results = await Promise.allSettled(
         relevant.map(async ({ caller, match }, index) => {
-          if (await caller.call(attributes, match, object)) return;
+          if (await caller.call(attributes, match, object, 'validate')) return;
           attributes.annotateAudit(
             `failed-open.validating.webhook.admission.k8s.io/round_0_index_${index}`,
             caller.webhook.name,

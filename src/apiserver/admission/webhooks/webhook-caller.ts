@@ -5,12 +5,14 @@ import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import { badRequest, internalError, isStatusError } from '../../../apimachinery/status-error.ts';
 import type { AdmissionAttributes } from '../../../sdk/admission.ts';
 import type { Authorizer } from '../../../sdk/authorization.ts';
-import type { MatchConditions } from '../../cel/match-conditions.ts';
+import type { RequestConditions } from '../../cel/request-conditions.ts';
 import type { ObjectReader } from '../../object-reader.ts';
 import type { WebhookClient } from '../../webhooks/webhook-client.ts';
+import type { AdmissionMetrics, AdmissionType } from '../admission-metrics.ts';
 import { convertTo } from '../matching/equivalents.ts';
 import { matchRequest, type RequestMatch } from '../matching/request-match.ts';
 import { RequestSelectors } from '../matching/selectors.ts';
+import { rejected } from '../rejection.ts';
 import { denial, type ReviewResponse, readReview, reviewRequest } from './admission-review.ts';
 
 export interface WebhookServices {
@@ -19,6 +21,7 @@ export interface WebhookServices {
   readonly client: WebhookClient;
   readonly authorizer: Authorizer;
   readonly logger: Logger;
+  readonly metrics?: AdmissionMetrics;
 }
 
 /** What a mutating and a validating webhook have in common. */
@@ -32,7 +35,7 @@ export class WebhookCaller {
   readonly configuration: string;
   readonly #services: WebhookServices;
   readonly #selectors: RequestSelectors;
-  #conditions: Promise<MatchConditions> | undefined;
+  #conditions: Promise<RequestConditions> | undefined;
 
   constructor(services: WebhookServices, configuration: string, webhook: WebhookDefinition) {
     this.#services = services;
@@ -55,15 +58,15 @@ export class WebhookCaller {
   ): Promise<boolean> {
     if (!this.#selectors.matchesObject(object, attributes.oldObject)) return false;
     if (!(await this.#selectors.matchesNamespace(attributes, object))) return false;
-    const { matchConditions, name } = this.webhook;
+    const { matchConditions } = this.webhook;
     if (!matchConditions?.length) return true;
-    this.#conditions ??= import('../../cel/match-conditions.ts').then(
-      ({ MatchConditions }) => new MatchConditions(matchConditions, this.#services.authorizer),
+    this.#conditions ??= import('../../cel/request-conditions.ts').then(
+      ({ RequestConditions }) => new RequestConditions(matchConditions, this.#services.authorizer),
     );
     const result = await (await this.#conditions).evaluate(attributes, match, object);
     if (result.error === undefined) return result.matches;
     if (this.#ignoresFailure) return false;
-    throw internalError(`failed calling webhook ${JSON.stringify(name)}: ${result.error}`);
+    throw rejected(attributes, object, result.error);
   }
 
   /** `undefined`: the call failed, and its failure is to be ignored. Throws the refusal. */
@@ -71,8 +74,21 @@ export class WebhookCaller {
     attributes: AdmissionAttributes,
     match: RequestMatch,
     object: UnstructuredObject | undefined,
+    type: AdmissionType,
   ): Promise<ReviewResponse | undefined> {
     const { webhook } = this;
+    const since = performance.now();
+    const observe = (rejected: boolean, code: number, failed = false) =>
+      this.#services.metrics?.webhook({
+        name: webhook.name,
+        type,
+        operation: attributes.operation,
+        seconds: (performance.now() - since) / 1000,
+        rejected,
+        code,
+        failed,
+        failedOpen: failed && !rejected,
+      });
     if (attributes.dryRun && webhook.sideEffects !== 'None' && webhook.sideEffects !== 'NoneOnDryRun')
       throw badRequest(`admission webhook ${JSON.stringify(webhook.name)} does not support dry run`);
     let response: ReviewResponse;
@@ -80,6 +96,7 @@ export class WebhookCaller {
       response = await this.#post(attributes, match, object);
     } catch (error) {
       const failure = `failed calling webhook ${JSON.stringify(webhook.name)}: failed to call webhook: ${(error as Error).message}`;
+      observe(!this.#ignoresFailure, 500, true);
       if (!this.#ignoresFailure) throw internalError(failure);
       this.#services.logger.warn(
         { webhook: webhook.name, configuration: this.configuration },
@@ -90,6 +107,7 @@ export class WebhookCaller {
     for (const [key, value] of Object.entries(response.auditAnnotations))
       attributes.annotateAudit(`${webhook.name}/${key}`, String(value));
     for (const warning of response.warnings) attributes.warn(warning);
+    observe(!response.allowed, response.allowed ? 200 : (response.status?.code ?? 400));
     if (!response.allowed) throw denial(webhook.name, response.status);
     return response;
   }

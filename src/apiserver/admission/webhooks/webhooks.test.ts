@@ -112,7 +112,8 @@ describe('admission webhooks', () => {
     for (const sort of ['mutating', 'validating'] as const) {
       const { step: gate } = await step(sort, { a: [hook('gate')] }, answers);
       const connect = { operation: 'CONNECT', subresource: 'exec', namespace: 'shop', name: 'web' } as const;
-      await expect(admit(gate, 'pods', undefined, connect)).rejects.toThrow(
+      const options = { kind: 'PodExecOptions', apiVersion: 'v1', command: ['sh'] };
+      await expect(admit(gate, 'pods', options, connect)).rejects.toThrow(
         'admission webhook "gate.example.com" denied the request: no shell',
       );
     }

@@ -20,14 +20,14 @@ const UNITS: Readonly<Record<string, number>> = {
 
 /** The message of all faults that are found. */
 export class ConfigurationFault extends Error {
-  constructor(errors: readonly FieldError[]) {
+  constructor(errors: readonly (FieldError | string)[]) {
     super(errors.map(String).join('; '));
   }
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Reads a configuration file of apiserver.config.k8s.io strictly, and collects what is wrong with it. */
+/** Reads a configuration file strictly, and collects what is wrong with it. A version without a group is of apiserver.config.k8s.io. */
 export class ConfigurationDocument {
   readonly errors: FieldError[] = [];
   readonly root: Fields;
@@ -36,7 +36,9 @@ export class ConfigurationDocument {
   constructor(given: unknown, kind: string, versions: readonly string[], known: readonly string[]) {
     this.root = this.fields(given, FieldPath.root, ['apiVersion', 'kind', ...known]);
     if (this.root.kind !== kind) this.errors.push(notSupported('kind', this.root.kind, [kind]));
-    const supported = versions.map((version) => `apiserver.config.k8s.io/${version}`);
+    const supported = versions.map((version) =>
+      version.includes('/') ? version : `apiserver.config.k8s.io/${version}`,
+    );
     if (!supported.includes(this.root.apiVersion as string))
       this.errors.push(notSupported('apiVersion', this.root.apiVersion, supported));
     this.finish();
@@ -92,6 +94,14 @@ export class ConfigurationDocument {
     if (given === undefined || given === null) return false;
     if (typeof given !== 'boolean') this.errors.push(typeInvalid(path, given, 'must be true or false'));
     return given === true;
+  }
+
+  /** A whole number that is not negative; 0 when it is absent. */
+  count(given: unknown, path: FieldPath): number {
+    if (given === undefined || given === null) return 0;
+    if (Number.isSafeInteger(given) && (given as number) >= 0) return given as number;
+    this.errors.push(typeInvalid(path, given, 'must be a whole number that is not negative'));
+    return 0;
   }
 
   /** Milliseconds of a duration as Go writes it (`1m30s`); 0 when it is absent. */

@@ -4,8 +4,10 @@ import type { UserInfo } from '../../../sdk/user.ts';
 import { BoundedCache } from '../bounded-cache.ts';
 import type { JwtAuthenticatorConfiguration } from '../configuration/authentication-configuration.ts';
 import { parseToken } from '../token-keys.ts';
+import { DistributedClaims } from './distributed-claims.ts';
 import { IssuerClient } from './issuer-client.ts';
 import { IssuerKeys } from './issuer-keys.ts';
+import { checkTerms } from './token-terms.ts';
 import { type Claims, userOfClaims } from './user-of-claims.ts';
 
 export interface JwtAuthenticatorOptions {
@@ -18,13 +20,12 @@ export interface JwtAuthenticatorOptions {
 
 /** A token that was accepted is not looked at again for this long. */
 const REMEMBER_MS = 10_000;
-/** How far ahead the issuer's clock may be. */
-const NOT_BEFORE_LEEWAY_MS = 5 * 60_000;
 
 interface IssuerAuthenticator {
   readonly configuration: JwtAuthenticatorConfiguration;
   readonly client: IssuerClient;
   readonly keys: IssuerKeys;
+  readonly distributed: DistributedClaims;
 }
 
 interface KnownToken {
@@ -50,7 +51,8 @@ export class JwtAuthenticator implements Authenticator {
         const { issuer } = configuration;
         const client = new IssuerClient(issuer);
         const keys = new IssuerKeys({ issuer, client, logger: options.logger, now });
-        return [issuer.url, { configuration, client, keys }];
+        const distributed = new DistributedClaims({ configuration, client, logger: options.logger, now });
+        return [issuer.url, { configuration, client, keys, distributed }];
       }),
     );
   }
@@ -81,14 +83,18 @@ export class JwtAuthenticator implements Authenticator {
     await Promise.all([...this.#issuers.values()].map(({ client }) => client.close()));
   }
 
-  async #verify({ configuration, keys }: IssuerAuthenticator, token: string, claims: Claims): Promise<UserInfo> {
-    const expires = this.#checkTerms(configuration, claims);
+  async #verify(
+    { configuration, keys, distributed }: IssuerAuthenticator,
+    token: string,
+    claims: Claims,
+  ): Promise<UserInfo> {
+    const expires = checkTerms(configuration.issuer.audiences, claims, this.#now());
     try {
       await keys.verify(token);
     } catch (error) {
       throw new Error(`oidc: verify token: ${(error as Error).message}`, { cause: error });
     }
-    const user = userOfClaims(configuration, claims);
+    const user = userOfClaims(configuration, await distributed.expand(claims));
     this.#known.set(token, {
       user,
       result: { user, audiences: this.#apiAudiences },
@@ -96,28 +102,4 @@ export class JwtAuthenticator implements Authenticator {
     });
     return user;
   }
-
-  /** Audience and time; when the token expires, in ms. */
-  #checkTerms({ issuer }: JwtAuthenticatorConfiguration, claims: Claims): number {
-    const { aud, exp, nbf } = claims;
-    const audiences = typeof aud === 'string' ? [aud] : Array.isArray(aud) ? aud : [];
-    if (!audiences.some((audience) => issuer.audiences.includes(audience)))
-      throw new Error(
-        `oidc: verify token: oidc: expected audience in ${JSON.stringify(issuer.audiences)} got ${JSON.stringify(audiences)}`,
-      );
-    const now = this.#now();
-    const expires = typeof exp === 'number' ? exp * 1000 : 0;
-    if (!(expires > now))
-      throw new Error(`oidc: verify token: oidc: token is expired (Token Expiry: ${showTime(expires)})`);
-    if (typeof nbf === 'number' && nbf * 1000 > now + NOT_BEFORE_LEEWAY_MS)
-      throw new Error(
-        `oidc: verify token: oidc: current time ${showTime(now)} before the nbf (not before) time: ${showTime(nbf * 1000)}`,
-      );
-    return expires;
-  }
-}
-
-function showTime(ms: number): string {
-  const time = new Date(ms);
-  return Number.isNaN(time.getTime()) ? String(ms) : time.toISOString();
 }

@@ -23,13 +23,26 @@ class RetriableError extends Error {}
 
 /** Posts reviews to one webhook. Broken connections, 429 and answers of 500 and above are tried again, five times in all. */
 export class ReviewClient {
-  readonly #connection: WebhookConnection;
+  #connection: WebhookConnection;
+  readonly #onClose: (() => void) | undefined;
   readonly #retryMs: number;
   #agent: Agent | undefined;
 
-  constructor(connection: WebhookConnection, options: { readonly retryMs?: number } = {}) {
+  constructor(
+    connection: WebhookConnection,
+    options: { readonly retryMs?: number; readonly onClose?: () => void } = {},
+  ) {
     this.#connection = connection;
     this.#retryMs = options.retryMs ?? FIRST_RETRY_MS;
+    this.#onClose = options.onClose;
+  }
+
+  /** Reviews go there from now on; those under way are finished as they were begun. */
+  use(connection: WebhookConnection): void {
+    const old = this.#agent;
+    this.#connection = connection;
+    this.#agent = undefined;
+    old?.close().catch(() => undefined);
   }
 
   /** Resolves to the review's `status`. `timeoutMs` goes for each attempt. */
@@ -53,12 +66,14 @@ export class ReviewClient {
   }
 
   async close(): Promise<void> {
+    this.#onClose?.();
     await this.#agent?.destroy();
   }
 
   async #once(body: string, timeoutMs: number): Promise<string> {
     const { Agent, request } = await import('undici');
-    const { server, ca, cert, key, insecureSkipTlsVerify, tlsServerName } = this.#connection;
+    const connection = this.#connection;
+    const { server, ca, cert, key, insecureSkipTlsVerify, tlsServerName } = connection;
     this.#agent ??= new Agent({
       connections: 16,
       connect: {
@@ -68,7 +83,8 @@ export class ReviewClient {
         ...(insecureSkipTlsVerify ? { rejectUnauthorized: false } : {}),
       },
     });
-    const token = await this.#token();
+    const agent = this.#agent;
+    const token = await tokenOf(connection);
     const signal = AbortSignal.timeout(timeoutMs);
     let status: number;
     let text: string;
@@ -76,7 +92,7 @@ export class ReviewClient {
       const response = await request(server, {
         method: 'POST',
         body,
-        dispatcher: this.#agent,
+        dispatcher: agent,
         signal,
         headers: {
           'content-type': 'application/json',
@@ -100,11 +116,10 @@ export class ReviewClient {
     if (status < 200 || status > 299) throw new Error(`the server responded with the status code ${status}`);
     return text;
   }
+}
 
-  async #token(): Promise<string | undefined> {
-    const { token, tokenFile } = this.#connection;
-    return tokenFile ? (await readFile(tokenFile, 'utf8')).trim() : token;
-  }
+async function tokenOf({ token, tokenFile }: WebhookConnection): Promise<string | undefined> {
+  return tokenFile ? (await readFile(tokenFile, 'utf8')).trim() : token;
 }
 
 async function readText(body: AsyncIterable<Buffer>): Promise<string> {

@@ -95,7 +95,11 @@ describe('the node authorizer', () => {
       true,
     );
     expect(may({ resource: 'nodes', subresource: 'status', namespace: '', verb: 'patch', name: 'n1' })).toBe(true);
-    expect(may({ resource: 'nodes', subresource: 'status', namespace: '', verb: 'patch', name: 'n2' })).toBe(false);
+    const node = { resource: 'nodes', namespace: '', verb: 'get' };
+    expect(may({ ...node, name: 'n1' })).toBe(true);
+    expect(may({ ...node, name: 'n2' })).toBe(false);
+    expect(may({ ...node, verb: 'list', name: '' })).toBe(false);
+    expect(may({ ...node, verb: 'delete', name: 'n1' })).toBe(false);
     expect(may({ resource: 'pods', verb: 'list', namespace: '', fieldSelector: 'spec.nodeName=n1' })).toBe(true);
     expect(may({ resource: 'pods', verb: 'list', namespace: '' })).toBe(false);
     expect(may({ resource: 'services', verb: 'watch', namespace: '' })).toBe(true);

@@ -32,6 +32,13 @@ export class NodeAuthorizer implements Authorizer {
     this.#unsubscribe?.();
   }
 
+  /** Others have no rights from here; those of nodes are no list. */
+  rulesFor(user: UserInfo): { resource: []; nonResource: [] } | undefined {
+    return user.groups.includes(NODES_GROUP) && user.name.startsWith(NODE_PREFIX)
+      ? undefined
+      : { resource: [], nonResource: [] };
+  }
+
   authorize(attributes: AuthorizationAttributes): AuthorizationDecision {
     const { user } = attributes;
     if (!user.name.startsWith(NODE_PREFIX) && !user.groups.includes(NODES_GROUP)) return notANode;
@@ -143,18 +150,19 @@ export class NodeAuthorizer implements Authorizer {
   #node(nodeName: string, attributes: AuthorizationAttributes): AuthorizationDecision {
     const { verb, subresource, name, fieldSelector } = attributes;
     if (subresource && subresource !== 'status') return this.#general(attributes);
-    if (subresource === 'status')
-      return verb === 'update' || verb === 'patch' ? (name === nodeName ? allowed : noOtherNode(nodeName)) : no('');
     switch (verb) {
       case 'create':
-        return allowed;
-      case 'get':
+        return subresource ? no('') : allowed;
+      // NodeRestriction sees to it that a node changes no other.
       case 'update':
       case 'patch':
-        return name === nodeName ? allowed : noOtherNode(nodeName);
+        return allowed;
+      case 'get':
       case 'list':
       case 'watch':
-        return name === nodeName || selects(fieldSelector, 'metadata.name', nodeName) ? allowed : noOtherNode(nodeName);
+        if (subresource) return no('');
+        if (name === nodeName || selects(fieldSelector, 'metadata.name', nodeName)) return allowed;
+        return no(`node '${nodeName}' cannot read ${name ? `'${name}'` : 'all nodes'}, only its own Node object`);
       default:
         return no('');
     }
@@ -176,9 +184,6 @@ export class NodeAuthorizer implements Authorizer {
     }
   }
 }
-
-const noOtherNode = (nodeName: string) =>
-  no(`node '${nodeName}' cannot read or change other nodes, only its own Node object`);
 
 /** True when the field selector demands that `field` equals `value`. */
 function selects(fieldSelector: string | undefined, field: string, value: string): boolean {

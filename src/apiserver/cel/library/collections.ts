@@ -37,6 +37,10 @@ export function registerCollections(environment: Environment): void {
   add('list<T>.last(): optional<T>', (list: unknown[]) => (list.length ? Optional.of(list.at(-1)) : Optional.none()));
   add('list<dyn>.includes(dyn): bool', (list: unknown[], item: unknown) => list.some((other) => celEqual(other, item)));
 
+  for (const [operator, holds] of Object.entries(orders))
+    environment.registerOperator(`bytes ${operator} bytes`, ((a: Uint8Array, b: Uint8Array) =>
+      holds(Buffer.compare(a, b))) as never);
+
   environment.registerType('ListsNamespace', ListsNamespace as never);
   environment.registerConstant('lists', 'ListsNamespace', new ListsNamespace() as never);
   add('ListsNamespace.range(int): list<int>', (_: unknown, end: bigint) => {
@@ -61,6 +65,13 @@ export function registerCollections(environment: Environment): void {
     return a.some((item) => inside(b, item));
   });
 }
+
+const orders: Readonly<Record<string, (order: number) => boolean>> = {
+  '<': (order) => order < 0,
+  '<=': (order) => order <= 0,
+  '>': (order) => order > 0,
+  '>=': (order) => order >= 0,
+};
 
 /** What takes time in the product of two lengths is refused before it holds up the process. */
 function bounded(a: readonly unknown[], b: readonly unknown[]): void {

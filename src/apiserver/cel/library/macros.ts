@@ -75,16 +75,37 @@ export function registerMacros(environment: Environment): void {
       true,
     );
   });
-  add('list.transformList(ast, ast, ast): list<dyn>', (call) =>
-    twoVariables(call, 'list<dyn>', (_, steps) => [...steps]),
-  );
-  add('list.transformMap(ast, ast, ast): map<dyn, dyn>', (call) =>
-    twoVariables(
-      call,
-      'map<dyn, dyn>',
-      (keys, steps) => new Map([...steps].map((value, index) => [keys[index], value])),
-    ),
-  );
+  // A last but one argument says which are taken.
+  for (const filter of ['', 'ast, ']) {
+    add(`list.transformList(ast, ast, ${filter}ast): list<dyn>`, (call) =>
+      twoVariables(call, 'list<dyn>', (_, steps) => [...steps].filter((value) => value !== SKIPPED)),
+    );
+    add(`list.transformMap(ast, ast, ${filter}ast): map<dyn, dyn>`, (call) =>
+      twoVariables(
+        call,
+        'map<dyn, dyn>',
+        (keys, steps) =>
+          new Map([...steps].flatMap((value, index) => (value === SKIPPED ? [] : [[keys[index], value] as const]))),
+      ),
+    );
+    add(`list.transformMapEntry(ast, ast, ${filter}ast): map<dyn, dyn>`, (call) =>
+      twoVariables(call, 'map<dyn, dyn>', (_, steps) => merged([...steps].filter((value) => value !== SKIPPED))),
+    );
+  }
+}
+
+/** What a filter leaves out. */
+const SKIPPED = Symbol('skipped');
+
+/** Maps of one entry as one. */
+function merged(maps: readonly unknown[]): Map<unknown, unknown> {
+  const result = new Map<unknown, unknown>();
+  for (const map of maps)
+    for (const [key, value] of map instanceof Map ? map : Object.entries(map as object)) {
+      if (result.has(key)) throw new Error(`insert failed: key ${String(key)} already exists`);
+      result.set(key, value);
+    }
+  return result;
 }
 
 function identifier(node: Node | undefined): string {
@@ -119,7 +140,8 @@ function twoVariables(
   _values = false,
 ): object {
   const [first, second] = [identifier(args[0]), identifier(args[1])];
-  const body = args[2]!;
+  const body = args.at(-1)!;
+  const filter = args.length > 3 ? args[2] : undefined;
   let outer: Scope;
   let inner: Scope;
   return {
@@ -127,6 +149,7 @@ function twoVariables(
       checker.check(receiver, scope);
       outer = scope.forkWithVariable(first, checker.getType('dyn'));
       inner = outer.forkWithVariable(second, checker.getType('dyn'));
+      if (filter) checker.check(filter, inner);
       checker.check(body, inner);
       return checker.getType(type);
     },
@@ -140,7 +163,8 @@ function twoVariables(
       const steps = function* () {
         for (const [key, value] of entries) {
           const at = outer.reuse(scope).setIterValue(key, evaluator);
-          yield evaluator.run(body, inner.reuse(at).setIterValue(value, evaluator));
+          const here = inner.reuse(at).setIterValue(value, evaluator);
+          yield filter && evaluator.run(filter, here) !== true ? SKIPPED : evaluator.run(body, here);
         }
       };
       return decide(

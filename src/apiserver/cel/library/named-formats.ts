@@ -55,4 +55,8 @@ export function registerNamedFormats(environment: Environment): void {
     const messages = check(text);
     return messages.length ? Optional.of([...messages]) : Optional.none();
   });
+  environment.registerOperator(
+    `${type} == ${type}`,
+    ((a: FormatValue, b: FormatValue) => a.check === b.check) as never,
+  );
 }

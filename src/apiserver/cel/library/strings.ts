@@ -1,11 +1,10 @@
 import type { Environment } from '@marcbachmann/cel-js';
-import type { Duration } from '@marcbachmann/cel-js/evaluator';
+import { type Duration, UnsignedInt } from '@marcbachmann/cel-js/evaluator';
 import {
   compileRegularExpression,
   ExpressionTooSlow,
   type RegularExpression,
 } from '../../../api/apiextensions/regular-expression.ts';
-import { celToJson } from '../values.ts';
 
 class StringsNamespace {}
 
@@ -106,7 +105,8 @@ function format(text: string, values: readonly unknown[]): string {
   return text.replace(/%(?:\.(\d+))?(.)/g, (clause, precision: string | undefined, verb: string) => {
     if (verb === '%') return '%';
     if (next >= values.length) throw new Error(`index ${next} out of range`);
-    const value = values[next++];
+    const given = values[next++];
+    const value = given instanceof UnsignedInt ? given.value : given;
     const digits = precision === undefined ? 6 : Math.min(Number(precision), 100);
     switch (verb) {
       case 's':
@@ -126,7 +126,8 @@ function format(text: string, values: readonly unknown[]): string {
         return (value as bigint).toString(8);
       case 'x':
       case 'X': {
-        const hex = typeof value === 'bigint' ? value.toString(16) : Buffer.from(value as string).toString('hex');
+        const hex =
+          typeof value === 'bigint' ? value.toString(16) : Buffer.from(value as string | Uint8Array).toString('hex');
         return verb === 'X' ? hex.toUpperCase() : hex;
       }
     }
@@ -139,12 +140,18 @@ function show(value: unknown): string {
   if (value === null) return 'null';
   if (value instanceof Date) return timestampText(value);
   if (Array.isArray(value)) return `[${value.map(show).join(', ')}]`;
-  if (value instanceof Map)
-    return `{${[...value]
+  if (value instanceof Uint8Array) return Buffer.from(value).toString();
+  const entries = value instanceof Map ? [...value] : isPlain(value) ? Object.entries(value) : undefined;
+  if (entries)
+    return `{${entries
       .map(([key, item]) => `${show(key)}: ${show(item)}`)
       .sort()
       .join(', ')}}`;
-  if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype)
-    return JSON.stringify(celToJson(value));
+  // Of types the name.
+  if (typeof value === 'object' && 'name' in value) return String(value.name);
   return String(value);
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }

@@ -54,7 +54,8 @@ function parse(text: string): UrlValue | undefined {
   if (text.startsWith('/') && !text.startsWith('//')) {
     return URL.canParse(text, 'http://host') ? new UrlValue(new URL(text, 'http://host'), true, text) : undefined;
   }
-  return /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s]*$/.test(text) && URL.canParse(text)
+  // Spaces may be in what follows the host, where they are escaped.
+  return /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s/?#]*(?:[/?#][^\p{Cc}]*)?$/u.test(text) && URL.canParse(text)
     ? new UrlValue(new URL(text), false, text)
     : undefined;
 }

@@ -17,9 +17,8 @@ export class ValueValidator {
   readonly #props: JSONSchemaProps;
   readonly #types: readonly string[];
   readonly #checks: readonly Check[];
-  readonly #fields: ReadonlyMap<string, ValueValidator>;
-  readonly #values: ValueValidator | undefined;
-  readonly #items: ValueValidator | undefined;
+  /** Of the parts of it that were asked for. */
+  readonly #parts = new Map<JSONSchemaProps, ValueValidator>();
   readonly #allOf: readonly ValueValidator[];
   readonly #anyOf: readonly ValueValidator[];
   readonly #oneOf: readonly ValueValidator[];
@@ -30,18 +29,35 @@ export class ValueValidator {
     const intOrString = props['x-kubernetes-int-or-string'] === true;
     this.#types = intOrString ? ['integer', 'string'] : props.type ? [props.type] : [];
     this.#checks = constraintChecks(props);
-    this.#fields = new Map(
-      Object.entries(props.properties ?? {}).map(([name, field]) => [name, new ValueValidator(field)]),
-    );
-    const values = additionalPropertiesSchema(props);
-    this.#values = values && new ValueValidator(values);
-    const items = itemsSchema(props);
-    this.#items = items && new ValueValidator(items);
     const all = (schemas: readonly JSONSchemaProps[] = []) => schemas.map((schema) => new ValueValidator(schema));
     this.#allOf = all(props.allOf);
     this.#anyOf = all(props.anyOf);
     this.#oneOf = all(props.oneOf);
     this.#not = props.not && new ValueValidator(props.not);
+  }
+
+  /** Of a field, which may be a value of a map. */
+  field(name: string): ValueValidator | undefined {
+    const { properties } = this.#props;
+    return properties && Object.hasOwn(properties, name) ? this.#part(properties[name]) : this.values;
+  }
+
+  get values(): ValueValidator | undefined {
+    return this.#part(additionalPropertiesSchema(this.#props));
+  }
+
+  get items(): ValueValidator | undefined {
+    return this.#part(itemsSchema(this.#props));
+  }
+
+  #part(props: JSONSchemaProps | undefined): ValueValidator | undefined {
+    if (!props) return undefined;
+    let part = this.#parts.get(props);
+    if (!part) {
+      part = new ValueValidator(props);
+      this.#parts.set(props, part);
+    }
+    return part;
   }
 
   /** `metadata` of the root is not the schema's business beyond its name. */
@@ -91,10 +107,11 @@ export class ValueValidator {
   }
 
   #visitItems(items: readonly unknown[], at: Place, errors: FieldError[], old: unknown): void {
-    if (!this.#items) return;
+    const validator = this.items;
+    if (!validator) return;
     const before = Array.isArray(old) ? correlate(this.#props, old) : undefined;
     for (const [index, item] of items.entries())
-      this.#items.visit(item, `${at}[${index}]`, errors, before?.(item, index));
+      validator.visit(item, `${at}[${index}]`, errors, before?.(item, index));
   }
 
   #visitFields(object: Readonly<Record<string, unknown>>, at: Place, errors: FieldError[], old: unknown): void {
@@ -102,7 +119,7 @@ export class ValueValidator {
       if (!Object.hasOwn(object, name) || object[name] === undefined) errors.push(required(fieldOf(child(at, name))));
     const before = isDictionary(old) ? old : undefined;
     for (const name of Object.keys(object)) {
-      const validator = this.#fields.get(name) ?? this.#values;
+      const validator = this.field(name);
       if (!validator || object[name] === undefined) continue;
       const previous = before && Object.hasOwn(before, name) ? before[name] : undefined;
       validator.visit(object[name], child(at, name), errors, previous);

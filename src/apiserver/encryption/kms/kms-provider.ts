@@ -11,10 +11,12 @@ import {
   encodeEncryptedObject,
   SOURCE,
 } from './encrypted-object.ts';
+import type { KmsMetrics } from './kms-metrics.ts';
 import { connectKms, type KmsService } from './kms-service.ts';
 
 export interface KmsProviderOptions extends KmsConfiguration {
   readonly logger: Logger;
+  readonly metrics?: KmsMetrics;
   /** Unix time in ms. */
   readonly now?: () => number;
 }
@@ -66,7 +68,8 @@ export class KmsProvider implements ValueCipher {
     this.#head = Buffer.from(this.prefix);
     this.#logger = options.logger;
     this.#now = options.now ?? Date.now;
-    this.#service = connectKms(options.endpoint, options.timeoutMs);
+    const service = connectKms(options.endpoint, options.timeoutMs);
+    this.#service = options.metrics?.counted(options.name, service) ?? service;
   }
 
   /** Rejects while the plugin is not well. Its last answer counts for a while. */

@@ -19,17 +19,12 @@ export const certificateHooks: ResourceHooks = {
   },
 };
 
-/** `/approval`: the conditions alone. */
+/** `/approval`: the conditions, and labels and annotations along with them. */
 export function approvalStrategy(now: () => number): SubresourceStrategy {
   return {
     name: 'approval',
     prepare(object, old) {
-      const { managedFields, resourceVersion } = object.metadata;
       prepareApproval(object as unknown as Draft<Request>, old as unknown as Request, new Date(now()));
-      object.metadata = draft(old.metadata);
-      if (managedFields) object.metadata.managedFields = managedFields;
-      if (resourceVersion) object.metadata.resourceVersion = resourceVersion;
-      else delete object.metadata.resourceVersion;
     },
     validate: (object, old) => validateApproval(object as unknown as Request, old as unknown as Request),
   };

@@ -44,6 +44,8 @@ export async function bind(services: RegistryServices, context: RequestContext, 
     name,
     options,
     admitted: true,
+    // Nobody owns what a binding sets.
+    tracked: true,
     subresource: { name: 'binding', keepsGeneration: true, prepare: () => {}, validate: () => [] },
     next(old) {
       const pod = draft(old) as unknown as Draft<Pod>;

@@ -22,6 +22,7 @@ import { deleteObject } from '../delete.ts';
 import { checkPreconditions } from '../delete-options.ts';
 import { readObject } from '../read-object.ts';
 import { type RegistryServices, timestamp } from '../registry-services.ts';
+import { updateObject } from '../update.ts';
 
 /** More evictions than this are not left unconfirmed by the disruption controller. */
 const MAX_DISRUPTED_PODS = 2000;
@@ -71,6 +72,8 @@ export async function evict(
       pinned = withPrecondition(deletion, 'uid', pod.metadata.uid);
     }
   }
+  if (!deletion.dryRun?.length)
+    pinned = await markDisrupted(services, context, pods, { namespace, name }, options, pinned);
   await deleteObject(services, context, { definition: pods, namespace, name }, pinned);
   return objectResult({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201);
 }
@@ -81,6 +84,47 @@ function withPrecondition(
   value: string | undefined,
 ): DeleteOptions {
   return { ...options, preconditions: { ...options.preconditions, ...(value ? { [field]: value } : {}) } };
+}
+
+/**
+ * Says on the pod why it goes, before it goes: a Job's pod failure policy reads it. Returns the deletion that means the
+ * pod as it is now.
+ */
+async function markDisrupted(
+  services: RegistryServices,
+  context: RequestContext,
+  pods: KindDefinition,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+  options: WriteOptions,
+  deletion: DeleteOptions,
+): Promise<DeleteOptions> {
+  const entry = await updateObject(services, context, {
+    definition: pods,
+    namespace,
+    name,
+    options,
+    admitted: true,
+    tracked: true,
+    subresource: { name: 'eviction', keepsGeneration: true, prepare: () => {}, validate: () => [] },
+    next(old) {
+      checkPreconditions(pods, old, deletion.preconditions);
+      const pod = draft(old) as unknown as Draft<Pod>;
+      const known = pod.status?.conditions?.find(({ type }) => type === 'DisruptionTarget');
+      const condition = {
+        type: 'DisruptionTarget',
+        status: 'True',
+        reason: 'EvictionByEvictionAPI',
+        message: 'Eviction API: evicting',
+        lastTransitionTime: known?.status === 'True' ? known.lastTransitionTime! : timestamp(services.now()),
+      };
+      const conditions = (pod.status?.conditions ?? []).filter((other) => other !== known);
+      pod.status = { ...pod.status, conditions: [...conditions, condition] };
+      delete pod.metadata.resourceVersion;
+      return pod as never;
+    },
+  });
+  if (!deletion.preconditions?.resourceVersion) return deletion;
+  return withPrecondition(deletion, 'resourceVersion', entry.object.metadata.resourceVersion);
 }
 
 /** Pods that are over, not begun or on their way out disturb nobody. */

@@ -1,8 +1,8 @@
+import { validateResize } from '../../../api/core/pod-resize.ts';
 import {
   applyEphemeralContainers,
   applyResize,
   validateEphemeralContainersUpdate,
-  validateResize,
 } from '../../../api/core/pod-subresources.ts';
 import type { Pod } from '../../../api/types/core.v1.gen.ts';
 import type { Draft } from '../../../apimachinery/json.ts';

@@ -39,7 +39,7 @@ export async function readReview(
   });
   await admission.mutate(object);
   const errors = definition.validate?.(object) ?? [];
-  if (errors.length) throw invalid(definition, object.metadata.name ?? '', errors);
+  if (errors.length) throw invalid(definition, '', errors);
   await admission.validate(object);
   return object;
 }

@@ -11,7 +11,7 @@ export interface RulesReview {
 
 /** Lists what a user may do, for SelfSubjectRulesReview. */
 export interface RulesReviewer {
-  rulesFor(user: UserInfo, namespace: string): RulesReview;
+  rulesFor(user: UserInfo, namespace: string): RulesReview | undefined;
 }
 
 /** Answers a request for a ServiceAccount token with its status filled in. Throws StatusError. */

@@ -1,9 +1,10 @@
 import type { KindDefinition, KindRegistry } from '../../../api/kind.ts';
 import type { IPAddress } from '../../../api/types/networking.v1.gen.ts';
-import { draft } from '../../../apimachinery/json.ts';
+import { type Draft, draft } from '../../../apimachinery/json.ts';
 import type { Logger } from '../../../apimachinery/logger.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import { isStatusError } from '../../../apimachinery/status-error.ts';
+import { trackManagedFields } from '../managed-fields.ts';
 import { setSystemFields } from '../object-metadata.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import { timestamp } from '../registry-services.ts';
@@ -50,8 +51,15 @@ export class IPAddressObjects {
       spec: { parentRef: { resource: 'services', namespace, name } },
     });
     setSystemFields(object, timestamp(now()));
+    const tracked = trackManagedFields(
+      this.#options,
+      definition,
+      object as unknown as Draft<UnstructuredObject>,
+      undefined,
+      'kube-apiserver',
+    );
     try {
-      await storage.create(definition, object as unknown as UnstructuredObject);
+      await storage.create(definition, tracked as unknown as UnstructuredObject);
       return true;
     } catch (error) {
       if (!isStatusError(error, 'AlreadyExists')) throw error;

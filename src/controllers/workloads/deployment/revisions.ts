@@ -18,9 +18,13 @@ const OWN_ANNOTATIONS = [
   'deprecated.deployment.rollback.to',
 ];
 
-export const revisionOf = (object: {
+/** A 64 bit number: beyond what a JavaScript number counts exactly. 0 for what can't be read. */
+export function revisionOf(object: {
   readonly metadata: { readonly annotations?: Readonly<Record<string, string>> };
-}) => Number(object.metadata.annotations?.[REVISION] ?? 0) || 0;
+}): bigint {
+  const text = object.metadata.annotations?.[REVISION] ?? '';
+  return /^[+-]?\d+$/.test(text) ? BigInt.asIntN(64, BigInt(text)) : 0n;
+}
 
 /** The set whose template is the Deployment's; of several the oldest, as upstream. */
 export function findNewReplicaSet(deployment: Deployment, sets: readonly ReplicaSet[]): ReplicaSet | undefined {
@@ -63,7 +67,8 @@ export async function ensureNewReplicaSet(
   create: boolean,
 ): Promise<RevisionStep> {
   const existing = findNewReplicaSet(deployment, sets);
-  const revision = String(Math.max(0, ...sets.filter((set) => set !== existing).map(revisionOf)) + 1);
+  const others = sets.filter((set) => set !== existing).map(revisionOf);
+  const revision = String(others.reduce((highest, own) => (own > highest ? own : highest), 0n) + 1n);
   if (existing)
     return {
       newSet: await updateExisting(context, writes, deployment, existing, revision),
@@ -82,7 +87,7 @@ async function updateExisting(
   revision: string,
 ): Promise<ReplicaSet> {
   const annotations = { ...set.metadata.annotations, ...copiedAnnotations(deployment) };
-  if (revisionOf(set) < Number(revision)) {
+  if (revisionOf(set) < BigInt(revision)) {
     if (annotations[REVISION])
       annotations[REVISION_HISTORY] = [annotations[REVISION_HISTORY], annotations[REVISION]].filter(Boolean).join(',');
     annotations[REVISION] = revision;

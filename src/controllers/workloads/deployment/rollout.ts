@@ -165,13 +165,13 @@ export async function cleanupHistory(
   context: ControllerContext,
   deployment: Deployment,
   old: readonly ReplicaSet[],
-  revisionOf: (set: ReplicaSet) => number,
+  revisionOf: (set: ReplicaSet) => bigint,
 ): Promise<void> {
   const limit = deployment.spec.revisionHistoryLimit ?? 10;
   const removable = old.filter((set) => !set.metadata.deletionTimestamp);
   const excess = removable.length - limit;
   if (excess <= 0) return;
-  for (const set of [...removable].sort((a, b) => revisionOf(a) - revisionOf(b)).slice(0, excess)) {
+  for (const set of [...removable].sort((a, b) => Number(revisionOf(a) - revisionOf(b))).slice(0, excess)) {
     if (
       (set.status?.replicas ?? 0) !== 0 ||
       replicasOf(set) !== 0 ||

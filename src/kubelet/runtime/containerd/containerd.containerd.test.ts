@@ -110,14 +110,15 @@ describe.skipIf(skip)(`a containerd of our own${skip ? ` (skipped: ${skip})` : '
         data,
       } as never);
       k.api.put(newPod('denied', 'true', { container: { image: `${host}/app:1` } }));
+      // Before the image is there: then nobody needs credentials any more.
+      await k.when('denied', ({ status }) =>
+        /^(ErrImagePull|ImagePullBackOff)$/.test(status?.containerStatuses?.[0]?.state?.waiting?.reason ?? ''),
+      );
       k.api.put(
         newPod('pulled', 'true', {
           container: { image: `${host}/app:1`, imagePullPolicy: 'Always' },
           spec: { imagePullSecrets: [{ name: 'pull' }] },
         }),
-      );
-      await k.when('denied', ({ status }) =>
-        /^(ErrImagePull|ImagePullBackOff)$/.test(status?.containerStatuses?.[0]?.state?.waiting?.reason ?? ''),
       );
       const done = await k.phase('pulled', 'Succeeded');
       expect(done.status?.containerStatuses?.[0]?.imageID).toBe(`${host}/app@${image.manifest.digest}`);

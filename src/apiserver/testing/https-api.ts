@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startTestApiServer, type TestApiServer } from '../../testing.ts';
+import { startTestApiServer, type TestApiServer } from '../testing.ts';
 
 export interface Answer {
   readonly status: number;
@@ -37,7 +37,10 @@ export async function startHttpsApi(): Promise<HttpsApi> {
     server,
     send: (method, path, body, headers = {}) =>
       new Promise((resolve, reject) => {
-        const contentType = body === undefined ? {} : { 'content-type': 'application/json' };
+        const contentType =
+          body === undefined
+            ? {}
+            : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) };
         const request = httpsRequest(
           `${server.url}${path}`,
           { method, agent, headers: { ...contentType, ...headers } },

@@ -1,0 +1,55 @@
+import ipaddr from 'ipaddr.js';
+import { FieldPath } from '../../apimachinery/field.ts';
+import { isIP } from '../../apimachinery/names.ts';
+import type { Service } from '../types/core.v1.gen.ts';
+import { isHeadless } from './service-addresses.ts';
+import { hintsKey, modeKey } from './service-validation.ts';
+
+const path = FieldPath.of('spec');
+
+export function serviceWarnings({ metadata, spec }: Service): string[] {
+  if (!spec) return [];
+  const warnings: string[] = [];
+  const { clusterIPs = [], externalIPs = [], loadBalancerIP, loadBalancerSourceRanges = [], type } = spec;
+  if (metadata.annotations?.[hintsKey] !== undefined)
+    warnings.push(`annotation ${hintsKey} is deprecated, please use ${modeKey} instead`);
+  if (!isHeadless(spec)) warnings.push(...formWarnings(clusterIPs, 'clusterIPs'));
+  else {
+    if (loadBalancerIP) warnings.push('spec.loadBalancerIP is ignored for headless services');
+    if (externalIPs.length > 0) warnings.push('spec.externalIPs is ignored for headless services');
+    if (spec.sessionAffinity !== 'None') warnings.push('spec.SessionAffinity is ignored for headless services');
+  }
+  warnings.push(...formWarnings(externalIPs, 'externalIPs'));
+  if (externalIPs.length > 0 && !isHeadless(spec) && type !== 'ExternalName')
+    warnings.push('spec.externalIPs is deprecated and may no longer be implemented in some clusters');
+  if (loadBalancerIP) warnings.push(...addressWarnings(path.child('loadBalancerIP'), loadBalancerIP));
+  loadBalancerSourceRanges.forEach((range, index) => {
+    warnings.push(...rangeWarnings(path.child('loadBalancerSourceRanges').index(index), range));
+  });
+  if (type === 'ExternalName' && externalIPs.length > 0)
+    warnings.push('spec.externalIPs is ignored when spec.type is "ExternalName"');
+  if (type !== 'ExternalName' && spec.externalName)
+    warnings.push('spec.externalName is ignored when spec.type is not "ExternalName"');
+  if (spec.trafficDistribution === 'PreferClose')
+    warnings.push('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"');
+  return warnings;
+}
+
+const formWarnings = (addresses: readonly string[], field: string) =>
+  addresses.flatMap((address, index) => addressWarnings(path.child(field).index(index), address));
+
+/** Of addresses that others would write in another way. */
+function addressWarnings(at: FieldPath, address: string): string[] {
+  if (!address.includes(':') || isIP(address).length > 0 || !ipaddr.IPv6.isValid(address)) return [];
+  const form = ipaddr.IPv6.parse(address).toRFC5952String();
+  return form === address
+    ? []
+    : [`${at}: IPv6 address "${address}" should be in RFC 5952 canonical format ("${form}")`];
+}
+
+function rangeWarnings(at: FieldPath, range: string): string[] {
+  const [address = '', length = ''] = range.split('/');
+  if (!address.includes(':') || !ipaddr.IPv6.isValid(address)) return [];
+  const form = `${ipaddr.IPv6.parse(address).toRFC5952String()}/${length}`;
+  return form === range ? [] : [`${at}: IPv6 CIDR value "${range}" should be in RFC 5952 canonical format ("${form}")`];
+}
