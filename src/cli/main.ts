@@ -9,6 +9,12 @@ import { defineServer } from './server.ts';
 import { defineStatus } from './status.ts';
 import { defineUp } from './up.ts';
 
+// Whoever read the output may have gone (`k8ts status | head`): what is left to say is said to nobody.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+
 const program = new Command('k8ts')
   .description('Kubernetes, written in TypeScript: a whole cluster in one process')
   .version(VERSION)

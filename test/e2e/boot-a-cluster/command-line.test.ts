@@ -72,6 +72,17 @@ describe('the command line', () => {
     expect(image).toMatchObject({ code: 1, stderr: expect.stringContaining('[NO_CONTAINERD]') });
   });
 
+  it('ends as it would when nobody reads its output to the end', async () => {
+    const child = spawn(process.execPath, [program, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.destroy();
+    let complaint = '';
+    child.stderr.on('data', (chunk) => {
+      complaint += chunk;
+    });
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    expect({ code, complaint }).toEqual({ code: 0, complaint: '' });
+  });
+
   it('boots a simulated cluster of three nodes without root', async () => {
     const dataDir = join(folder, 'simulated');
     mkdirSync(dataDir);
