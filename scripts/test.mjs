@@ -63,7 +63,7 @@ function suite(name, [command, ...args]) {
       if (test.status === 'passed') totals.passed++;
       else if (test.status === 'failed') {
         failed++;
-        rows.push(['FAILED', `${where}: ${test.fullName}`, '']);
+        rows.push(['FAILED', `${where}: ${test.fullName}`, '', test.failureMessages?.join('\n')]);
       } else {
         totals.skipped++;
         rows.push(['skipped', `${where}: ${test.fullName}`, '']);
@@ -80,7 +80,10 @@ function suite(name, [command, ...args]) {
 
 function report() {
   say('');
-  for (const [state, name, seconds] of rows) say(`${state.padEnd(8)} ${name}${seconds ? `  (${seconds})` : ''}`);
+  for (const [state, name, seconds, why] of rows) {
+    say(`${state.padEnd(8)} ${name}${seconds ? `  (${seconds})` : ''}`);
+    if (why) say(why.split('\n').slice(0, 12).join('\n').replace(/^/gm, '         '));
+  }
   say('');
   process.stdout.write(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`);
   process.exit(totals.failed === 0 ? 0 : 1);
