@@ -7,7 +7,7 @@ const PROTOCOLS = ['v4.channel.k8s.io', 'v4.base64.channel.k8s.io'];
 
 /**
  * Port-forward with two WebSocket channels per port, data and errors, one connection each. The first message on either is
- * the port, two bytes, least significant first.
+ * the port, two bytes, least significant first. When every connection has ended, the WebSocket is closed.
  */
 export async function servePortChannels(
   upgrade: UpgradeRequest,
@@ -42,6 +42,8 @@ export async function servePortChannels(
     });
     const error = new Writable({ write: (chunk: Buffer, _encoding, callback) => send(index * 2 + 1, chunk, callback) });
     data.on('error', () => undefined);
+    // A channel has no way to tell that the pod's side has ended: both ways end together.
+    data.on('finish', () => data.push(null));
     error.on('error', () => undefined);
     return { data, error };
   });
@@ -50,7 +52,7 @@ export async function servePortChannels(
     if (message.length < 2) return;
     const channel = base64 ? message[0]! - 0x30 : message[0]!;
     const stream = channel % 2 === 0 ? streams[channel / 2]?.data : undefined;
-    if (!stream || stream.destroyed) return;
+    if (!stream || stream.destroyed || stream.writableFinished) return;
     const bytes = base64 ? Buffer.from(message.toString('latin1', 1), 'base64') : message.subarray(1);
     if (!stream.push(bytes)) socket.pause();
   });
