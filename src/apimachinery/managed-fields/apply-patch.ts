@@ -19,7 +19,7 @@ import {
   managerId,
   takeFromOthers,
 } from './managers.ts';
-import { ignoring, ignoringChanges, ownable, timestamp, withoutManagedFields } from './ownable.ts';
+import { ignoring, ignoringChanges, ownable, type Reset, timestamp, withoutManagedFields } from './ownable.ts';
 import { trackWrite } from './track-write.ts';
 import { changesByVersion, type Versions } from './versions.ts';
 
@@ -36,8 +36,9 @@ export interface ApplyPatchOptions {
   /** Take fields over from their managers instead of failing. */
   readonly force: boolean;
   readonly now: Date | number | string;
-  /** Dotted paths that this endpoint resets: `status` for the main resource of a kind with that subresource. */
-  readonly ignore?: readonly string[];
+  readonly ignore?: Reset;
+  /** How the client knows all that can be in conflict, when it sees the object as one of another kind. */
+  readonly conflictsAs?: { readonly apiVersion: string; readonly fields: FieldSet };
   readonly versions?: Versions | undefined;
   /** `checkConfiguration` has been called. */
   readonly checked?: boolean;
@@ -81,7 +82,13 @@ export function applyPatch(options: ApplyPatchOptions): Applied {
     // `kubectl apply --server-side` takes over from `kubectl apply` what the latter left as it applied it.
     const allowed = manager === 'kubectl' ? lastAppliedFields(live, schema, apiVersion) : undefined;
     const remaining = allowed ? withoutConflicts(outcome.conflicts, allowed) : outcome.conflicts;
-    if (remaining.length > 0) throw conflictError(remaining);
+    const { apiVersion: seen, fields } = options.conflictsAs ?? {};
+    if (remaining.length > 0)
+      throw conflictError(
+        seen === undefined || !fields
+          ? remaining
+          : remaining.map((conflict) => ({ manager: { ...conflict.manager, apiVersion: seen }, fields })),
+      );
     result = mergeAndOwn(options, live, managers, self, true);
   }
 
@@ -187,11 +194,11 @@ function withoutGivenUp(
   return pruned === converted ? merged : version.revert(pruned);
 }
 
-/** Removes what the manager applied last time and not this time, unless another applier claims it. */
+/** Removes what the manager applied last time and not this time, unless another manager claims it. */
 function prune(merged: unknown, managers: Managers, lastSet: FieldSet, schema: Schema): unknown {
   if (isEmpty(lastSet)) return merged;
   let claimed = emptySet;
-  for (const manager of managers.values()) if (manager.operation === 'Apply') claimed = union(claimed, manager.fields);
+  for (const manager of managers.values()) claimed = union(claimed, manager.fields);
   if (isEmpty(difference(lastSet, claimed))) return merged;
   const mergedSet = fieldsOf(merged, schema);
   const withoutLast = removeFields(merged, lastSet, schema) ?? {};

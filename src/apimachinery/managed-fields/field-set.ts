@@ -23,7 +23,7 @@ function isMember(node: FieldSet): boolean {
 }
 
 /** `undefined` when nothing is left. */
-function nodeOf(member: boolean, children: MutableSet): FieldSet | undefined {
+function nodeOf(member: boolean, children: FieldSet): FieldSet | undefined {
   if (isEmpty(children)) return member ? leaf : undefined;
   return member ? { '.': leaf, ...children } : children;
 }
@@ -119,6 +119,20 @@ function withoutPath(node: FieldSet, path: readonly string[], depth: number): Fi
   if (below) result[key] = below;
   else delete result[key];
   return isEmpty(result) ? undefined : result;
+}
+
+/** Only what is at one of `paths`, above it or below it; `*` stands for any one element. */
+export function onlyPaths(set: FieldSet, paths: readonly (readonly string[])[]): FieldSet {
+  const result: MutableSet = {};
+  for (const key in set) {
+    if (key === '.') continue;
+    const below = paths.filter(([first]) => first === '*' || key === `f:${first}`).map((path) => path.slice(1));
+    if (below.length === 0) continue;
+    const node = set[key] as FieldSet;
+    const kept = below.some((path) => path.length === 0) ? node : nodeOf(isMember(node), onlyPaths(node, below));
+    if (kept) result[key] = kept;
+  }
+  return result;
 }
 
 /** The node below `key`, and whether that path itself is a member. */

@@ -269,6 +269,15 @@ describe('server-side apply', () => {
     expect(entry(object, 'b')).toBeUndefined();
   });
 
+  it('keeps a field that its applier drops while an updater owns it too', () => {
+    let object = write('scaler', deployment({ replicas: 3 }), undefined);
+    object = apply('a', deployment({ replicas: 3 }, { labels: { x: '1' } }), object);
+    object = apply('a', deployment({}), object);
+    expect(specOf(object).replicas).toBe(3);
+    expect(object.metadata.labels).toBeUndefined();
+    expect(object.metadata.managedFields?.map(({ manager }) => manager)).toEqual(['scaler']);
+  });
+
   it('leaves to updaters what only they set inside an item that is dropped', () => {
     let object = apply(
       'a',

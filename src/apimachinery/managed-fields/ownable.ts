@@ -1,6 +1,6 @@
 import type { UnstructuredObject } from '../meta.ts';
 import type { Comparison } from './compare.ts';
-import { difference, type FieldSet, leaf, withoutPaths } from './field-set.ts';
+import { difference, type FieldSet, leaf, onlyPaths, withoutPaths } from './field-set.ts';
 
 /** Fields that nobody owns, whoever writes them. */
 const neverOwned: FieldSet = {
@@ -24,18 +24,21 @@ export function ownable(fields: FieldSet): FieldSet {
   return difference(fields, neverOwned);
 }
 
-/** `ignore`: dotted paths that the endpoint resets, with all below them (`status` for the main resource). */
-export function ignoring(fields: FieldSet, ignore: readonly string[]): FieldSet {
-  return ignore.length === 0
-    ? fields
-    : withoutPaths(
-        fields,
-        ignore.map((path) => path.split('.')),
-      );
+/**
+ * What an endpoint resets, with all below it (`status` for the main resource), or all but what it changes: dotted paths, `*` for
+ * any item of a list.
+ */
+export type Reset = readonly string[] | { readonly allBut: readonly string[] };
+
+export function ignoring(fields: FieldSet, ignore: Reset): FieldSet {
+  if ('allBut' in ignore) return onlyPaths(fields, pathsOf(ignore.allBut));
+  return ignore.length === 0 ? fields : withoutPaths(fields, pathsOf(ignore));
 }
 
-export function ignoringChanges(changes: Comparison, ignore: readonly string[]): Comparison {
-  if (ignore.length === 0) return changes;
+const pathsOf = (dotted: readonly string[]) => dotted.map((path) => path.split('.'));
+
+export function ignoringChanges(changes: Comparison, ignore: Reset): Comparison {
+  if ('length' in ignore && ignore.length === 0) return changes;
   return {
     added: ignoring(changes.added, ignore),
     modified: ignoring(changes.modified, ignore),

@@ -1,7 +1,7 @@
 import type { UnstructuredObject } from '../meta.ts';
 import type { Schema } from '../schema.ts';
 import { type Comparison, compare } from './compare.ts';
-import { ignoringChanges } from './ownable.ts';
+import { ignoringChanges, type Reset } from './ownable.ts';
 
 /** Another version of a kind, in which somebody may have written an object. */
 export interface OtherVersion {
@@ -24,7 +24,7 @@ export function changesByVersion(
   apiVersion: string,
   old: UnstructuredObject,
   current: UnstructuredObject,
-  { versions, ignore }: { readonly versions?: Versions | undefined; readonly ignore: readonly string[] },
+  { versions, ignore }: { readonly versions?: Versions | undefined; readonly ignore: Reset },
 ): ChangesOf {
   if (!versions) return () => changes;
   const known = new Map<string, Comparison | undefined>([[apiVersion, changes]]);
