@@ -27,7 +27,11 @@ export function decodeYaml(body: Uint8Array | string, options: DecodeOptions = {
       merge: true,
       strict: false,
       logLevel: 'silent',
-      customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || !foreignTags.has(tagKey(tag))),
+      customTags: (tags) => [
+        ...tags.filter((tag) => typeof tag === 'string' || !foreignTags.has(tag.tag)),
+        { tag: INT_TAG, default: true, test: /^[-+.\d]/, resolve: numberOf },
+        { tag: FLOAT_TAG, default: true, test: /(?!)/, resolve: numberOf },
+      ],
     });
     const [document] = composer.compose(tokens(yaml, text, lines));
     for (const error of document?.errors ?? []) {
@@ -59,18 +63,38 @@ function* tokens(yaml: typeof Yaml, text: string, lines: Yaml.LineCounter): Gene
   yield* parser.end();
 }
 
+const INT_TAG = 'tag:yaml.org,2002:int';
+const FLOAT_TAG = 'tag:yaml.org,2002:float';
+
 const foreignTags: ReadonlySet<string> = new Set([
+  INT_TAG,
+  FLOAT_TAG,
   'tag:yaml.org,2002:timestamp',
-  'tag:yaml.org,2002:int TIME',
-  'tag:yaml.org,2002:float TIME',
   'tag:yaml.org,2002:omap',
   'tag:yaml.org,2002:pairs',
   'tag:yaml.org,2002:set',
   'tag:yaml.org,2002:binary',
 ]);
 
-function tagKey(tag: { readonly tag: string; readonly format?: string | undefined }): string {
-  return tag.format === 'TIME' ? `${tag.tag} TIME` : tag.tag;
+const MAX_INT64 = 2n ** 63n - 1n;
+const MAX_UINT64 = 2n ** 64n - 1n;
+
+/** What begins like a number: one, if Go's YAML library takes it for one. */
+function numberOf(text: string): number | string {
+  if (/^[-+]?\.(?:inf|Inf|INF)$/.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
+  if (/^\.(?:nan|NaN|NAN)$/.test(text)) return Number.NaN;
+  const plain = text.replaceAll('_', '');
+  const [, sign, hexadecimal, binary, octal, decimal] =
+    /^([-+]?)(?:0[xX]([\da-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9]\d*))$/.exec(plain) ?? [];
+  if (sign !== undefined) {
+    const size = BigInt(
+      hexadecimal ? `0x${hexadecimal}` : binary ? `0b${binary}` : octal ? `0o${octal}` : (decimal ?? '0'),
+    );
+    const limit = sign === '' ? MAX_UINT64 : sign === '+' ? MAX_INT64 : MAX_INT64 + 1n;
+    if (size <= limit) return Number(sign === '-' ? -size : size);
+  }
+  const value = /^[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?$/.test(plain) ? Number(plain) : Number.NaN;
+  return Number.isFinite(value) ? value : text;
 }
 
 /** A copy without shared parts, with string keys, and with JSON's types alone. */
@@ -81,7 +105,6 @@ function plain(value: unknown, depth: number, budget: { nodes: number }): JSONVa
     throw badRequest(
       `error converting YAML to JSON: json: unsupported value: ${Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf'}`,
     );
-  if (typeof value === 'bigint') return Number(value);
   if (typeof value !== 'object' || value === null) return (value ?? null) as JSONValue;
   if (depth >= MAX_DEPTH) throw badRequest('error converting YAML to JSON: yaml: exceeded max depth');
   if (Array.isArray(value)) return value.map((item) => plain(item, depth + 1, budget));

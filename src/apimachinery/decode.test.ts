@@ -51,7 +51,7 @@ describe('YAML', () => {
     );
     expect(value).toEqual({
       true: true,
-      1: '0o7',
+      1: 7,
       oct: 511,
       time: '2020-01-01',
       clock: '1:30',
@@ -61,6 +61,23 @@ describe('YAML', () => {
       base: { x: 1 },
       merged: { x: 1, z: 2 },
     });
+  });
+
+  it.each([
+    ['e1', 'e1'],
+    ['1e400', '1e400'],
+    ['08', 8],
+    ['-0x1F', -31],
+    ['0b11', 3],
+    ['1_000', 1000],
+    ['.5', 0.5],
+    ['5.', 5],
+    ['1.2.3', '1.2.3'],
+    ['0x', '0x'],
+    ['0x1ffffffffffffffff', '0x1ffffffffffffffff'],
+    ['18446744073709551615', 2 ** 64],
+  ])('takes %s for what Go does', (text, value) => {
+    expect(decodeYaml(`a: ${text}\n`).value).toEqual({ a: value });
   });
 
   it('reads the first document', () => {

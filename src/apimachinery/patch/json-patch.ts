@@ -1,37 +1,32 @@
 import { deepEqual } from '../deep-equal.ts';
 import { draft, type JSONValue } from '../json.ts';
-import { setKey } from '../schema-walk.ts';
+import { isDictionary, setKey } from '../schema-walk.ts';
 import { badRequest, StatusError } from '../status-error.ts';
 
 /** More operations are refused, as Kubernetes does. */
-export const MAX_JSON_PATCH_OPERATIONS = 10_000;
+const MAX_OPERATIONS = 10_000;
 /** How many bytes of JSON, about, the `copy` operations of a patch may add: as many as a request may have. */
 const MAX_COPIED_BYTES = 3 * 1024 * 1024;
 
 type Json = JSONValue | undefined;
 type Container = Record<string, Json> | Json[];
-
-interface Operation {
-  readonly op?: unknown;
-  readonly path?: unknown;
-  readonly from?: unknown;
-  readonly value?: JSONValue;
-}
+type Operation = Readonly<Record<string, JSONValue>>;
 
 /**
- * RFC 6902. The document is not changed. Throws StatusError: 400 for what is no patch, 422 for one that does not fit the
- * document (a failed `test`, a missing path).
+ * RFC 6902 as the library has it that Kubernetes uses: indices may count from the end, `replace` sets a member that is not
+ * there, and an absent `value` is null. The document is not changed. Throws StatusError: 400 for what is no patch, 422 for
+ * one that does not fit the document (a failed `test`, a missing path).
  */
 export function applyJsonPatch(document: unknown, operations: unknown): JSONValue {
-  if (!Array.isArray(operations))
-    throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type []interface {}');
-  if (operations.length > MAX_JSON_PATCH_OPERATIONS) {
+  if (!Array.isArray(operations)) throw cannotDecode(operations, 'type []handlers.jsonPatchOp');
+  if (operations.length > MAX_OPERATIONS) {
     throw new StatusError({
       code: 413,
       reason: 'RequestEntityTooLarge',
-      message: `The allowed maximum operations in a JSON patch is ${MAX_JSON_PATCH_OPERATIONS}, got ${operations.length}`,
+      message: `The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${operations.length}`,
     });
   }
+  for (const operation of operations) checkOperation(operation);
   const state: State = { root: draft(document) as Json, copied: 0 };
   for (const operation of operations as Operation[]) apply(state, operation);
   return state.root as JSONValue;
@@ -42,174 +37,197 @@ interface State {
   copied: number;
 }
 
+function checkOperation(operation: unknown): void {
+  if (!isDictionary(operation)) throw cannotDecode(operation, 'type handlers.jsonPatchOp');
+  for (const member of ['op', 'path', 'from']) {
+    const value = operation[member];
+    if (value !== undefined && value !== null && typeof value !== 'string')
+      throw cannotDecode(value, `struct field jsonPatchOp.${member} of type string`);
+  }
+}
+
+function cannotDecode(value: unknown, into: string): StatusError {
+  const seen = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  const place = into.startsWith('type') ? `value of ${into}` : into;
+  return badRequest(`error decoding patch: json: cannot unmarshal ${seen} into Go ${place}`);
+}
+
 function apply(state: State, operation: Operation): void {
-  if (typeof operation !== 'object' || operation === null || Array.isArray(operation))
-    throw badRequest('error decoding patch: json: cannot unmarshal array into Go value of type jsonpatch.Operation');
-  const { op, value } = operation;
-  if (typeof op !== 'string') throw cannotApply('Unexpected kind: unknown');
-  const path = pointer(operation.path, `${op} operation`);
-  const hasValue = Object.hasOwn(operation, 'value');
+  const op = operation.op ?? 'unknown';
+  const value = () => draft(operation.value ?? null) as Json;
   switch (op) {
-    case 'add':
-      if (!hasValue) throw cannotApply(`${op} operation missing value field: missing value`);
-      add(state, path, draft(value) as Json, 'add');
-      return;
-    case 'remove':
-      remove(state, path, 'remove');
-      return;
-    case 'replace': {
-      if (!hasValue) throw cannotApply(`${op} operation missing value field: missing value`);
-      if (path.length === 0) {
-        state.root = draft(value) as Json;
-        return;
-      }
-      if (find(state, path) === undefined)
-        throw cannotApply(`replace operation does not apply: doc is missing key: ${text(path)}: missing value`);
-      const { container, key } = parent(state, path, 'replace');
-      put(container, key, draft(value) as Json);
+    case 'add': {
+      const { path } = operation;
+      if (typeof path !== 'string') throw cannotApply('add operation failed to decode path: missing value');
+      add(
+        memberAt(state, path, `add operation does not apply: doc is missing path: "${path}"`),
+        value(),
+        (why) => `error in add for path: '${path}': ${why}`,
+      );
       return;
     }
+    case 'remove': {
+      const { path } = operation;
+      if (typeof path !== 'string') throw cannotApply('remove operation failed to decode path: missing value');
+      const member = memberAt(state, path, `remove operation does not apply: doc is missing path: "${path}"`);
+      remove(member, (why) => `error in remove for path: '${path}': ${why}`);
+      return;
+    }
+    case 'replace':
+      replace(state, pathOf(operation, op), value());
+      return;
     case 'move': {
-      const from = pointer(operation.from, 'move operation', 'from');
-      if (path.length > from.length && from.every((part, index) => part === path[index]))
-        throw cannotApply('move operation does not apply: cannot move a value into itself');
-      const moved = find(state, from);
-      if (moved === undefined) throw missing('move', from);
-      remove(state, from, 'move');
-      add(state, path, moved, 'move');
+      const from = fromOf(operation, op);
+      const source = memberAt(state, from, `move operation does not apply: doc is missing from path: ${from}`);
+      const inMove = (key: string) => (why: string) => `error in move for path: '${key}': ${why}`;
+      const moved = get(source, inMove(source.key));
+      remove(source, inMove(source.key));
+      const path = pathOf(operation, op);
+      add(destination(state, path, op), moved ?? null, inMove(path));
       return;
     }
     case 'copy': {
-      const from = pointer(operation.from, 'copy operation', 'from');
-      const source = find(state, from);
-      if (source === undefined) throw missing('copy', from);
-      state.copied += sizeOf(source);
+      const from = fromOf(operation, op);
+      const source = memberAt(state, from, `copy operation does not apply: doc is missing from path: ${from}`);
+      const copied = get(source, (why) => `error in copy for from: '${from}': ${why}`) ?? null;
+      const target = destination(state, pathOf(operation, op), op);
+      state.copied += sizeOf(copied);
       if (state.copied > MAX_COPIED_BYTES)
-        throw cannotApply('Unable to complete the copy, the accumulated size increase of copy is too large');
-      add(state, path, draft(source) as Json, 'copy');
+        throw cannotApply(
+          `Unable to complete the copy, the accumulated size increase of copy is ${state.copied}, exceeding the limit ${MAX_COPIED_BYTES}`,
+        );
+      add(target, draft(copied) as Json, (why) => `error while adding value during copy: ${why}`);
       return;
     }
-    case 'test': {
-      const found = find(state, path);
-      if (deepEqual(found ?? null, value ?? null)) return;
-      throw cannotApply(
-        `testing path ${text(path)} failed${found === undefined ? ': missing value' : ''}: test failed`,
-      );
-    }
+    case 'test':
+      test(state, pathOf(operation, op), operation.value ?? null);
+      return;
     default:
-      throw cannotApply(`Unexpected kind: ${op}`);
+      throw cannotApply(`Unexpected kind: ${String(op)}`);
   }
 }
 
-/** Kubernetes says no more than its message; the cause holds the reason. */
-function cannotApply(reason: string): StatusError {
-  return new StatusError({
-    code: 422,
-    reason: 'Invalid',
-    message: 'the server rejected our request due to an error in our request',
-    details: { causes: [{ reason: 'UnexpectedServerResponse', message: reason }] },
-  });
-}
-
-function missing(op: string, path: readonly string[]): StatusError {
-  return cannotApply(`${op} operation does not apply: doc is missing path: ${text(path)}: missing value`);
-}
-
-function text(path: readonly string[]): string {
-  return path.map((part) => `/${part.replace(/~/g, '~0').replace(/\//g, '~1')}`).join('');
-}
-
-function pointer(value: unknown, subject: string, member = 'path'): string[] {
-  if (typeof value !== 'string') throw cannotApply(`${subject} missing ${member} field: missing value`);
-  if (value === '') return [];
-  if (!value.startsWith('/'))
-    throw cannotApply(`${subject} does not apply: doc is missing path: ${JSON.stringify(value)}: missing value`);
-  return value
-    .slice(1)
-    .split('/')
-    .map((part) => part.replace(/~1/g, '/').replace(/~0/g, '~'));
-}
-
-function child(container: Json, key: string): Json {
-  if (Array.isArray(container)) {
-    const index = toIndex(key, container.length);
-    return index === undefined ? undefined : (container[index] as Json);
-  }
-  if (typeof container !== 'object' || container === null) return undefined;
-  return Object.hasOwn(container, key) ? (container as Record<string, Json>)[key] : undefined;
-}
-
-/** Negative indices count from the end, as the library that Kubernetes uses has it. */
-function toIndex(key: string, length: number): number | undefined {
-  if (!/^(-?[1-9]\d{0,8}|0)$/.test(key)) return undefined;
-  const index = Number(key);
-  return index < 0 ? index + length : index;
-}
-
-function find(state: State, path: readonly string[]): Json {
-  let value = state.root;
-  for (const part of path) value = child(value, part);
-  return value;
-}
-
-function parent(state: State, path: readonly string[], op: string): { container: Container; key: string } {
-  const container = find(state, path.slice(0, -1));
-  if (typeof container !== 'object' || container === null) throw missing(op, path);
-  return { container: container as Container, key: path[path.length - 1] as string };
-}
-
-function put(container: Container, key: string, value: Json): void {
-  if (Array.isArray(container)) container[toIndex(key, container.length) as number] = value;
-  else setKey(container, key, value);
-}
-
-function add(state: State, path: readonly string[], value: Json, op: string): void {
-  if (path.length === 0) {
+function replace(state: State, path: string, value: Json): void {
+  if (path === '') {
+    if (typeof value !== 'object' || value === null)
+      throw cannotApply('replace operation value must be object or array: %!w(<nil>)');
     state.root = value;
     return;
   }
-  const { container, key } = parent(state, path, op);
-  if (!Array.isArray(container)) {
-    setKey(container, key, value);
-    return;
-  }
-  if (key === '-') {
-    container.push(value);
-    return;
-  }
-  const negative = key.startsWith('-');
-  const index = toIndex(key, negative ? container.length + 1 : container.length);
-  if (index === undefined)
-    throw cannotApply(
-      `${op} operation does not apply: doc is missing path: ${JSON.stringify(text(path))}: strconv.Atoi: parsing ${JSON.stringify(key)}: invalid syntax`,
-    );
-  if (index < 0 || index > container.length)
-    throw cannotApply(
-      `${op} operation does not apply: doc is missing path: ${JSON.stringify(text(path))}: Unable to access invalid index: ${key}: invalid index referenced`,
-    );
-  container.splice(index, 0, value);
+  const member = memberAt(state, path, `replace operation does not apply: doc is missing path: ${path}`);
+  get(member, () => `replace operation does not apply: doc is missing key: ${path}: missing value`);
+  const { container, key } = member;
+  if (Array.isArray(container)) container[indexOf(member, container.length)] = value;
+  else setKey(container, key, value);
 }
 
-function remove(state: State, path: readonly string[], op: string): void {
-  if (path.length === 0) {
-    state.root = null;
+function test(state: State, path: string, expected: JSONValue): void {
+  const found =
+    path === ''
+      ? state.root
+      : get(
+          memberAt(state, path, `test operation does not apply: is missing path: ${path}`),
+          (why) => `error in test for path: '${path}': ${why}`,
+        );
+  if (!deepEqual(found ?? null, expected)) throw cannotApply(`testing value ${path} failed: test failed`);
+}
+
+function pathOf({ path }: Operation, op: string): string {
+  if (typeof path === 'string') return path;
+  throw cannotApply(`${op} operation failed to decode path: operation missing path field: missing value`);
+}
+
+function fromOf({ from }: Operation, op: string): string {
+  if (typeof from === 'string') return from;
+  throw cannotApply(`${op} operation failed to decode from: operation, missing from field: missing value`);
+}
+
+/** Kubernetes says no more than its message; the reason stays in the process. */
+function cannotApply(reason: string): StatusError {
+  const error = new StatusError({
+    code: 422,
+    reason: 'Invalid',
+    message: 'the server rejected our request due to an error in our request',
+    details: {},
+  });
+  error.cause = reason;
+  return error;
+}
+
+/** Where a path leads: the object or list, and the key in it, which need not be there. */
+interface Member {
+  readonly container: Container;
+  readonly key: string;
+}
+
+function memberAt({ root }: State, path: string, missing: string): Member {
+  const parts = path
+    .split('/')
+    .slice(1)
+    .map((part) => part.replace(/~1/g, '/').replace(/~0/g, '~'));
+  let container = root;
+  for (const key of parts.slice(0, -1)) {
+    if (!isContainer(container)) break;
+    container = Array.isArray(container) ? container[toIndex(key, container.length) ?? -1] : ownMember(container, key);
+  }
+  const key = parts.at(-1);
+  if (key === undefined || !isContainer(container)) throw cannotApply(`${missing}: missing value`);
+  return { container, key };
+}
+
+const destination = (state: State, path: string, op: string) =>
+  memberAt(state, path, `${op} operation does not apply: doc is missing destination path: ${path}`);
+
+function isContainer(value: Json | Container): value is Container {
+  return typeof value === 'object' && value !== null;
+}
+
+function ownMember(container: Record<string, Json>, key: string): Json {
+  return Object.hasOwn(container, key) ? container[key] : undefined;
+}
+
+type Wording = (why: string) => string;
+
+function get(member: Member, wording: Wording): Json {
+  const { container, key } = member;
+  return Array.isArray(container) ? container[indexOf(member, container.length, wording)] : ownMember(container, key);
+}
+
+function add(member: Member, value: Json, wording: Wording): void {
+  const { container, key } = member;
+  if (!Array.isArray(container)) setKey(container, key, value);
+  else if (key === '-') container.push(value);
+  else {
+    const improper: Wording = (why) =>
+      wording(why.startsWith('strconv') ? `value was not a proper array index: '${key}': ${why}` : why);
+    container.splice(indexOf(member, container.length + 1, improper), 0, value);
+  }
+}
+
+function remove(member: Member, wording: Wording): void {
+  const { container, key } = member;
+  if (Array.isArray(container)) {
+    container.splice(indexOf(member, container.length, wording), 1);
     return;
   }
-  const { container, key } = parent(state, path, op);
-  if (Array.isArray(container)) {
-    const index = toIndex(key, container.length);
-    if (index === undefined || index < 0 || index >= container.length)
-      throw cannotApply(
-        `${op} operation does not apply: doc is missing path: ${JSON.stringify(text(path))}: Unable to access invalid index: ${key}: invalid index referenced`,
-      );
-    container.splice(index, 1);
-  } else {
-    if (!Object.hasOwn(container, key))
-      throw cannotApply(
-        `${op} operation does not apply: doc is missing path: ${JSON.stringify(text(path))}: Unable to remove nonexistent key: ${key}: missing value`,
-      );
-    delete container[key];
-  }
+  if (!Object.hasOwn(container, key))
+    throw cannotApply(wording(`Unable to remove nonexistent key: ${key}: missing value`));
+  delete container[key];
+}
+
+function indexOf({ key }: Member, length: number, wording: Wording = (why) => why): number {
+  const index = toIndex(key, length);
+  if (index === undefined) throw cannotApply(wording(`strconv.Atoi: parsing ${JSON.stringify(key)}: invalid syntax`));
+  if (index < 0 || index >= length)
+    throw cannotApply(wording(`Unable to access invalid index: ${Number(key)}: invalid index referenced`));
+  return index;
+}
+
+/** Negative indices count from the end. */
+function toIndex(key: string, length: number): number | undefined {
+  if (!/^[-+]?\d{1,9}$/.test(key)) return undefined;
+  const index = Number(key);
+  return index < 0 ? index + length : index;
 }
 
 function sizeOf(value: Json): number {

@@ -208,10 +208,12 @@ function withoutDirectives(patch: unknown): unknown {
 }
 
 function unprocessable(reason: string): StatusError {
-  return new StatusError({
+  const error = new StatusError({
     code: 422,
     reason: 'Invalid',
     message: 'the server rejected our request due to an error in our request',
-    details: { causes: [{ reason: 'UnexpectedServerResponse', message: reason }] },
+    details: {},
   });
+  error.cause = reason;
+  return error;
 }
