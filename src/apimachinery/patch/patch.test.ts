@@ -102,6 +102,10 @@ describe('merge patch', () => {
       a: { c: 2, e: {} },
       d: [2, 3],
     });
+    expect(applyMergePatch({ b: {} }, { a: [{ x: null }, null, [{ y: null }]], b: [{ z: null }] })).toEqual({
+      a: [{}, null, [{}]],
+      b: [{ z: null }],
+    });
     expect(() => applyMergePatch({}, [])).toThrow();
   });
 
