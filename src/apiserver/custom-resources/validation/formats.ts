@@ -20,15 +20,13 @@ const digitsOf = (value: string) => value.replace(/[\s-]/g, '');
 const checks: Readonly<Record<string, (value: string) => boolean>> = {
   bsonobjectid: matches(/^[0-9a-f]{24}$/i),
   uri: isUri,
-  email: matches(/^[^\s@<>"]+@[^\s@<>"]+$/),
-  hostname: (value) =>
-    value.length <= 253 &&
-    /^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?)*\.?$/.test(value),
-  ipv4: (value) => isIPv4Address(value).length === 0,
+  email: isEmail,
+  hostname: isHostname,
+  ipv4: (value) => isIPv4Address(value.replace(/^::ffff:(?=\d+\.)/i, '')).length === 0,
   ipv6: (value) => value.includes(':') && isIPv6Address(value).length === 0,
   cidr: (value) => isCIDR(value).length === 0,
   mac: matches(
-    /^([0-9a-f]{2}([:-])([0-9a-f]{2}\2){4}([0-9a-f]{2}\2[0-9a-f]{2}\2)?[0-9a-f]{2}|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}(\.[0-9a-f]{4})?)$/i,
+    /^([0-9a-f]{2}([:-])([0-9a-f]{2}\2){4}(([0-9a-f]{2}\2){2}|([0-9a-f]{2}\2){14})?[0-9a-f]{2}|([0-9a-f]{4}\.){2}([0-9a-f]{4}\.|([0-9a-f]{4}\.){7})?[0-9a-f]{4})$/i,
   ),
   uuid: uuid('[0-9a-f]'),
   uuid3: uuid('3'),
@@ -38,30 +36,65 @@ const checks: Readonly<Record<string, (value: string) => boolean>> = {
   isbn10: (value) => isIsbn10(digitsOf(value)),
   isbn13: (value) => isIsbn13(digitsOf(value)),
   creditcard: (value) => /^\d{12,19}$/.test(digitsOf(value)) && luhn(digitsOf(value)),
-  ssn: matches(/^\d{3}[- ]?\d{2}[- ]?\d{4}$/),
+  ssn: matches(/^\d{3}[- ]\d{2}[- ]\d{4}$/),
   hexcolor: matches(/^#?([0-9a-f]{3}|[0-9a-f]{6})$/i),
   rgbcolor: (value) => {
-    const match = /^rgb\(\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*\)$/.exec(value);
+    const match = /^rgb\(\s*(0|[1-9]\d{0,2})\s*,\s*(0|[1-9]\d{0,2})\s*,\s*(0|[1-9]\d{0,2})\s*\)$/.exec(value);
     return match?.slice(1).every((part) => Number(part) < 256) ?? false;
   },
-  byte: matches(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/),
+  byte: matches(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})$/),
   password: () => true,
   date: (value) => /^\d{4}-\d\d-\d\d$/.test(value) && isDay(value),
-  datetime: (value) =>
-    /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/.test(value) &&
-    isDay(value.slice(0, 10)) &&
-    !Number.isNaN(Date.parse(value)),
+  datetime: isDateTime,
   duration: isDuration,
   k8sshortname: (value) => isDns1123Label(value).length === 0,
   k8slongname: (value) => isDns1123Subdomain(value).length === 0,
 };
 
+/** As Go's `url.ParseRequestURI`: absolute, or a path from the root. */
 function isUri(value: string): boolean {
+  if (value === '*') return true;
+  const [, scheme, rest = ''] = /^([A-Za-z][A-Za-z0-9+.-]*:)?([^?]*)/.exec(value) ?? [];
+  if (value === '' || /[\p{Cc}]/u.test(value)) return false;
+  if (!rest.startsWith('/')) return scheme !== undefined;
+  const [, authority = '', path = rest] = (scheme && /^\/\/([^/]*)(.*)$/s.exec(rest)) || [];
+  const host = authority.slice(authority.lastIndexOf('@') + 1);
   return (
-    value !== '' &&
-    !/[\s\p{Cc}]/u.test(value) &&
-    (URL.canParse(value) || (value.startsWith('/') && URL.canParse(value, 'http://host')))
+    /^(?:\[[\da-f:.%]+\]|(?:[^\s"<>\\^`{|}[\]%:]|%[\da-f]{2})*)(?::\d*)?$/i.test(host) && !/%(?![\da-f]{2})/i.test(path)
   );
+}
+
+const ATOMS = "[\\p{L}\\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\\.[\\p{L}\\p{N}!#$%&'*+/=?^_`{|}~-]+)*";
+const namedAddress = /^\s*(?:(?:[^<>@",:;]|"(?:[^"\\]|\\.)*")*<([^<>]*)>|([^<>]*?))\s*$/;
+const address = new RegExp(`^(?:${ATOMS}|"(?:[^"\\\\]|\\\\.)*")@(?:${ATOMS}|\\[[\\d.:a-fA-F]+\\])$`, 'u');
+
+/** An address of RFC 5322, with or without a name before it. */
+function isEmail(value: string): boolean {
+  const [, named, bare = ''] = namedAddress.exec(value) ?? [];
+  return address.test(named ?? bare);
+}
+
+const SYMBOL = 'a-zA-Z0-9\\p{S}\\p{L}';
+const hostname = new RegExp(
+  `^(?:[${SYMBOL}](?:-?[${SYMBOL}]{0,62})?|(?:[${SYMBOL}](?:[${SYMBOL}-]{0,61}[${SYMBOL}])?\\.)+[a-zA-Z\\p{L}]{2,63})$`,
+  'u',
+);
+
+/** One label, or a domain name whose top level is of letters. */
+function isHostname(value: string): boolean {
+  return (
+    value.length <= 255 &&
+    hostname.test(value) &&
+    Buffer.byteLength(value) <= 255 &&
+    value.split('.').every((label) => Buffer.byteLength(label) <= 63)
+  );
+}
+
+function isDateTime(value: string): boolean {
+  const [day = '', time] = value.toLowerCase().split('t');
+  const [, hour = '99', minute = '99', second = '99'] =
+    /^(\d\d):(\d\d):(\d\d)(?:.\d+)?(?:z|[+-]\d\d:\d\d)$/.exec(time ?? '') ?? [];
+  return /^\d{4}-\d\d-\d\d$/.test(day) && isDay(day) && hour <= '23' && minute <= '59' && second <= '59';
 }
 
 function isDay(value: string): boolean {
@@ -69,13 +102,12 @@ function isDay(value: string): boolean {
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value);
 }
 
-/** Go's durations (`1h30m`, `1.5s`) and the like with words (`3 weeks`). */
+const durationUnits = /^(?:ns|nano.*|us|µs|micro.*|ms|milli.*|s|sec.*|m|min.*|h|hr|hour.*|d|day.*|w|wk|week.*)$/;
+
+/** Go's durations (`1h30m`, `1.5s`), and any text with an amount of something (`3 weeks`). */
 function isDuration(value: string): boolean {
-  if (/^[+-]?(0|(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))*)$/.test(value))
-    return true;
-  return /^\s*[+-]?(\d+\s*(ns|nanos?|us|µs|micros?|ms|millis?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|wks?|weeks?)\s*)+$/i.test(
-    value,
-  );
+  if (/^[+-]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$/.test(value)) return true;
+  return [...value.matchAll(/\d+\s*([A-Za-zµ]+)/g)].some(([, unit = '']) => durationUnits.test(unit.toLowerCase()));
 }
 
 function isIsbn10(digits: string): boolean {
