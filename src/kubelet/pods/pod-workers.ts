@@ -64,7 +64,7 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
             worker.state !== 'finished' &&
             worker.state !== 'terminated',
         )
-        .map(({ pod }) => pod),
+        .map(({ allocated }) => allocated),
     onRemoved(worker) {
       workers.delete(worker.uid);
       updateShares();
@@ -155,11 +155,11 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
     },
     async removeAll() {
       const uids = new Set([...cache.list().map(({ uid }) => uid), ...(await cleanup.podsWithTraces())]);
-      const endless = new AbortController().signal;
       const outcomes = await Promise.allSettled(
         [...uids].map(async (uid) => {
           const pod = await cache.refresh(uid);
           const grace = Math.min(REMOVE_GRACE_SECONDS, ...pod.containers.map(gracePeriodOf));
+          const endless = new AbortController().signal;
           await killer.killPod(undefined, pod, silent, grace, endless);
           await cleanup.removeTraces(await cache.refresh(uid));
         }),
