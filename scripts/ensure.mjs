@@ -24,6 +24,7 @@ export const TEST_PACKAGES = [
   { name: 'docker-registry', probe: 'docker-registry' },
   { name: 'chromium', probe: 'chromium' },
   { name: 'openssl', probe: 'openssl' },
+  { name: 'python3-kubernetes', probe: '/usr/lib/python3/dist-packages/kubernetes' },
 ];
 
 export function checkNode() {

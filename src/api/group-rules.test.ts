@@ -124,6 +124,26 @@ const created: readonly (readonly [kind: string, object: object, ...errors: (str
     'spec.devices[0].capacity[memory].requestPolicy.validValues: Invalid value: "3Gi": default value is not valid according to the requestPolicy',
     'spec.devices[0].bindingFailureConditions: Invalid value: null: bindingFailureConditions are required to use bindingConditions',
   ],
+  [
+    'resourceslices.resource.k8s.io',
+    slice({
+      name: 'd',
+      allowMultipleAllocations: true,
+      attributes: { 'a/b/c': { int: 1 }, both: { int: 1, bool: true } },
+      capacity: { memory: { value: '8Gi', requestPolicy: { default: '3Gi', validRange: { min: '4Gi', step: '0' } } } },
+    }),
+    'spec.devices[0].attributes: Invalid value: "a/b/c": must not contain more than one slash',
+    'spec.devices[0].attributes[both]: Invalid value: {"IntValue":1,"BoolValue":true,"StringValue":null,"VersionValue":null,"IntValues":null,"BoolValues":null,"StringValues":null,"VersionValues":null}: exactly one value must be specified',
+    'spec.devices[0].capacity[memory].requestPolicy.validRange.default: Invalid value: "3Gi": default is less than min: 4Gi',
+    'spec.devices[0].capacity[memory].requestPolicy.validRange.step: Invalid value: "0": must be greater than zero',
+  ],
+  [
+    'runtimeclasses.node.k8s.io',
+    { handler: 'runc', overhead: { podFixed: { gpus: '1', cpu: '-1' } } },
+    'overhead.limits[gpus]: Invalid value: "gpus": must be a standard resource type or fully qualified',
+    'overhead.limits[gpus]: Invalid value: "gpus": must be a standard resource for containers',
+    'overhead.limits[cpu]: Invalid value: "-1": must be greater than or equal to 0',
+  ],
 ];
 
 describe('objects that are refused', () => {
@@ -136,7 +156,7 @@ describe('objects that are refused', () => {
 });
 
 /** An object that came to be before a rule keeps what it has; what changes must obey. */
-const kept: readonly (readonly [kind: string, old: object, change: (object: Loose) => void, ...errors: string[]])[] = [
+const kept: readonly (readonly [kind: string, old: object, change: (object: Loose) => void, ...errors: unknown[]])[] = [
   [
     'cronjobs.batch',
     { spec: { schedule: 'TZ=UTC 0 * * * *', jobTemplate } },
@@ -151,6 +171,56 @@ const kept: readonly (readonly [kind: string, old: object, change: (object: Loos
       spec.ingress.push({ from: [{ ipBlock: { cidr: '10.0.0.6/24' } }] });
     },
     'spec.ingress[1].from[0].ipBlock.cidr: Invalid value: "10.0.0.6/24": must not have bits set beyond the prefix length',
+  ],
+  [
+    'networkpolicies.networking.k8s.io',
+    { spec: { podSelector: { matchExpressions: [{ key: 'a', operator: 'In', values: ['-'] }] } } },
+    ({ spec }) => {
+      spec.ingress = [{ from: [{ podSelector: { matchLabels: { app: '-' } } }] }];
+    },
+    expect.stringMatching(
+      /^spec\.ingress\[0\]\.from\[0\]\.podSelector\.matchLabels: Invalid value: "-": a valid label/,
+    ),
+  ],
+  [
+    'poddisruptionbudgets.policy',
+    { spec: { selector: { matchExpressions: [{ key: 'a', operator: 'In', values: ['-'] }] } } },
+    ({ spec }) => {
+      spec.minAvailable = '-1%';
+    },
+    expect.stringMatching(/^spec\.minAvailable: Invalid value: "-1%": a valid percent string/),
+  ],
+  [
+    'ingresses.networking.k8s.io',
+    { spec: { rules: [{ host: '*.a.io', http: { paths: [] } }], tls: [{ secretName: 'A' }] } },
+    ({ spec }) => {
+      spec.tls.push({ secretName: 'B' });
+      spec.rules.push({ host: '*.b.io', http: { paths: [] } }, { host: 'b.io', http: { paths: [] } });
+    },
+    'spec.rules[2].http.paths: Required value',
+  ],
+  [
+    'jobs.batch',
+    {
+      metadata: { name: 'x', uid: 'u' },
+      spec: { ...jobTemplate.spec, template: { ...jobTemplate.spec.template } },
+    },
+    ({ spec }) => {
+      spec.activeDeadlineSeconds = -1;
+    },
+    'spec.activeDeadlineSeconds: Invalid value: -1: must be greater than or equal to 0',
+  ],
+  [
+    'resourceslices.resource.k8s.io',
+    slice({
+      name: 'd',
+      allowMultipleAllocations: true,
+      capacity: { memory: { value: '8Gi', requestPolicy: { default: '1Gi', validValues: ['2Gi'] } } },
+    }),
+    ({ spec }) => {
+      spec.devices.push({ ...structuredClone(spec.devices[0]), name: 'e' });
+    },
+    'spec.devices[1].capacity[memory].requestPolicy.validValues: Invalid value: "1Gi": default value is not valid according to the requestPolicy',
   ],
   [
     'endpointslices.discovery.k8s.io',
@@ -244,6 +314,11 @@ it.each([
     'spec.ingress[0].from[0].ipBlock.cidr: IPv6 CIDR value "FE80::/64" should be in RFC 5952 canonical format ("fe80::/64")',
   ],
   [
+    'resourceslices.resource.k8s.io',
+    { spec: { driver: 'GPU.example.com' } },
+    'spec.driver: driver names should be lowercase; "GPU.example.com" contains uppercase characters',
+  ],
+  [
     'ingresses.networking.k8s.io',
     { metadata: { name: 'x', annotations: { 'kubernetes.io/ingress.class': 'n' } }, spec: {} },
     'annotation "kubernetes.io/ingress.class" is deprecated, please use \'spec.ingressClassName\' instead',
@@ -295,4 +370,61 @@ it.each([
   // One from another time keeps it.
   const before = { ...old, ...structuredClone(object) };
   expect(JSON.stringify(update(kind, before, change).object)).toContain(`"${field}"`);
+});
+
+it('warns of the addresses that an Ingress is reached at', () => {
+  const object = { status: { loadBalancer: { ingress: [{ ip: '10.0.0.1' }, { ip: 'FD00::1' }] } } };
+  expect(find('ingresses.networking.k8s.io').subresources.status?.warnings?.(object, {})).toEqual([
+    'status.loadBalancer.ingress[1]: IPv6 address "FD00::1" should be in RFC 5952 canonical format ("fd00::1")',
+  ]);
+});
+
+it('drops what was said of devices that a claim loses', () => {
+  const kind = find('resourceclaims.resource.k8s.io');
+  const device = (name: string) => ({ driver: 'd.io', pool: 'p', device: name });
+  const results = [
+    { request: 'r', ...device('a') },
+    { request: 'r', ...device('b') },
+  ];
+  const old = { metadata: {}, status: { allocation: { devices: { results } }, devices: [device('a'), device('b')] } };
+  const now: Loose = structuredClone({
+    ...old,
+    status: { ...old.status, allocation: { devices: { results: [results[1]] } } },
+  });
+  kind.subresources.status?.prepareForUpdate?.(now, old);
+  expect(now.status.devices).toEqual([device('b')]);
+});
+
+it('keeps the mark of empty selectors apart from what else a PodDisruptionBudget selects', () => {
+  const mark = { key: 'pdb.kubernetes.io/deprecated-v1beta1-empty-selector-match', operator: 'Exists' };
+  const selectorOf = (selector: object) =>
+    create(find('poddisruptionbudgets.policy'), { spec: { selector } }).spec.selector;
+  expect(selectorOf({ matchExpressions: [mark] })).toEqual({ matchExpressions: [mark] });
+  expect(selectorOf({ matchLabels: labels, matchExpressions: [mark] })).toEqual({ matchLabels: labels });
+});
+
+it('warns of the claims of a StatefulSet', () => {
+  const claim = { metadata: { name: 'd' }, spec: { resources: { requests: { storage: '100m' } } } };
+  const object: Loose = { metadata: {}, spec: { ...workload, volumeClaimTemplates: [claim] } };
+  const warnings = find('statefulsets.apps').warnings!;
+  const warning = 'fractional byte value "100m" is invalid, must be an integer';
+  expect(warnings(object)).toEqual([`spec.volumeClaimTemplates[0].resources.requests[storage]: ${warning}`]);
+  expect(warnings(object, object)).toEqual([
+    `spec.volumeClaimTemplates[0].Spec.resources.requests[storage]: ${warning}`,
+  ]);
+});
+
+it('names the fields of flow schema subjects in order', () => {
+  const subject = { kind: 'User', group: { name: 'g' } };
+  const rule = { verbs: ['*'], nonResourceURLs: ['*'] };
+  const schema = {
+    spec: {
+      priorityLevelConfiguration: { name: 'p' },
+      rules: [{ subjects: [subject], nonResourceRules: [rule] }],
+    },
+  };
+  expect(errorsOf('flowschemas.flowcontrol.apiserver.k8s.io', schema)).toEqual([
+    "spec.rules[0].subjects[0].user: Required value: user is required when subject kind is 'User'",
+    "spec.rules[0].subjects[0].group: Forbidden: group is forbidden when subject kind is not 'Group'",
+  ]);
 });

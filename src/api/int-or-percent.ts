@@ -16,6 +16,7 @@ export function validateAtMost100Percent(path: FieldPath, value: IntOrPercent | 
 
 /** The number in it, whether count or percent; 0 for anything else. */
 export function intOrPercentNumber(value: IntOrPercent | undefined): number {
+  if (typeof value === 'string' && /^[+-]?\d+$/.test(value)) return Number(value);
   return percentOf(value) ?? (typeof value === 'number' ? value : 0);
 }
 

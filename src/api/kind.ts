@@ -3,6 +3,12 @@ import type { Draft } from '../apimachinery/json.ts';
 import type { UnstructuredObject, Verb } from '../apimachinery/meta.ts';
 import type { Schema } from '../apimachinery/schema.ts';
 
+/** What rules find. `warnings` are failures that are excused because what they are about did not change. */
+export interface RuleFindings {
+  readonly errors: readonly FieldError[];
+  readonly warnings: readonly string[];
+}
+
 /**
  * Everything there is to say about a kind, as data and small pure functions. The API server is generic over it; a CRD
  * produces the same at run time. `T` is the kind's generated type; hooks get drafts (private copies) of it.
@@ -44,6 +50,8 @@ export interface KindDefinition<T = any> {
 
   /** How `metadata.name` is checked. */
   readonly nameFormat: NameFormat;
+  /** `metadata.generateName` becomes the name as it is: no suffix would leave a name of this kind valid. */
+  readonly generateNameIsName?: boolean;
   /**
    * `spec`: metadata.generation is 1 at creation and grows when anything but metadata and status changes; with the other
    * two, annotations or labels count too.
@@ -68,6 +76,11 @@ export interface KindDefinition<T = any> {
   validateCreate?(object: T): FieldError[];
   /** Immutability and transitions; `validate` runs too, before it. */
   validateUpdate?(object: T, old: T): FieldError[];
+  /**
+   * Rules that may take long, after all else was validated, of which `found` is what is wrong; for subresources too.
+   * Its `warnings` are for the `Warning` header.
+   */
+  validateRules?(object: T, old: T | undefined, found: readonly FieldError[]): RuleFindings | Promise<RuleFindings>;
   /** For the `Warning` header. */
   warnings?(object: T, old?: T): string[];
 
@@ -76,6 +89,8 @@ export interface KindDefinition<T = any> {
     readonly status?: {
       prepareForUpdate?(object: Draft<T>, old: T): void;
       validateUpdate?(object: T, old: T): FieldError[];
+      /** For the `Warning` header of such a write. */
+      warnings?(object: T, old: T): string[];
     };
     readonly scale?: ScaleDefinition<T>;
     /** Other subresources by name, for discovery: kind (with group and version if foreign) and verbs. Handlers live in the API server. */
@@ -86,6 +101,8 @@ export interface KindDefinition<T = any> {
   gracePeriod?(object: T, requested: number | undefined): number | undefined;
   /** Finalizers aside, what a new object of the kind carries (PV protection is admission's, not here). */
   readonly columns: readonly PrinterColumn<T>[];
+  /** What tables say of the object's row beside its cells. */
+  rowConditions?(object: T): readonly RowCondition[];
   /** Field selectors beyond `metadata.name` and `metadata.namespace`, for list, watch and indexes. */
   readonly selectableFields: Readonly<Record<string, (object: T) => string>>;
   /** Extra indexes of the watch cache, by selectable field name (`spec.nodeName`). */
@@ -134,6 +151,14 @@ export interface PrinterColumn<T> {
   /** 0 is always shown, 1 with `-o wide`. */
   readonly priority: number;
   value(object: T, now: number): string | number | boolean | null;
+}
+
+/** `Completed`: the object is done, and of little interest from now on. */
+export interface RowCondition {
+  readonly type: 'Completed';
+  readonly status: 'True';
+  readonly reason: string;
+  readonly message: string;
 }
 
 /** The kinds a server serves, built-in and from CRDs. Lookups are by group and plural resource, or by kind. */

@@ -182,7 +182,7 @@ const rows: readonly Row[] = [
     ({ spec }) => {
       spec.drivers[0].nodeID = 'm';
     },
-    'CSINodeDriver: Invalid value: {"Name":"a.io","NodeID":"m","TopologyKeys":null,"Allocatable":null}: field is immutable',
+    'spec.drivers: Invalid value: {"Name":"a.io","NodeID":"m","TopologyKeys":null,"Allocatable":null}: field is immutable',
   ],
   [
     'volumeattachments.storage.k8s.io',

@@ -85,7 +85,15 @@ export function validateLabelName(name: string, path: FieldPath): FieldError[] {
   return isQualifiedName(name).map((message) => invalidValue(path, name, message));
 }
 
-export function validateLabelSelector(selector: LabelSelector | undefined, path: FieldPath): FieldError[] {
+export const hasInvalidLabelValue = (selector: LabelSelector | undefined): boolean =>
+  (selector?.matchExpressions ?? []).some(({ values }) => values?.some((value) => isLabelValue(value).length > 0));
+
+/** `anyValue`: its expressions may name values that no label can have, as objects older than the rule do. */
+export function validateLabelSelector(
+  selector: LabelSelector | undefined,
+  path: FieldPath,
+  anyValue = false,
+): FieldError[] {
   if (!selector) return [];
   const errors = validateLabels(selector.matchLabels, path.child('matchLabels'));
   (selector.matchExpressions ?? []).forEach(({ key, operator, values = [] }, index) => {
@@ -100,6 +108,7 @@ export function validateLabelSelector(selector: LabelSelector | undefined, path:
         );
     } else errors.push(invalidValue(at.child('operator'), operator, 'not a valid selector operator'));
     errors.push(...validateLabelName(key, at.child('key')));
+    if (anyValue) return;
     values.forEach((value, i) => {
       for (const message of isLabelValue(value)) errors.push(invalidValue(at.child('values').index(i), value, message));
     });

@@ -82,7 +82,12 @@ export function invalid(gk: { group: string; kind: string }, name: string, error
     code: 422,
     reason: 'Invalid',
     message: `${gk.group ? `${gk.kind}.${gk.group}` : gk.kind} "${name}" is invalid${texts.length ? `: ${list}` : ''}`,
-    details: { ...(name ? { name } : {}), ...(gk.group ? { group: gk.group } : {}), kind: gk.kind, causes },
+    details: {
+      ...(name ? { name } : {}),
+      ...(gk.group ? { group: gk.group } : {}),
+      ...(gk.kind ? { kind: gk.kind } : {}),
+      causes,
+    },
   });
 }
 
@@ -113,7 +118,7 @@ export const methodNotAllowed = () =>
     code: 405,
     reason: 'MethodNotAllowed',
     message: 'the server does not allow this method on the requested resource',
-    details: { causes: [{ reason: 'UnexpectedServerResponse', message: '405: Method Not Allowed' }] },
+    details: {},
   });
 
 export const notAcceptable = (accepted: readonly string[]) =>

@@ -8,10 +8,14 @@ export { requiredFields } from './required-fields.ts';
 export { checkStructuralTypes } from './structural-types.ts';
 export { dropUnknownFields, findUnknownFields } from './unknown-fields.ts';
 
-/** A value of the wrong JSON type: the path of the field and the message of Go's decoder. */
+/**
+ * A value of the wrong JSON type: the path of the field, the message of Go's decoder, and that of the converter which
+ * makes an object of the map that a strategic merge patch leaves.
+ */
 export interface TypeMismatch {
   readonly field: string;
   readonly message: string;
+  readonly conversion: string;
 }
 
 /**
@@ -53,6 +57,7 @@ function visitTypes(
     found.push({
       field: path,
       message: problem.message ?? `json: cannot unmarshal ${problem.seen} into Go ${place} of type ${goType(schema)}`,
+      conversion: problem.message ?? conversionProblem(value, schema),
     });
   }
 }
@@ -100,6 +105,31 @@ function scalarProblem(value: unknown, schema: Schema): { seen?: string; message
     case 'any':
       return undefined;
   }
+}
+
+function conversionProblem(value: unknown, schema: Schema): string {
+  const kind = goKind(value);
+  switch (schema.type) {
+    case 'object':
+      return `cannot restore struct from: ${kind}`;
+    case 'map':
+      return `cannot restore map from ${kind}`;
+    case 'list':
+    case 'bytes':
+      return `cannot restore slice from ${kind}`;
+    case 'string':
+      return kind === 'int64' ? 'cannot convert int64 to string' : 'unrecognized type: string';
+    default: {
+      const convertible = typeof value === 'number' && schema.type !== 'boolean';
+      return convertible ? `cannot convert ${kind} to ${goType(schema)}` : `unrecognized type: ${goType(schema)}`;
+    }
+  }
+}
+
+function goKind(value: unknown): string {
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  if (typeof value === 'object') return Array.isArray(value) ? 'slice' : 'map';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
 }
 
 /** Doubles cannot tell 2^63 - 1 from 2^63, so the latter passes. */

@@ -65,6 +65,12 @@ export interface ApiServerLimits {
   readonly compactionIntervalMs: number;
   /** How long answers on their way may take when the server stops. */
   readonly shutdownGraceMs: number;
+  /** How long it serves on, not ready, when it is told to stop: until load balancers have seen it. */
+  readonly shutdownDelayMs: number;
+  /** Whether new requests are refused while answers on their way end, with 429. */
+  readonly shutdownSendRetryAfter: boolean;
+  /** Of HTTP/2 requests whose clients are told to make their next ones on another connection, from 0 to 1. */
+  readonly goawayChance: number;
 }
 
 export const DEFAULT_LIMITS: ApiServerLimits = {
@@ -74,4 +80,7 @@ export const DEFAULT_LIMITS: ApiServerLimits = {
   requestTimeoutMs: 60_000,
   compactionIntervalMs: 300_000,
   shutdownGraceMs: 2_000,
+  shutdownDelayMs: 0,
+  shutdownSendRetryAfter: false,
+  goawayChance: 0,
 };

@@ -1,5 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:http2';
-import { request as httpsRequest } from 'node:https';
+import { Agent, request as httpsRequest } from 'node:https';
 import { expect, it } from 'vitest';
 import type { Logger } from '../apimachinery/logger.ts';
 import { createClient } from '../client/create-client.ts';
@@ -72,6 +73,54 @@ it('cuts off HTTP/1.1 watches no more rudely', async () => {
   await ended;
   expect(response.complete).toBe(true);
   await stopped;
+});
+
+it('serves on for a while, not ready, and refuses what comes later, when it is told so', async () => {
+  const tls = await selfSignedCertificate();
+  const limits = { shutdownDelayMs: 1000, shutdownGraceMs: 15_000, shutdownSendRetryAfter: true, goawayChance: 1 };
+  const api = await startTestApiServer({ listen: { host: '127.0.0.1', tls }, limits });
+  const moved = connect(api.url, { ca: tls.cert });
+  const goaway = new Promise((resolve) => moved.once('goaway', resolve));
+  moved.request({ ':path': configMaps }).resume();
+  expect(await goaway).toBe(0);
+  moved.destroy();
+
+  let finish: (() => void) | undefined;
+  api.server.router.addPath('/slow', async () => {
+    await new Promise<void>((resolve) => (finish = resolve));
+    return { type: 'content', status: 200, contentType: 'text/plain', body: 'done' };
+  });
+  const agent = new Agent({ keepAlive: true, ca: tls.cert });
+  const get = (path: string) =>
+    new Promise<IncomingMessage>((resolve, reject) => {
+      const request = httpsRequest(`${api.url}${path}`, { agent }, (response) => {
+        response.resume();
+        response.on('end', () => resolve(response));
+      });
+      request.on('error', reject).end();
+    });
+  // Two connections: one waits for the slow answer.
+  await Promise.all([get(configMaps), get(configMaps)]);
+  const slow = get('/slow');
+  await expect.poll(() => finish).toBeDefined();
+  const stopped = api.stop();
+  expect((await get('/readyz')).statusCode).toBe(500);
+  expect((await get(configMaps)).statusCode).toBe(200);
+  let late: IncomingMessage | undefined;
+  await expect
+    .poll(
+      async () => {
+        late = await get(configMaps);
+        return late.statusCode;
+      },
+      { timeout: 10_000 },
+    )
+    .toBe(429);
+  expect(late?.headers).toMatchObject({ 'retry-after': '5', connection: 'close' });
+  finish?.();
+  expect((await slow).statusCode).toBe(200);
+  await stopped;
+  agent.destroy();
 });
 
 it('clients live through a restart while others write: no error is told, no event is lost', async () => {

@@ -9,7 +9,7 @@ import type { UserInfo } from '../sdk/user.ts';
 import { openMemoryStore } from '../store/memory/memory-store.ts';
 import { TokenKeys } from './authentication/token-keys.ts';
 import { ensureBootstrapPolicy } from './authorization/rbac/ensure-bootstrap-policy.ts';
-import { createSecurity } from './security.ts';
+import { createSecurity, type SecurityOptions } from './security.ts';
 import { createApiServer } from './server.ts';
 
 const stops: (() => Promise<void>)[] = [];
@@ -17,13 +17,14 @@ afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
-async function startServer() {
+async function startServer(admission: SecurityOptions['admission'] = {}) {
   const kinds = createKindRegistry(builtinKinds());
   const security = createSecurity({
     logger: silentLogger,
     kinds,
     tokenKeys: new TokenKeys({ signingKey: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey }),
     clientCAs: () => [],
+    admission,
   });
   const store = openMemoryStore();
   const server = createApiServer({ store, kinds, logger: silentLogger, ...security.serverOptions });
@@ -48,6 +49,26 @@ const namespaced = (kind: string, name: string, more: object = {}) => ({
 });
 
 describe('the security of an API server', () => {
+  it('takes in the steps that are off by default, with their configuration', async () => {
+    const limit = { group: '', resource: 'pods', matchContains: ['requests.cpu'], matchScopes: [] };
+    const { root, post } = await startServer({
+      enable: ['NamespaceAutoProvision', 'PodNodeSelector'],
+      disable: ['ServiceAccount'],
+      configuration: { limitedResources: [limit], nodeSelectors: { fallback: 'disk=ssd', ofNamespaces: {} } },
+    });
+    const create = (name: string, resources: object = {}) =>
+      post<Pod>(
+        '/api/v1/namespaces/new/pods',
+        namespaced('Pod', name, { spec: { containers: [{ name: 'c', image: 'i', resources }] } }),
+      );
+    const { body } = await create('a');
+    expect(body.spec.nodeSelector).toEqual({ disk: 'ssd' });
+    await root.request({ method: 'GET', path: '/api/v1/namespaces/new' });
+    await expect(create('b', { limits: { cpu: '1' } })).rejects.toThrow(
+      'pods "b" is forbidden: insufficient quota to consume: requests.cpu',
+    );
+  });
+
   it('brings its policy, gives tokens, and lets users do what their roles allow', async () => {
     const { security, root, as, post } = await startServer();
     await post('/api/v1/namespaces', namespaced('Namespace', 'shop'));

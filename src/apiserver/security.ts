@@ -18,6 +18,7 @@ import { NodeAuthorizer } from './authorization/node/node-authorizer.ts';
 import { ensureBootstrapPolicy } from './authorization/rbac/ensure-bootstrap-policy.ts';
 import { RbacAuthorizer } from './authorization/rbac/rbac-authorizer.ts';
 import { systemMasters } from './authorization/system-masters.ts';
+import { legacyTokenTracking, noteTokenUse } from './bootstrap/legacy-token-tracking.ts';
 import type { ObjectReader } from './object-reader.ts';
 
 export interface SecurityOptions {
@@ -35,7 +36,7 @@ export interface SecurityOptions {
   readonly anonymousPaths?: readonly string[];
   /** Webhooks and policies. */
   readonly extensions?: readonly AdmissionStep[];
-  readonly admission?: Pick<DefaultAdmissionOptions, 'enable' | 'disable' | 'configuration'>;
+  readonly admission?: Pick<DefaultAdmissionOptions, 'enable' | 'disable' | 'configuration' | 'imagePolicy'>;
 }
 
 /**
@@ -85,6 +86,7 @@ export function createSecurity(options: SecurityOptions): Security {
       clientCAs: options.clientCAs,
       ...(options.frontProxy ? { frontProxy: options.frontProxy } : {}),
       ...(options.anonymousPaths ? { anonymousPaths: options.anonymousPaths } : {}),
+      noteLegacyTokenUse: (secret, day) => noteTokenUse(made(system), secret, day),
     }),
   });
   const rbac = new RbacAuthorizer();
@@ -98,6 +100,7 @@ export function createSecurity(options: SecurityOptions): Security {
       rbac,
       ...(options.extensions ? { extensions: options.extensions } : {}),
       updateQuotaStatus: (quota) => putQuotaStatus(system, quota),
+      createNamespace: (name) => createNamespace(system, name),
       resourceOf: (group, version, kind) => kinds.byKind(group, version, kind),
     }),
   );
@@ -137,14 +140,23 @@ export function createSecurity(options: SecurityOptions): Security {
       },
       tokenRequester: () => (namespace, name, request) =>
         requestToken({ issuer: tokenIssuer, getter: objects, audiences }, namespace, name, request),
-      bootstrap: [{ name: 'rbac/bootstrap-roles', run: ensureBootstrapPolicy }],
+      bootstrap: [{ name: 'rbac/bootstrap-roles', run: ensureBootstrapPolicy }, legacyTokenTracking],
     },
   };
 }
 
-async function putQuotaStatus(system: Transport | undefined, quota: ResourceQuota): Promise<ResourceQuota> {
+function made(system: Transport | undefined): Transport {
   if (!system) throw new Error('the API server that these belong to has not been made yet');
+  return system;
+}
+
+async function createNamespace(system: Transport | undefined, name: string): Promise<void> {
+  const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
+  await made(system).request({ method: 'POST', path: '/api/v1/namespaces', body });
+}
+
+async function putQuotaStatus(system: Transport | undefined, quota: ResourceQuota): Promise<ResourceQuota> {
   const { namespace, name } = quota.metadata;
   const path = `/api/v1/namespaces/${namespace}/resourcequotas/${name}/status`;
-  return (await system.request<ResourceQuota>({ method: 'PUT', path, body: quota })).body;
+  return (await made(system).request<ResourceQuota>({ method: 'PUT', path, body: quota })).body;
 }

@@ -47,6 +47,9 @@ describe('writes', () => {
     });
     const generated = await send('POST', configMaps, { metadata: { generateName: 'gen-' } });
     expect(generated.metadata.name).toMatch(/^gen-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
+    const spec = { parentRef: { resource: 'services', name: 's', namespace: 'default' } };
+    const address = { metadata: { generateName: '10.200.0.1' }, spec };
+    expect((await send('POST', '/apis/networking.k8s.io/v1/ipaddresses', address)).metadata.name).toBe('10.200.0.1');
   });
 
   it('keeps exactly one of two racing updates and writes nothing for an update without changes', async () => {
@@ -143,7 +146,9 @@ describe('deletion', () => {
 
     await send('POST', pods, pod('bound'));
     await send('POST', `${pods}/bound/binding`, { metadata: { name: 'bound' }, target: { kind: 'Node', name: 'n1' } });
-    expect(await failure(send('POST', `${pods}/bound/binding`, { target: { name: 'n2' } }))).toMatchObject({
+    expect(
+      await failure(send('POST', `${pods}/bound/binding`, { metadata: { name: 'bound' }, target: { name: 'n2' } })),
+    ).toMatchObject({
       code: 409,
       message: 'Operation cannot be fulfilled on pods/binding "bound": pod bound is already assigned to node "n1"',
     });
@@ -160,6 +165,33 @@ describe('deletion', () => {
     });
     const marked = await send('DELETE', `${configMaps}/other`, { propagationPolicy: 'Foreground' });
     expect(marked.metadata.finalizers).toEqual(['foregroundDeletion']);
+  });
+
+  it('leaves the pods of jobs alone unless told otherwise', async () => {
+    const jobs = '/apis/batch/v1/namespaces/default/jobs';
+    const container = { name: 'c', image: 'i' };
+    const template = { spec: { restartPolicy: 'Never', containers: [container] } };
+    await send('POST', jobs, { metadata: { name: 'quiet' }, spec: { template } });
+    await send('POST', jobs, { metadata: { name: 'loud' }, spec: { template } });
+    const remove = (name: string, body?: object) =>
+      test.transport.request<UnstructuredObject>({
+        method: 'DELETE',
+        path: `${jobs}/${name}`,
+        ...(body ? { body } : {}),
+      });
+    const quiet = await remove('quiet', { propagationPolicy: 'Orphan' });
+    expect([quiet.body.metadata.finalizers, quiet.warnings]).toEqual([['orphan'], []]);
+    const loud = await remove('loud');
+    expect(loud.body.metadata.finalizers).toEqual(['orphan']);
+    expect(loud.warnings).toEqual([expect.stringMatching(/^child pods are preserved by default/)]);
+  });
+
+  it('answers with the object for some kinds, with a status for the others', async () => {
+    const classes = '/apis/storage.k8s.io/v1/storageclasses';
+    await send('POST', classes, { metadata: { name: 'gone' }, provisioner: 'example.com/disk' });
+    expect(await send('DELETE', `${classes}/gone`)).toMatchObject({ kind: 'StorageClass', metadata: { name: 'gone' } });
+    await send('POST', configMaps, configMap('gone'));
+    expect(await send('DELETE', `${configMaps}/gone`)).toMatchObject({ kind: 'Status', status: 'Success' });
   });
 
   it('empties a namespace before it goes', async () => {
@@ -198,7 +230,13 @@ describe('lists', () => {
   it('selects by label and by name', async () => {
     expect(names(await list({ labelSelector: 'odd=1', limit: 3 }))).toEqual(['c01', 'c03', 'c05']);
     expect(names(await list({ fieldSelector: 'metadata.name=c04' }))).toEqual(['c04']);
-    expect(await failure(list({ fieldSelector: 'spec.x=y' }))).toMatchObject({ code: 400 });
+    const refusal = async (of: string, field: string) =>
+      (await failure(send('GET', of, undefined, { query: { fieldSelector: `${field}=y` } }))).message;
+    expect(await refusal(path, 'spec.x')).toBe(
+      '"spec.x" is not a known field selector: only "metadata.name", "metadata.namespace"',
+    );
+    expect(await refusal('/api/v1/nodes', 'metadata.namespace')).toBe('field label not supported: metadata.namespace');
+    expect(await refusal('/apis/batch/v1/jobs', 'a')).toBe('field label "a" not supported for Job');
   });
 
   it('reads the past exactly', async () => {
@@ -333,8 +371,13 @@ describe('scale and eviction', () => {
       expectedPods: 1,
     };
     await send('PATCH', `${budgets}/b/status`, { status }, { contentType: 'application/merge-patch+json' });
-    const evict = () =>
-      send('POST', `${pods}/e/eviction`, { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'e' } });
+    const evict = (more: object = {}) =>
+      send('POST', `${pods}/e/eviction`, {
+        apiVersion: 'policy/v1',
+        kind: 'Eviction',
+        metadata: { name: 'e' },
+        ...more,
+      });
     expect(await failure(evict())).toMatchObject({
       code: 429,
       message: "Cannot evict pod as it would violate the pod's disruption budget.",
@@ -346,6 +389,8 @@ describe('scale and eviction', () => {
       { status: { disruptionsAllowed: 1 } },
       { contentType: 'application/merge-patch+json' },
     );
+    await evict({ deleteOptions: { dryRun: ['All'] } });
+    expect(await send('GET', `${budgets}/b`)).toMatchObject({ status: { disruptionsAllowed: 1 } });
     await evict();
     expect(await send('GET', `${budgets}/b`)).toMatchObject({ status: { disruptionsAllowed: 0 } });
   });

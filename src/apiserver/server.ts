@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { IPAddress } from '../api/types/networking.v1.gen.ts';
-import { StatusError, tooManyRequests } from '../apimachinery/status-error.ts';
+import { StatusError } from '../apimachinery/status-error.ts';
 import type { Transport } from '../apimachinery/transport.ts';
 import type { AdmissionStep } from '../sdk/admission.ts';
 import { SYSTEM_AUTHENTICATED, SYSTEM_MASTERS, type UserInfo } from '../sdk/user.ts';
@@ -21,17 +21,22 @@ import { customResourceDefinitionHooks } from './custom-resources/crd-hooks.ts';
 import { CustomResources } from './custom-resources/custom-resources.ts';
 import { DiscoveryDocuments } from './discovery/discovery-documents.ts';
 import { addDiscoveryRoutes } from './discovery/discovery-routes.ts';
+import { addIndexRoute } from './discovery/index-route.ts';
 import { addVersionRoute, versionInfo } from './discovery/version-route.ts';
 import { ConfigurationObjects } from './flow-control/configuration-objects.ts';
 import { flowControlMetrics } from './flow-control/flow-control-metrics.ts';
 import { addFlowControlRoutes } from './flow-control/flow-control-routes.ts';
 import { PriorityAndFairness } from './flow-control/priority-and-fairness.ts';
+import { connectionMetrics } from './health/connection-metrics.ts';
 import { HealthChecks } from './health/health-checks.ts';
+import { HealthMetrics } from './health/health-metrics.ts';
 import { addHealthRoutes } from './health/health-routes.ts';
 import { RequestMetrics } from './health/request-metrics.ts';
 import { addMetricsRoute } from './health/server-metrics.ts';
+import { StoreMetrics } from './health/store-metrics.ts';
 import { createHttpHandler } from './http/http-handler.ts';
 import { HttpListener, type TlsMaterial } from './http/http-listener.ts';
+import { protobufSource } from './http/protobuf.ts';
 import { InProcessTransport } from './in-process-transport.ts';
 import { ObjectReader } from './object-reader.ts';
 import { addOpenApiRoutes } from './openapi/openapi-routes.ts';
@@ -46,7 +51,9 @@ import { serveResource } from './registry/resource-operations.ts';
 import { IPAddressObjects } from './registry/services/ip-address-objects.ts';
 import { ServiceAllocator } from './registry/services/service-allocator.ts';
 import { ServiceRanges } from './registry/services/service-ranges.ts';
+import { tooManyRequestsText } from './request/plain-text-error.ts';
 import { RequestChain } from './request/request-chain.ts';
+import type { RequestContext } from './request/request-context.ts';
 import { RequestRouter } from './request/request-router.ts';
 import { Compactor } from './watch-cache/compactor.ts';
 import { WatchCache } from './watch-cache/watch-cache.ts';
@@ -79,6 +86,8 @@ export interface ApiServer {
 export const API_SERVER_USER: UserInfo = { name: 'system:apiserver', groups: [SYSTEM_MASTERS, SYSTEM_AUTHENTICATED] };
 
 const DEFAULT_SERVICE_CIDRS = ['10.96.0.0/16'];
+/** What waits for whoever reads the log. */
+const MAX_UNLOGGED_BYTES = 1024 * 1024;
 /** While the server stops. */
 const WATCH_SWEEP_MS = 50;
 const DEFAULT_NODE_PORTS = { from: 30_000, to: 32_767 };
@@ -89,7 +98,9 @@ const noSteps = () => none;
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const now = options.now ?? Date.now;
-  const { store, kinds, logger } = options;
+  const { kinds, logger } = options;
+  const storeMetrics = new StoreMetrics();
+  const store = storeMetrics.measured(options.store);
   const transformer = options.transformer ? { transformer: options.transformer } : {};
   const cache = new WatchCache({ store, logger, ...transformer });
   const storage = new ObjectStorage({ store, cache, ...transformer });
@@ -150,6 +161,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   };
   const router = new RequestRouter(kinds, (context, definition) => serveResource(services, context, definition));
   let stopping = false;
+  let ending = false;
   let stopped = false;
   const flowControl = new PriorityAndFairness({
     totalSeats: limits.readOnlyInFlight + limits.mutatingInFlight,
@@ -169,8 +181,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     requestTimeoutMs: limits.requestTimeoutMs,
     handle(context) {
       // A watch that begins now would only be cut off.
-      if (stopping && context.info.verb === 'watch' && !context.inProcess)
-        throw tooManyRequests('The apiserver is shutting down, please try again later.', 1);
+      if (ending && !context.inProcess && (limits.shutdownSendRetryAfter ? !isHealth(context) : isWatch(context)))
+        throw tooManyRequestsText(
+          limits.shutdownSendRetryAfter ? 5 : 1,
+          'The apiserver is shutting down, please try again later.',
+        );
       return router.route(context);
     },
   });
@@ -201,13 +216,17 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     tokenRequester: options.tokenRequester?.(reader),
     componentChecks,
   });
+  const protobuf = protobufSource();
   addDiscoveryRoutes(router, {
     documents: discovery,
+    protobuf,
     serverAddress: () => (address ? `${advertised().address}:${advertised().port}` : ''),
   });
   addOpenApiRoutes({ router, services });
   addVersionRoute(router);
-  addHealthRoutes(router, health, logger);
+  addIndexRoute(router, discovery, health);
+  const healthMetrics = new HealthMetrics();
+  addHealthRoutes(router, health, logger, healthMetrics);
   addFlowControlRoutes(router, flowControl);
   addMetricsRoute({
     router,
@@ -215,6 +234,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     cache,
     sources: [
       () => metrics.families(),
+      router.families,
+      () => healthMetrics.families(),
+      () => storeMetrics.families(),
+      () => connectionMetrics(() => listener),
       () => admissionMetrics.families(),
       ...(authorization.families ? [authorization.families] : []),
       () => flowControlMetrics(flowControl),
@@ -224,6 +247,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     version: versionInfo(),
   });
   health.add('ping', () => undefined);
+  health.add('log', () => {
+    for (const { writableLength } of [process.stdout, process.stderr])
+      refuseIf(writableLength > MAX_UNLOGGED_BYTES, 'logging blocked');
+  });
   health.add('etcd', async () => void (await store.revision()));
   health.add('etcd-readiness', async () => void (await store.revision()), ['readyz']);
   let synced = false;
@@ -241,8 +268,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       host,
       port,
       tls,
+      goawayChance: limits.goawayChance,
       onExchange: createHttpHandler({
         handle: (request) => chain.handle(request),
+        protobuf,
         bodyLimit: limits.bodyBytes,
         requestTimeoutMs: limits.requestTimeoutMs,
         onWatchEvents: metrics.countWatchEvents,
@@ -305,8 +334,15 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     async stop() {
       stopping = true;
+      if (limits.shutdownDelayMs > 0 && listener)
+        await new Promise((resolve) => setTimeout(resolve, limits.shutdownDelayMs));
+      ending = true;
       await flowObjects.stop();
       flowControl.stop();
+      if (limits.shutdownSendRetryAfter && listener) {
+        cache.closeWatches();
+        await listener.drain(limits.shutdownGraceMs);
+      }
       // Clients hear that the connection ends before their watches do: they resume on another.
       listener?.announceEnd();
       cache.closeWatches();
@@ -323,6 +359,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
   };
 }
+
+const isWatch = ({ info }: RequestContext) => info.verb === 'watch';
+const isHealth = ({ info }: RequestContext) => /^\/(?:healthz|livez|readyz)(?:\/|$)/.test(info.path);
 
 function refuseIf(refused: boolean, message: string): void {
   if (refused) throw new Error(message);

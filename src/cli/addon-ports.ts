@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { ClusterOptions } from '../cluster/options.ts';
-import { parsePort } from './shared-options.ts';
+import { parsePort } from './option-values.ts';
 
 /** Of the add-ons that people reach from outside. */
 export interface AddonPortFlags {

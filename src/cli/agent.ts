@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { CodedError } from '../apimachinery/coded-error.ts';
 import { AGENT_DISABLEABLE } from '../cluster/options.ts';
-import { dataDirOption, oneOf, outputOption, parseList } from './shared-options.ts';
+import { oneOf, parseList } from './option-values.ts';
+import { dataDirOption, outputOption } from './shared-options.ts';
 
 interface AgentFlags {
   readonly dataDir: string;

@@ -1,9 +1,12 @@
 import { resolve } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { type ClusterOptions, DISABLEABLE, defaultDataDir } from '../cluster/options.ts';
+import { type ApiServerLimitFlags, apiServerLimitOptions, apiServerLimits } from './api-server-limits.ts';
+import { auditDelivery, auditDeliveryOptions } from './audit-options.ts';
+import { oneOf, parseBoolean, parseCount, parseDuration, parseList, parsePort } from './option-values.ts';
 
 /** Options as commander hands them over, of `up` and `server`. */
-export interface ControlPlaneFlags {
+export interface ControlPlaneFlags extends ApiServerLimitFlags {
   readonly dataDir: string;
   readonly kubeconfig?: string;
   readonly apiPort: number;
@@ -42,7 +45,7 @@ export const dataDirOption = (command: Command) =>
   );
 
 export function controlPlaneOptions(command: Command): Command {
-  return dataDirOption(command)
+  return apiServerLimitOptions(auditDeliveryOptions(dataDirOption(command)))
     .option(
       '--kubeconfig <file>',
       'where to write the kubeconfig (default: kubeconfig in the data directory)',
@@ -82,7 +85,7 @@ export function controlPlaneOptions(command: Command): Command {
     )
     .option(
       '--admission-control-config-file <file>',
-      'an AdmissionConfiguration (of PodSecurity, EventRateLimit)',
+      'an AdmissionConfiguration (of PodSecurity, ResourceQuota, EventRateLimit, ...)',
       (file) => resolve(file),
     )
     .option('--enable-admission-plugins <name,...>', 'to run beside those that are on by default', parseList)
@@ -137,6 +140,8 @@ export function clusterOptions(flags: ControlPlaneFlags): ClusterOptions {
     ...(flags.auditLogMaxbackup === undefined ? {} : { auditLogMaxBackup: flags.auditLogMaxbackup }),
     ...(flags.auditLogMaxsize === undefined ? {} : { auditLogMaxSize: flags.auditLogMaxsize }),
     ...(flags.auditWebhookConfigFile ? { auditWebhookConfigFile: flags.auditWebhookConfigFile } : {}),
+    ...auditDelivery(flags),
+    ...apiServerLimits(flags),
     ...(flags.clusterCidr ? { clusterCIDR: flags.clusterCidr } : {}),
     ...(flags.serviceCidr ? { serviceCIDR: flags.serviceCidr } : {}),
     ...(flags.tlsSan ? { tlsSans: flags.tlsSan } : {}),
@@ -146,42 +151,3 @@ export function clusterOptions(flags: ControlPlaneFlags): ClusterOptions {
 }
 
 export const outputOption = (command: Command) => command.option('-o, --output <format>', 'json', oneOf('json'));
-
-export function parsePort(text: string): number {
-  const port = Number(text);
-  if (!/^\d+$/.test(text) || port > 65535) throw new InvalidArgumentError('a port is a number from 0 to 65535.');
-  return port;
-}
-
-/** `500ms`, `50s`, `1m30s`: milliseconds. */
-export function parseDuration(text: string): number {
-  const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-  const parts = [...text.matchAll(/(\d+)(ms|s|m|h)/g)];
-  if (!parts.length || parts.map(([part]) => part).join('') !== text)
-    throw new InvalidArgumentError('expected a duration such as 50s.');
-  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * UNITS[unit!]!, 0);
-}
-
-function parseBoolean(text: string): boolean {
-  if (text !== 'true' && text !== 'false') throw new InvalidArgumentError('expected true or false.');
-  return text === 'true';
-}
-
-export function parseCount(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
-  return Number(text);
-}
-
-export function parseList(text: string): string[] {
-  return text
-    .split(',')
-    .map((item) => item.trim())
-    .filter(Boolean);
-}
-
-export function oneOf(...allowed: string[]) {
-  return (text: string) => {
-    if (!allowed.includes(text)) throw new InvalidArgumentError(`expected one of: ${allowed.join(', ')}.`);
-    return text;
-  };
-}

@@ -1,13 +1,7 @@
 import type { Command } from 'commander';
 import { type AddonPortFlags, addonPortOptions, addonPorts } from './addon-ports.ts';
-import {
-  type ControlPlaneFlags,
-  clusterOptions,
-  controlPlaneOptions,
-  oneOf,
-  outputOption,
-  parseCount,
-} from './shared-options.ts';
+import { oneOf, parseCount } from './option-values.ts';
+import { type ControlPlaneFlags, clusterOptions, controlPlaneOptions, outputOption } from './shared-options.ts';
 
 interface UpFlags extends ControlPlaneFlags, AddonPortFlags {
   readonly detach?: boolean;

@@ -1,8 +1,9 @@
 import type { Logger } from '../apimachinery/logger.ts';
-import type { Transport } from '../apimachinery/transport.ts';
+import type { ApiRequest, Transport } from '../apimachinery/transport.ts';
 import { createHttpTransport } from '../client/http-transport.ts';
 import type { UserInfo } from '../sdk/user.ts';
 import { type Connection, connect } from './connection.ts';
+import { nodeUser } from './identities.ts';
 import type { NodeCertificates } from './join/node-certificates.ts';
 import type { NodeSettings } from './join/node-settings.ts';
 import { createRenewableTransport, type RenewableTransport } from './join/renewable-transport.ts';
@@ -59,9 +60,11 @@ export class AgentParts implements NodeSite {
     this.#joined = { settings, certificates };
   }
 
-  /** Over HTTPS, as this node. */
-  connect(_user: UserInfo, userAgent: string): Connection {
-    return connect(this.openTransport(this.pki, userAgent), this.logger);
+  /** Over HTTPS, with the node's certificate: as this node, or as another component that the node may impersonate. */
+  connect(user: UserInfo, userAgent: string): Connection {
+    const transport = this.openTransport(this.pki, userAgent);
+    const asUser = user.name === nodeUser(this.agent.nodeName).name ? transport : impersonating(user.name, transport);
+    return connect(asUser, this.logger);
   }
 
   /** As the node with these certificates, the latest at each new connection. */
@@ -91,4 +94,16 @@ export class AgentParts implements NodeSite {
     if (!this.#joined) throw new Error('the settings of the cluster were asked for before the agent has joined');
     return this.#joined;
   }
+}
+
+function impersonating(user: string, transport: Transport): Transport {
+  const as = (request: ApiRequest): ApiRequest => ({
+    ...request,
+    headers: { ...request.headers, 'impersonate-user': user },
+  });
+  return {
+    request: (request) => transport.request(as(request)),
+    watch: (request, onEvents) => transport.watch(as(request), onEvents),
+    close: () => transport.close(),
+  };
 }

@@ -11,6 +11,8 @@ export const ADMIN = user('kubernetes-admin', SYSTEM_MASTERS);
 export const CONTROLLER_MANAGER = user('system:kube-controller-manager');
 export const SCHEDULER = user('system:kube-scheduler');
 export const KUBE_PROXY = user('system:kube-proxy');
+/** Knows where the nodes are: what a node itself may not ask. */
+export const POD_NETWORK = user('system:k8ts:pod-network');
 export const ADDONS = user('system:k8ts:addons');
 export const PLUGIN_HOST = user('system:k8ts:plugin-host', SYSTEM_MASTERS);
 export const nodeUser = (nodeName: string): UserInfo => user(`system:node:${nodeName}`, 'system:nodes');
@@ -61,17 +63,40 @@ const METRICS_READER_ROLE: ClusterRole = {
   rules: [{ apiGroups: ['metrics.k8s.io'], resources: ['pods', 'nodes'], verbs: ['get', 'list', 'watch'] }],
 };
 
-const ADDONS_BINDING: ClusterRoleBinding = {
+/** Of a component to the role of its name. */
+const bindingOf = ({ name }: UserInfo): ClusterRoleBinding => ({
   apiVersion: 'rbac.authorization.k8s.io/v1',
   kind: 'ClusterRoleBinding',
-  metadata: { name: ADDONS.name, labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } },
-  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: ADDONS.name },
-  subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: ADDONS.name }],
+  metadata: { name, labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } },
+  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+  subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name }],
+});
+
+const POD_NETWORK_ROLE: ClusterRole = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRole',
+  metadata: { name: POD_NETWORK.name, labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } },
+  rules: [{ apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch'] }],
 };
 
-/** An agent's kube-proxy and join use the node's identity and bootstrap tokens. */
+/** An agent holds the node's credentials alone; its kube-proxy and its pod network act through them as who they are. */
+const NODE_COMPONENTS_ROLE: ClusterRole = {
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRole',
+  metadata: { name: 'k8ts:node-components', labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } },
+  rules: [
+    {
+      apiGroups: [''],
+      resources: ['users'],
+      resourceNames: [KUBE_PROXY.name, POD_NETWORK.name],
+      verbs: ['impersonate'],
+    },
+  ],
+};
+
+/** What agents need, when they join with bootstrap tokens and later as nodes. */
 const NODE_BINDINGS: readonly ClusterRoleBinding[] = [
-  bindingToGroup('k8ts:node-proxier', 'system:node-proxier', 'system:nodes'),
+  bindingToGroup(NODE_COMPONENTS_ROLE.metadata.name, NODE_COMPONENTS_ROLE.metadata.name, 'system:nodes'),
   bindingToGroup('k8ts:node-bootstrapper', 'system:node-bootstrapper', 'system:bootstrappers'),
   bindingToGroup(
     'k8ts:node-autoapprove-bootstrap',
@@ -98,9 +123,10 @@ export const clusterRoles: BootstrapStep = {
   name: 'k8ts/cluster-roles',
   async run(transport) {
     const path = '/apis/rbac.authorization.k8s.io/v1';
-    for (const role of [ADDONS_ROLE, METRICS_READER_ROLE]) await ensure(transport, `${path}/clusterroles`, role);
+    for (const role of [ADDONS_ROLE, METRICS_READER_ROLE, POD_NETWORK_ROLE, NODE_COMPONENTS_ROLE])
+      await ensure(transport, `${path}/clusterroles`, role);
     await Promise.all(
-      [ADDONS_BINDING, CONTROLLER_MANAGER_BINDING, ...NODE_BINDINGS].map((binding) =>
+      [bindingOf(ADDONS), bindingOf(POD_NETWORK), CONTROLLER_MANAGER_BINDING, ...NODE_BINDINGS].map((binding) =>
         ensure(transport, `${path}/clusterrolebindings`, binding),
       ),
     );

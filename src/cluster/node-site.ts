@@ -43,7 +43,7 @@ export interface NodeSite {
   readonly nodes: NodeParts[];
   /** Names of the components after which the API answers, and controllers work. */
   readonly requires: { readonly api: string; readonly controllers: string };
-  /** The API as `user`; an agent is its node, whoever is asked for. */
+  /** The API as `user`: the node, or a component that nodes may act as. */
   connect(user: UserInfo, userAgent: string): Connection;
 }
 

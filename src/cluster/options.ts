@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { CodedError } from '../apimachinery/coded-error.ts';
 import type { Logger } from '../apimachinery/logger.ts';
 import { ADMISSION_PLUGINS } from '../apiserver/admission/configuration/plugin-names.ts';
+import type { ApiServerLimits } from '../apiserver/api-server-options.ts';
+import type { AuditLogDelivery, AuditWebhookDelivery } from './audit-delivery.ts';
 import type { Timeline } from './graph/component.ts';
 
 /** What a user may choose about a cluster. Everything has a default. */
@@ -39,6 +41,12 @@ export interface ClusterOptions {
   readonly auditLogMaxSize?: number;
   /** A kubeconfig of the webhook that events are sent to. */
   readonly auditWebhookConfigFile?: string;
+  /** How events reach the log; requests wait for it by default. */
+  readonly auditLog?: AuditLogDelivery;
+  /** How events reach the webhook; in batches by default. */
+  readonly auditWebhook?: AuditWebhookDelivery;
+  /** What the API server takes on at once, and how it ends. */
+  readonly apiServerLimits?: Partial<ApiServerLimits>;
   /** Where keys, datastore and containers live. Without it nothing is written to disk (memory and simulated only). */
   readonly dataDir?: string;
   /** Of the API server; 0 takes a free one. */
@@ -87,6 +95,9 @@ export interface ClusterConfig {
   readonly auditLogMaxBackup: number;
   readonly auditLogMaxSize: number;
   readonly auditWebhookConfigFile: string | undefined;
+  readonly auditLog: AuditLogDelivery;
+  readonly auditWebhook: AuditWebhookDelivery;
+  readonly apiServerLimits: Partial<ApiServerLimits>;
   readonly dataDir: string | undefined;
   readonly apiPort: number;
   readonly bindAddress: string;
@@ -161,6 +172,9 @@ export function resolveOptions(options: ClusterOptions): ClusterConfig {
     auditLogMaxBackup: options.auditLogMaxBackup ?? 0,
     auditLogMaxSize: options.auditLogMaxSize ?? 0,
     auditWebhookConfigFile: options.auditWebhookConfigFile,
+    auditLog: options.auditLog ?? {},
+    auditWebhook: options.auditWebhook ?? {},
+    apiServerLimits: options.apiServerLimits ?? {},
     dataDir: options.dataDir,
     apiPort: checkPort('apiPort', options.apiPort ?? 0),
     bindAddress: options.bindAddress ?? '127.0.0.1',

@@ -34,6 +34,13 @@ export interface NonResourceRule {
   readonly nonResourceURLs: readonly string[];
 }
 
+export interface ListedRules {
+  readonly resource: readonly ResourceRule[];
+  readonly nonResource: readonly NonResourceRule[];
+  /** What of them could not be found. */
+  readonly errors?: readonly string[];
+}
+
 /** The first decision that is not "no opinion" counts; when all have none the request is denied. A failing authorizer denies. */
 export interface Authorizer {
   readonly name: string;
@@ -44,8 +51,5 @@ export interface Authorizer {
    * For SelfSubjectRulesReview; an authorizer that can't list its rules leaves it out, or gives nothing for that user, and
    * the review says `incomplete`.
    */
-  rulesFor?(
-    user: UserInfo,
-    namespace: string,
-  ): { resource: readonly ResourceRule[]; nonResource: readonly NonResourceRule[] } | undefined;
+  rulesFor?(user: UserInfo, namespace: string): ListedRules | undefined;
 }

@@ -20,6 +20,7 @@ export type {
   AuthorizationAttributes,
   AuthorizationDecision,
   Authorizer,
+  ListedRules,
   NonResourceRule,
   ResourceRule,
 } from './authorization.ts';

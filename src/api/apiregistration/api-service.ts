@@ -40,8 +40,8 @@ export const apiService = defineKind<APIService>({
       validateUpdate: ({ status }) =>
         (status?.conditions ?? []).flatMap((condition, index) =>
           optionalOneOf(FieldPath.of('status', 'conditions').index(index).child('status'), condition.status ?? '', [
-            'False',
             'True',
+            'False',
             'Unknown',
           ]),
         ),

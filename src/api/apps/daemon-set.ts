@@ -1,7 +1,8 @@
 import { type FieldError, FieldPath, invalidValue, notSupported, required } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
-import { validateLabelSelector } from '../../apimachinery/labels.ts';
+import { hasInvalidLabelValue, validateLabelSelector } from '../../apimachinery/labels.ts';
 import { ageColumn, column, containerColumns, formatLabelSelector, formatLabels, nameColumn } from '../columns.ts';
+import { dropDisabledTemplateFields } from '../core/pod-spec/index.ts';
 import { defineKind } from '../define.ts';
 import { immutable, nonNegative, semanticEqual } from '../field-checks.ts';
 import { intOrPercentNumber, validateAtMost100Percent, validateIntOrPercent } from '../int-or-percent.ts';
@@ -28,15 +29,17 @@ export const daemonSet = defineKind<DaemonSet>({
   generation: 'spec',
   default: setDefaults,
   prepareForCreate: (object) => {
+    dropDisabledTemplateFields(object.spec?.template, undefined);
     const given = Number(object.metadata.annotations?.[templateGeneration]) || 1;
     setTemplateGeneration(object, Math.max(given, 1));
   },
   prepareForUpdate: (object, old) => {
+    dropDisabledTemplateFields(object.spec?.template, old.spec?.template);
     const before = Number(old.metadata.annotations?.[templateGeneration]) || 1;
     const changed = !semanticEqual(object.spec?.template, old.spec?.template);
     setTemplateGeneration(object, changed ? before + 1 : before);
   },
-  validate: (object) => validateSpec(object.spec),
+  validate: (object, old) => validateSpec(object.spec, old?.spec),
   validateUpdate: (object, old) => immutable(spec.child('selector'), object.spec?.selector, old.spec?.selector),
   warnings: (object, old) => templateWarnings(spec.child('template'), object.spec?.template, object, old),
   subresources: {
@@ -99,18 +102,18 @@ function setTemplateGeneration(object: Draft<DaemonSet>, generation: number): vo
   object.metadata.annotations = { ...object.metadata.annotations, [templateGeneration]: String(generation) };
 }
 
-function validateSpec(daemonSet: DaemonSetSpec | undefined): FieldError[] {
+function validateSpec(daemonSet: DaemonSetSpec | undefined, old: DaemonSetSpec | undefined): FieldError[] {
   const { selector, template, minReadySeconds, updateStrategy, revisionHistoryLimit } =
     daemonSet ?? ({} as Partial<DaemonSetSpec>);
   const at = spec.child('selector');
   const path = spec.child('template');
   const errors = [
-    ...validateLabelSelector(selector, at),
+    ...validateLabelSelector(selector, at, hasInvalidLabelValue(old?.selector)),
     ...validateSelectorMatchesTemplate(path, template ?? {}, selector),
     ...(selector && selectsByNothing(selector)
       ? [invalidValue(at, selector, 'empty selector is invalid for daemonset')]
       : []),
-    ...validateLongRunningTemplate(path, template ?? {}, 'DaemonSet'),
+    ...validateLongRunningTemplate(path, template ?? {}, 'DaemonSet', old?.template),
   ];
   return [
     ...errors,

@@ -2,6 +2,7 @@ import { type FieldError, FieldPath, forbiddenField, invalidValue, notSupported 
 import type { Draft } from '../../apimachinery/json.ts';
 import { labelSelectorMatcher } from '../../apimachinery/labels.ts';
 import { ageColumn, column, containerColumns, nameColumn } from '../columns.ts';
+import { dropDisabledTemplateFields } from '../core/pod-spec/index.ts';
 import { defineKind } from '../define.ts';
 import { immutable, nonNegative } from '../field-checks.ts';
 import { intOrPercentNumber, validateAtMost100Percent, validateIntOrPercent } from '../int-or-percent.ts';
@@ -27,7 +28,9 @@ export const deployment = defineKind<Deployment>({
   // Annotations are handed on to ReplicaSets.
   generation: 'specAndAnnotations',
   default: setDefaults,
-  validate: (object) => validateSpec(object.spec),
+  prepareForCreate: (object) => dropDisabledTemplateFields(object.spec?.template, undefined),
+  prepareForUpdate: (object, old) => dropDisabledTemplateFields(object.spec?.template, old.spec?.template),
+  validate: (object, old) => validateSpec(object.spec, old?.spec),
   validateUpdate: (object, old) => immutable(spec.child('selector'), object.spec?.selector, old.spec?.selector),
   warnings: (object, old) => [
     ...nameWarnings(object, old),
@@ -91,7 +94,7 @@ function setDefaults({ spec }: Draft<Deployment>): void {
   defaultWorkloadTemplate(spec);
 }
 
-function validateSpec(deployment: DeploymentSpec | undefined): FieldError[] {
+function validateSpec(deployment: DeploymentSpec | undefined, old: DeploymentSpec | undefined): FieldError[] {
   const { replicas, selector, template, strategy, minReadySeconds, revisionHistoryLimit, progressDeadlineSeconds } =
     deployment ?? ({} as Partial<DeploymentSpec>);
   const errors = nonNegative(spec.child('replicas'), replicas);
@@ -101,7 +104,8 @@ function validateSpec(deployment: DeploymentSpec | undefined): FieldError[] {
       selector,
       template,
       { kind: 'deployment', invalidSelector: 'invalid label selector' },
-      (pods, path) => validateLongRunningTemplate(path, pods, 'ReplicaSet'),
+      (pods, path) => validateLongRunningTemplate(path, pods, 'ReplicaSet', old?.template),
+      old?.selector,
     ),
   );
   errors.push(

@@ -7,7 +7,7 @@ import {
   required,
 } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
-import { labelSelectorMatcher, validateLabelSelector } from '../../apimachinery/labels.ts';
+import { hasInvalidLabelValue, labelSelectorMatcher, validateLabelSelector } from '../../apimachinery/labels.ts';
 import type { KubeObject, LabelSelector } from '../../apimachinery/meta.ts';
 import { isDns1123Label } from '../../apimachinery/names.ts';
 import { internalForm } from '../core/internal-form.ts';
@@ -30,9 +30,10 @@ export function validateSelectorAndTemplate(
   template: PodTemplateSpec | undefined,
   words: WorkloadWords,
   validateTemplate: (template: PodTemplateSpec, path: FieldPath) => FieldError[],
+  oldSelector: LabelSelector | undefined,
 ): FieldError[] {
   const at = spec.child('selector');
-  const problems = validateLabelSelector(selector, at);
+  const problems = validateLabelSelector(selector, at, hasInvalidLabelValue(oldSelector));
   const errors = selector ? [...problems] : [required(at)];
   if (selector && selectsByNothing(selector))
     errors.push(invalidValue(at, selector, `empty selector is invalid for ${words.kind}`));
@@ -60,9 +61,14 @@ export function validateSelectorMatchesTemplate(
   return [invalidValue(path.child('metadata', 'labels'), labels, '`selector` does not match template `labels`')];
 }
 
-/** Pods that a controller keeps running for ever: restarted always, without a deadline. */
-export function validateLongRunningTemplate(path: FieldPath, template: PodTemplateSpec, kind: string): FieldError[] {
-  return [...validatePodTemplateSpec(template, path), ...validateRunsForEver(path, template, kind)];
+/** Pods that a controller keeps running for ever: restarted always, without a deadline. `old`: the template before. */
+export function validateLongRunningTemplate(
+  path: FieldPath,
+  template: PodTemplateSpec,
+  kind: string,
+  old: PodTemplateSpec | undefined,
+): FieldError[] {
+  return [...validatePodTemplateSpec(template, path, old), ...validateRunsForEver(path, template, kind)];
 }
 
 export function validateRunsForEver(path: FieldPath, template: PodTemplateSpec, kind: string): FieldError[] {

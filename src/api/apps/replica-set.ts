@@ -1,5 +1,6 @@
 import { type FieldError, FieldPath, invalidValue } from '../../apimachinery/field.ts';
 import { ageColumn, column, containerColumns, formatLabelSelector, nameColumn } from '../columns.ts';
+import { dropDisabledTemplateFields } from '../core/pod-spec/index.ts';
 import { defineKind } from '../define.ts';
 import { immutable, nonNegative } from '../field-checks.ts';
 import type { ReplicaSet, ReplicaSetSpec, ReplicaSetStatus } from '../types/apps.v1.gen.ts';
@@ -25,7 +26,9 @@ export const replicaSet = defineKind<ReplicaSet>({
     spec.replicas ??= 1;
     defaultWorkloadTemplate(spec);
   },
-  validate: (object) => validateSpec(object.spec),
+  prepareForCreate: (object) => dropDisabledTemplateFields(object.spec?.template, undefined),
+  prepareForUpdate: (object, old) => dropDisabledTemplateFields(object.spec?.template, old.spec?.template),
+  validate: (object, old) => validateSpec(object.spec, old?.spec),
   validateUpdate: (object, old) => immutable(spec.child('selector'), object.spec?.selector, old.spec?.selector),
   warnings: (object, old) => [
     ...nameWarnings(object, old),
@@ -62,7 +65,7 @@ export const replicaSet = defineKind<ReplicaSet>({
   selectableFields: { 'status.replicas': (object) => String(object.status?.replicas ?? 0) },
 });
 
-function validateSpec(replicaSet: ReplicaSetSpec | undefined): FieldError[] {
+function validateSpec(replicaSet: ReplicaSetSpec | undefined, old: ReplicaSetSpec | undefined): FieldError[] {
   const { replicas, minReadySeconds, selector, template } = replicaSet ?? ({} as Partial<ReplicaSetSpec>);
   const errors = [
     ...nonNegative(spec.child('replicas'), replicas),
@@ -72,8 +75,13 @@ function validateSpec(replicaSet: ReplicaSetSpec | undefined): FieldError[] {
   const words = { kind: 'deployment', invalidSelector: 'invalid label selector' };
   return [
     ...errors,
-    ...validateSelectorAndTemplate(spec, selector, template, words, (pods, path) =>
-      validateLongRunningTemplate(path, pods, 'ReplicaSet'),
+    ...validateSelectorAndTemplate(
+      spec,
+      selector,
+      template,
+      words,
+      (pods, path) => validateLongRunningTemplate(path, pods, 'ReplicaSet', old?.template),
+      old?.selector,
     ),
   ];
 }

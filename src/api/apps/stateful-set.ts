@@ -6,7 +6,13 @@ import { isQuantity, parseQuantity } from '../../apimachinery/quantity.ts';
 import { ageColumn, column, containerColumns, nameColumn } from '../columns.ts';
 import { validateClaimSpec } from '../core/claim-spec.ts';
 import { internalForm } from '../core/internal-form.ts';
-import { defaultClaimSpec, validateAnnotations, validatePodSpec } from '../core/pod-spec/index.ts';
+import { podAllowances } from '../core/pod-allowances.ts';
+import {
+  defaultClaimSpec,
+  dropDisabledTemplateFields,
+  validateAnnotations,
+  validatePodSpec,
+} from '../core/pod-spec/index.ts';
 import { defineKind } from '../define.ts';
 import { invalidFor, nonNegative, optionalOneOf, semanticEqual } from '../field-checks.ts';
 import { intOrPercentNumber, validateAtMost100Percent, validateIntOrPercent } from '../int-or-percent.ts';
@@ -41,20 +47,24 @@ export const statefulSet = defineKind<StatefulSet>({
   nameFormat: 'dns1123Label',
   generation: 'spec',
   default: setDefaults,
-  prepareForCreate: dropMaxUnavailable,
+  prepareForCreate: (object) => {
+    dropMaxUnavailable(object);
+    dropDisabledTemplateFields(object.spec?.template, undefined);
+  },
   prepareForUpdate: (object, old) => {
     if (old.spec.updateStrategy?.rollingUpdate?.maxUnavailable === undefined) dropMaxUnavailable(object);
+    dropDisabledTemplateFields(object.spec?.template, old.spec.template);
   },
-  validate: (object) => validateSpec(object.spec),
+  validate: (object, old) => validateSpec(object.spec, old?.spec),
   validateCreate: validateNew,
   validateUpdate: (object, old) => [
     // A template that was let in before it was checked may stay.
-    ...(validateTemplate(old.spec).length > 0 ? [] : validateTemplate(object.spec)),
+    ...(validateTemplate(old.spec, undefined).length > 0 ? [] : validateTemplate(object.spec, old.spec)),
     ...validateImmutable(object.spec, old.spec),
   ],
   warnings: (object, old) => [
     ...templateWarnings(spec.child('template'), object.spec?.template, object, old),
-    ...claimWarnings(object.spec),
+    ...claimWarnings(object.spec, old !== undefined),
     ...((object.spec?.revisionHistoryLimit ?? 0) < 0
       ? ['spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended']
       : []),
@@ -121,7 +131,7 @@ function setDefaults({ spec }: Draft<StatefulSet>): void {
   }
 }
 
-function validateSpec(statefulSet: StatefulSetSpec | undefined): FieldError[] {
+function validateSpec(statefulSet: StatefulSetSpec | undefined, old: StatefulSetSpec | undefined): FieldError[] {
   const given = statefulSet ?? ({} as Partial<StatefulSetSpec>);
   const { podManagementPolicy, selector, template } = given;
   const errors: FieldError[] = [];
@@ -146,11 +156,18 @@ function validateSpec(statefulSet: StatefulSetSpec | undefined): FieldError[] {
   const words = { kind: 'statefulset', invalidSelector: '' };
   return [
     ...errors,
-    ...validateSelectorAndTemplate(spec, selector, template, words, (pods, path) => [
-      ...validateLabels(pods.metadata?.labels, path.child('labels')),
-      ...validateAnnotations(pods.metadata?.annotations, path.child('annotations')),
-      ...validateRunsForEver(path, pods, 'StatefulSet'),
-    ]),
+    ...validateSelectorAndTemplate(
+      spec,
+      selector,
+      template,
+      words,
+      (pods, path) => [
+        ...validateLabels(pods.metadata?.labels, path.child('labels')),
+        ...validateAnnotations(pods.metadata?.annotations, path.child('annotations')),
+        ...validateRunsForEver(path, pods, 'StatefulSet'),
+      ],
+      old?.selector,
+    ),
   ];
 }
 
@@ -178,12 +195,12 @@ function validateNew({ spec: given }: StatefulSet): FieldError[] {
       validateClaimSpec(claim.spec ?? {}, claims.index(index).child('spec')),
     ),
     ...(serviceName ? invalidFor(spec.child('serviceName'), serviceName, isDns1123Label(serviceName)) : []),
-    ...validateTemplate(given),
+    ...validateTemplate(given, undefined),
   ];
 }
 
 /** The pod spec as its pods will have it: a claim of the set takes the place of a volume of its name. */
-function validateTemplate(given: StatefulSetSpec | undefined): FieldError[] {
+function validateTemplate(given: StatefulSetSpec | undefined, old: StatefulSetSpec | undefined): FieldError[] {
   const pod = given?.template?.spec;
   if (!pod) return [];
   const claims = new Set((given.volumeClaimTemplates ?? []).map(({ metadata }) => metadata?.name ?? ''));
@@ -191,15 +208,17 @@ function validateTemplate(given: StatefulSetSpec | undefined): FieldError[] {
     ...[...claims].map((name) => ({ name, persistentVolumeClaim: { claimName: name } })),
     ...(pod.volumes ?? []).filter(({ name }) => !claims.has(name)),
   ];
-  return validatePodSpec({ ...pod, volumes }, spec.child('template', 'spec'));
+  return validatePodSpec({ ...pod, volumes }, spec.child('template', 'spec'), podAllowances(old?.template));
 }
 
-function claimWarnings(given: StatefulSetSpec | undefined): string[] {
+/** Places are spelled as the reference does: not the same way when created and when updated. */
+function claimWarnings(given: StatefulSetSpec | undefined, isUpdate: boolean): string[] {
   return (given?.volumeClaimTemplates ?? []).flatMap((claim, index) =>
     (['requests', 'limits'] as const).flatMap((list) => {
       const amount = claim.spec?.resources?.[list]?.storage;
       if (amount === undefined || !isQuantity(amount) || parseQuantity(amount).milliValue() % 1000 === 0) return [];
-      const path = spec.child('volumeClaimTemplates').index(index).child('resources', list).key('storage');
+      const template = spec.child('volumeClaimTemplates').index(index);
+      const path = (isUpdate ? template.child('Spec') : template).child('resources', list).key('storage');
       return [`${path}: fractional byte value ${JSON.stringify(amount)} is invalid, must be an integer`];
     }),
   );

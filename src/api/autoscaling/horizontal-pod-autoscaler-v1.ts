@@ -24,7 +24,7 @@ export const horizontalPodAutoscalerV1 = defineKind<HorizontalPodAutoscaler>({
   default: ({ spec }) => {
     if (spec) spec.minReplicas ??= 1;
   },
-  validate: (object) => validateAutoscaler(asV2(object)),
+  validate: (object, old) => validateAutoscaler(asV2(object), old && asV2(old)),
   validateCreate: (object) => validateApiVersions(asV2(object)),
   validateUpdate: (object, old) => validateApiVersions(asV2(object), asV2(old)),
   columns: autoscalerColumns<HorizontalPodAutoscaler>(asV2),

@@ -55,6 +55,32 @@ describe('HorizontalPodAutoscaler', () => {
       'spec.maxReplicas: Required value: must be set and greater than 0',
     ]);
   });
+
+  it('lets old ones be what new ones may not', () => {
+    const update = (now: object, old: object) =>
+      [
+        ...(v2.validate?.(autoscaler(now), autoscaler(old)) ?? []),
+        ...(v2.validateUpdate?.(autoscaler(now), autoscaler(old)) ?? []),
+      ].map(String);
+    const external = { type: 'External', external: { metric: { name: 'q' }, target: { type: 'Value', value: '1' } } };
+    const asleep = { minReplicas: 0, metrics: [external] };
+    expect(update(asleep, asleep)).toEqual([]);
+    expect(update(asleep, { minReplicas: 1 })).toEqual([
+      'spec.minReplicas: Invalid value: 0: must be greater than or equal to 1',
+    ]);
+    const bad = { scaleTargetRef: { kind: 'Deployment', name: 'web' } };
+    expect(update({ ...bad, maxReplicas: 7 }, bad)).toEqual([]);
+    expect(update(bad, {})).toEqual([
+      'spec.scaleTargetRef.apiVersion: Invalid value: "": apiVersion must specify API group',
+    ]);
+  });
+
+  it('does not keep what only conversions may write', () => {
+    const object = autoscaler();
+    object.metadata.annotations = { 'autoscaling.alpha.kubernetes.io/metrics': '[]' };
+    v2.default?.(object);
+    expect(object.metadata.annotations).toBeUndefined();
+  });
 });
 
 describe('autoscaling/v1', () => {
@@ -100,10 +126,12 @@ describe('autoscaling/v1', () => {
       type: 'Pods',
       pods: { metricName: 'rps', targetAverageValue: '1k' },
     });
-    expect(JSON.parse(asV1.metadata.annotations['autoscaling.alpha.kubernetes.io/behavior'])).toEqual({
-      ScaleDown: { SelectPolicy: 'Min', Policies: [{ Type: 'Pods', Value: 1, PeriodSeconds: 60 }] },
-    });
-    expect(autoscalerToV2(asV1)).toEqual(full);
+    expect(asV1.metadata.annotations['autoscaling.alpha.kubernetes.io/behavior']).toBe(
+      '{"ScaleUp":null,"ScaleDown":{"StabilizationWindowSeconds":null,"SelectPolicy":"Min","Policies":[{"Type":"Pods","Value":1,"PeriodSeconds":60}],"Tolerance":null}}',
+    );
+    // What came from annotations goes first.
+    const [cpu, ...others] = full.spec.metrics;
+    expect(autoscalerToV2(asV1)).toEqual({ ...full, spec: { ...full.spec, metrics: [...others, cpu] } });
   });
 
   it('gains the default metric on its way to storage', () => {

@@ -3,6 +3,7 @@ import { isQuantity, parseQuantity } from '../../apimachinery/quantity.ts';
 import { defineKind } from '../define.ts';
 import { atLeastZero, nonNegative, optionalOneOf } from '../field-checks.ts';
 import type {
+  CrossVersionObjectReference,
   HorizontalPodAutoscaler,
   HorizontalPodAutoscalerSpec,
   HPAScalingRules,
@@ -10,6 +11,7 @@ import type {
 import { defaultAutoscaler } from './defaults.ts';
 import { autoscalerColumns } from './metric-columns.ts';
 import { apiVersionProblem, validateMetrics, validateObjectReference } from './metrics.ts';
+import { withoutRoundTripAnnotations } from './v1-conversion.ts';
 
 const spec = FieldPath.of('spec');
 const status = FieldPath.of('status');
@@ -20,8 +22,13 @@ export const horizontalPodAutoscaler = defineKind<HorizontalPodAutoscaler>({
   group: 'autoscaling',
   version: 'v2',
   kind: 'HorizontalPodAutoscaler',
-  default: defaultAutoscaler,
-  validate: (object) => validateAutoscaler(object),
+  default: (object) => {
+    defaultAutoscaler(object);
+    const annotations = withoutRoundTripAnnotations(object.metadata?.annotations);
+    if (annotations) object.metadata.annotations = annotations;
+    else delete object.metadata?.annotations;
+  },
+  validate: validateAutoscaler,
   validateCreate: (object) => validateApiVersions(object),
   validateUpdate: validateApiVersions,
   subresources: {
@@ -35,7 +42,11 @@ export const horizontalPodAutoscaler = defineKind<HorizontalPodAutoscaler>({
   columns: autoscalerColumns<HorizontalPodAutoscaler>((object) => object),
 });
 
-export function validateAutoscaler({ spec: given }: HorizontalPodAutoscaler): FieldError[] {
+/** An autoscaler that could go down to nothing before may still do so. */
+export function validateAutoscaler(
+  { spec: given }: HorizontalPodAutoscaler,
+  old?: HorizontalPodAutoscaler,
+): FieldError[] {
   const {
     minReplicas,
     maxReplicas = 0,
@@ -44,8 +55,9 @@ export function validateAutoscaler({ spec: given }: HorizontalPodAutoscaler): Fi
     behavior,
   } = given ?? ({} as Partial<HorizontalPodAutoscalerSpec>);
   const errors: FieldError[] = [];
-  if (minReplicas !== undefined && minReplicas < 1)
-    errors.push(invalidValue(spec.child('minReplicas'), minReplicas, 'must be greater than or equal to 1'));
+  const fewest = old?.spec?.minReplicas === 0 ? 0 : 1;
+  if (minReplicas !== undefined && minReplicas < fewest)
+    errors.push(invalidValue(spec.child('minReplicas'), minReplicas, `must be greater than or equal to ${fewest}`));
   if (maxReplicas === 0) errors.push(required(spec.child('maxReplicas'), 'must be set and greater than 0'));
   if (maxReplicas < 0)
     errors.push(invalidValue(spec.child('maxReplicas'), maxReplicas, 'must be greater than or equal to 1'));
@@ -60,21 +72,31 @@ export function validateAutoscaler({ spec: given }: HorizontalPodAutoscaler): Fi
   ];
 }
 
-/** Of the objects referred to; whoever refers to one badly may go on so. */
-export function validateApiVersions(object: HorizontalPodAutoscaler, old?: HorizontalPodAutoscaler): FieldError[] {
-  const problems = ({ spec: given }: HorizontalPodAutoscaler) => [
-    { path: spec.child('scaleTargetRef'), reference: given?.scaleTargetRef, core: undefined },
-    ...(given?.metrics ?? []).flatMap((metric, index) => {
-      const path = spec.child('metrics').index(index).child('object', 'describedObject');
-      return metric.object ? [{ path, reference: metric.object.describedObject, core: true }] : [];
-    }),
-  ];
-  const tolerated = old !== undefined && problems(old).some((one) => apiVersionProblem(one.reference, one.core));
-  if (tolerated) return [];
-  return problems(object).flatMap(({ path, reference, core }) => {
+/**
+ * Of the objects referred to. An update may leave the target as it is, and metrics as bad as they are.
+ */
+export function validateApiVersions(
+  { spec: given }: HorizontalPodAutoscaler,
+  old?: HorizontalPodAutoscaler,
+): FieldError[] {
+  const objectsOf = (autoscaler: HorizontalPodAutoscaler['spec'] | undefined) =>
+    (autoscaler?.metrics ?? []).flatMap(({ type, object }, index) =>
+      type === 'Object' && object
+        ? [{ path: spec.child('metrics').index(index).child('object', 'describedObject'), of: object.describedObject }]
+        : [],
+    );
+  const check = (path: FieldPath, reference: CrossVersionObjectReference | undefined, core?: boolean) => {
     const problem = apiVersionProblem(reference, core);
     return problem ? [invalidValue(path.child('apiVersion'), reference?.apiVersion ?? '', problem)] : [];
-  });
+  };
+  const now = given?.scaleTargetRef;
+  const was = old?.spec?.scaleTargetRef;
+  const keepsTarget = old !== undefined && now?.kind === was?.kind && now?.apiVersion === was?.apiVersion;
+  const badMetrics = objectsOf(old?.spec).some(({ of }) => apiVersionProblem(of, true));
+  return [
+    ...(keepsTarget ? [] : check(spec.child('scaleTargetRef'), now)),
+    ...(badMetrics ? [] : objectsOf(given).flatMap(({ path, of }) => check(path, of, true))),
+  ];
 }
 
 function validateRules(path: FieldPath, rules: HPAScalingRules | undefined): FieldError[] {

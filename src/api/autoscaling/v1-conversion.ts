@@ -1,7 +1,13 @@
 import type { Draft } from '../../apimachinery/json.ts';
 import type { UnstructuredObject } from '../../apimachinery/meta.ts';
 import type { HorizontalPodAutoscaler as V1 } from '../types/autoscaling.v1.gen.ts';
-import type { MetricSpec, MetricStatus, HorizontalPodAutoscaler as V2 } from '../types/autoscaling.v2.gen.ts';
+import type {
+  HorizontalPodAutoscalerBehavior,
+  HPAScalingRules,
+  MetricSpec,
+  MetricStatus,
+  HorizontalPodAutoscaler as V2,
+} from '../types/autoscaling.v2.gen.ts';
 import { cpuMetric, defaultCpuUtilization } from './defaults.ts';
 
 /**
@@ -15,12 +21,25 @@ const annotations = {
   behavior: 'autoscaling.alpha.kubernetes.io/behavior',
 } as const;
 
+const roundTripAnnotations: readonly string[] = [
+  ...Object.values(annotations),
+  'autoscaling.alpha.kubernetes.io/scale-down-tolerance',
+  'autoscaling.alpha.kubernetes.io/scale-up-tolerance',
+];
+
+/** The annotations without those that conversions make: what a client of autoscaling/v2 writes into those is lost. */
+export function withoutRoundTripAnnotations<T extends Readonly<Record<string, string>>>(
+  given: T | undefined,
+): Record<string, string> | undefined {
+  const kept = Object.entries(given ?? {}).filter(([name]) => !roundTripAnnotations.includes(name));
+  return kept.length ? Object.fromEntries(kept) : undefined;
+}
+
 export function autoscalerToV2(object: Draft<UnstructuredObject>): Draft<UnstructuredObject> {
   const { spec, status, metadata } = object as unknown as Draft<V1>;
-  const kept: Record<string, string> = { ...metadata.annotations };
+  const kept = withoutRoundTripAnnotations(metadata.annotations);
   const read = <T>(name: string): T | undefined => {
-    const text = kept[name];
-    delete kept[name];
+    const text = metadata.annotations?.[name];
     try {
       return text === undefined ? undefined : (JSON.parse(text) as T);
     } catch {
@@ -30,10 +49,10 @@ export function autoscalerToV2(object: Draft<UnstructuredObject>): Draft<Unstruc
   const { targetCPUUtilizationPercentage, ...restSpec } = spec ?? ({} as Draft<V1>['spec']);
   const otherMetrics = asList<LegacyMetric>(read(annotations.metrics)).map(metricFromLegacy);
   const metrics = [
-    ...(targetCPUUtilizationPercentage === undefined ? [] : [cpuMetric(targetCPUUtilizationPercentage)]),
     ...otherMetrics,
+    ...(targetCPUUtilizationPercentage === undefined ? [] : [cpuMetric(targetCPUUtilizationPercentage)]),
   ];
-  const behavior = read(annotations.behavior);
+  const behavior = behaviorFromAnnotation(read(annotations.behavior));
   const currentMetrics = read<LegacyMetric[]>(annotations.currentMetrics);
   const conditions = read(annotations.conditions);
   const { currentCPUUtilizationPercentage: cpu, ...restStatus } = status ?? ({} as NonNullable<Draft<V1>['status']>);
@@ -44,17 +63,17 @@ export function autoscalerToV2(object: Draft<UnstructuredObject>): Draft<Unstruc
       : cpu === undefined
         ? {}
         : { currentMetrics: [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: cpu } } }] }),
-    ...(conditions ? { conditions } : {}),
+    ...(Array.isArray(conditions) ? { conditions: conditions.map(withoutNulls) } : {}),
   };
   const { annotations: _, ...restMetadata } = metadata;
   return {
     apiVersion: 'autoscaling/v2',
     kind: object.kind,
-    metadata: { ...restMetadata, ...(Object.keys(kept).length ? { annotations: kept } : {}) },
+    metadata: { ...restMetadata, ...(kept ? { annotations: kept } : {}) },
     spec: {
       ...restSpec,
       metrics: metrics.length ? metrics : [cpuMetric(defaultCpuUtilization)],
-      ...(behavior ? { behavior: mapKeys(behavior, (key) => key.charAt(0).toLowerCase() + key.slice(1)) } : {}),
+      ...(behavior ? { behavior } : {}),
     },
     ...(status ? { status: v2Status } : {}),
   } as unknown as Draft<UnstructuredObject>;
@@ -68,20 +87,29 @@ export function autoscalerToV1(object: Draft<UnstructuredObject>): Draft<Unstruc
   const others = metrics.filter(
     (metric) => !(isCpu(metric) && metric.resource?.target.averageUtilization !== undefined),
   );
-  const currentCpu = currentMetrics.findLast((metric) => isCpu(metric))?.resource?.current.averageUtilization;
+  const currentCpu = currentMetrics.findLast(
+    (metric) => isCpu(metric) && metric.resource?.current.averageUtilization !== undefined,
+  )?.resource?.current.averageUtilization;
   const added: Record<string, string> = {};
   if (others.length) added[annotations.metrics] = JSON.stringify(others.map(metricToLegacy));
   if (currentMetrics.length) added[annotations.currentMetrics] = JSON.stringify(currentMetrics.map(statusToLegacy));
-  if (conditions.length) added[annotations.conditions] = JSON.stringify(conditions);
-  if (behavior)
-    added[annotations.behavior] = JSON.stringify(
-      mapKeys(behavior, (key) => key.charAt(0).toUpperCase() + key.slice(1)),
+  if (behavior) added[annotations.behavior] = JSON.stringify(behaviorAsInternal(behavior));
+  if (conditions.length)
+    added[annotations.conditions] = JSON.stringify(
+      conditions.map(({ type, status, lastTransitionTime, reason, message }) => ({
+        type,
+        status,
+        lastTransitionTime: lastTransitionTime ?? null,
+        reason,
+        message,
+      })),
     );
-  const all = { ...metadata.annotations, ...added };
+  const all = { ...withoutRoundTripAnnotations(metadata.annotations), ...added };
+  const { annotations: _, ...restMetadata } = metadata;
   return {
     apiVersion: 'autoscaling/v1',
     kind: object.kind,
-    metadata: { ...metadata, ...(Object.keys(all).length ? { annotations: all } : {}) },
+    metadata: { ...restMetadata, ...(Object.keys(all).length ? { annotations: all } : {}) },
     spec: { ...restSpec, ...(cpu === undefined ? {} : { targetCPUUtilizationPercentage: cpu }) },
     ...(status
       ? {
@@ -113,24 +141,59 @@ function statusToLegacy(metric: MetricStatus): LegacyMetric {
   return toLegacy(metric, 'current');
 }
 
+type Values = Readonly<Record<string, unknown>>;
+
+/** Amounts that v1 cannot leave out. */
+const requiredAmounts = {
+  target: { object: 'value', pods: 'averageValue' },
+  current: {
+    object: 'value',
+    pods: 'averageValue',
+    resource: 'averageValue',
+    containerResource: 'averageValue',
+    external: 'value',
+  },
+} as const;
+
 function toLegacy(metric: MetricSpec | MetricStatus, kind: 'target' | 'current'): LegacyMetric {
   const legacy: Record<string, unknown> = { type: metric.type };
   for (const source of sourceNames) {
-    const given = metric[source] as Readonly<Record<string, unknown>> | undefined;
+    const given = metric[source] as Values | undefined;
     if (!given) continue;
-    const values = (given[kind] ?? {}) as Readonly<Record<string, unknown>>;
+    const values = (given[kind] ?? {}) as Values;
+    const needed = (requiredAmounts[kind] as Readonly<Record<string, string>>)[source];
+    const amount = (field: string) => values[field] ?? (field === needed ? '0' : undefined);
     const identifier = given.metric as { readonly name: string; readonly selector?: unknown } | undefined;
-    const flat: Record<string, unknown> = {};
-    if (given.describedObject) flat.target = given.describedObject;
-    for (const field of ['name', 'container']) if (given[field] !== undefined) flat[field] = given[field];
-    if (identifier) {
-      flat.metricName = identifier.name;
-      if (identifier.selector) flat[source === 'external' ? 'metricSelector' : 'selector'] = identifier.selector;
-    }
-    for (const [field, value] of Object.entries(values))
-      if (field !== 'type')
-        flat[source === 'object' && field === 'averageValue' ? field : kind + capital(field)] = value;
-    legacy[source] = flat;
+    const selector = identifier?.selector;
+    const described = given.describedObject as Values | undefined;
+    const metricName = identifier?.name;
+    const { name, container } = given;
+    const value = `${kind}Value`;
+    const averageValue = `${kind}AverageValue`;
+    const utilization = {
+      [`${kind}AverageUtilization`]: amount('averageUtilization'),
+      [averageValue]: amount('averageValue'),
+    };
+    // In the order of the fields of Kubernetes' types, for the text is compared.
+    const shapes: Readonly<Record<(typeof sourceNames)[number], Values>> = {
+      object: {
+        target: described && { kind: described.kind, name: described.name, apiVersion: described.apiVersion },
+        metricName,
+        [value]: amount('value'),
+        selector,
+        averageValue: amount('averageValue'),
+      },
+      pods: { metricName, [averageValue]: amount('averageValue'), selector },
+      resource: { name, ...utilization },
+      containerResource: { name, ...utilization, container },
+      external: {
+        metricName,
+        metricSelector: selector,
+        [value]: amount('value'),
+        [averageValue]: amount('averageValue'),
+      },
+    };
+    legacy[source] = Object.fromEntries(Object.entries(shapes[source]).filter(([, field]) => field !== undefined));
   }
   return legacy as LegacyMetric;
 }
@@ -148,6 +211,9 @@ function fromLegacy(legacy: LegacyMetric, kind: 'target' | 'current'): Record<st
       const value = flat[kind + capital(field)] ?? (source === 'object' ? flat[field] : undefined);
       if (value !== undefined) values[field] = value;
     }
+    // An object's target by average has no value of its own, v1 notwithstanding.
+    if (source === 'object' && kind === 'target' && values.averageValue !== undefined && values.value === '0')
+      delete values.value;
     if (kind === 'target') values.type = targetType(values);
     const selector = flat.selector ?? flat.metricSelector;
     metric[source] = {
@@ -168,8 +234,39 @@ function targetType(values: Readonly<Record<string, unknown>>): string {
   return values.averageValue !== undefined ? 'AverageValue' : 'Value';
 }
 
-function mapKeys(value: unknown, rename: (key: string) => string): unknown {
-  if (Array.isArray(value)) return value.map((item) => mapKeys(item, rename));
+/** Behaviour travels as the server's own type shows itself: by its Go names, absent fields as null. */
+function behaviorAsInternal({ scaleUp, scaleDown }: HorizontalPodAutoscalerBehavior): unknown {
+  const rules = (given: HPAScalingRules | undefined) =>
+    given
+      ? {
+          StabilizationWindowSeconds: given.stabilizationWindowSeconds ?? null,
+          SelectPolicy: given.selectPolicy ?? null,
+          Policies:
+            given.policies?.map(({ type, value, periodSeconds }) => ({
+              Type: type,
+              Value: value,
+              PeriodSeconds: periodSeconds,
+            })) ?? null,
+          Tolerance: given.tolerance ?? null,
+        }
+      : null;
+  return { ScaleUp: rules(scaleUp), ScaleDown: rules(scaleDown) };
+}
+
+const withoutNulls = (given: unknown) =>
+  Object.fromEntries(Object.entries((given ?? {}) as Values).filter(([, field]) => field !== null));
+
+function behaviorFromAnnotation(given: unknown): unknown {
+  const behavior = withPlainNames(given);
+  return typeof behavior === 'object' && behavior !== null && Object.keys(behavior).length > 0 ? behavior : undefined;
+}
+
+function withPlainNames(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withPlainNames);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, field]) => [rename(key), mapKeys(field, rename)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, field]) => field !== null)
+      .map(([key, field]) => [key.charAt(0).toLowerCase() + key.slice(1), withPlainNames(field)]),
+  );
 }

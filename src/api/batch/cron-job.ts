@@ -2,6 +2,7 @@ import { type FieldError, FieldPath, invalidValue, notSupported, required } from
 import type { Draft } from '../../apimachinery/json.ts';
 import { defaultWorkloadTemplate, nameWarnings } from '../apps/pod-template.ts';
 import { ageColumn, ageSince, column, containerColumns, formatLabelSelector, nameColumn, orNone } from '../columns.ts';
+import { dropDisabledTemplateFields } from '../core/pod-spec/index.ts';
 import { defineKind } from '../define.ts';
 import { nonNegative, requiredOneOf } from '../field-checks.ts';
 import type { CronJob, CronJobSpec, JobSpec } from '../types/batch.v1.gen.ts';
@@ -20,14 +21,14 @@ export const cronJob = defineKind<CronJob>({
   kind: 'CronJob',
   generation: 'spec',
   default: setDefaults,
-  validate: (object) => validateSpec(object.spec),
-  validateCreate: ({ metadata: { name }, spec: given }) => [
-    ...validateTimes(given, undefined),
-    ...(name.length > maxNameLength
+  prepareForCreate: (object) => dropDisabledTemplateFields(object.spec?.jobTemplate?.spec?.template, undefined),
+  prepareForUpdate: (object, old) =>
+    dropDisabledTemplateFields(object.spec?.jobTemplate?.spec?.template, old.spec?.jobTemplate?.spec?.template),
+  validate: (object, old) => validateSpec(object.spec, old?.spec),
+  validateCreate: ({ metadata: { name } }) =>
+    name.length > maxNameLength
       ? [invalidValue(FieldPath.of('metadata', 'name'), name, `must be no more than ${maxNameLength} characters`)]
-      : []),
-  ],
-  validateUpdate: (object, old) => validateTimes(object.spec, old.spec),
+      : [],
   warnings: (object, old) => [
     ...nameWarnings(object, old),
     ...jobSpecWarnings(spec.child('jobTemplate', 'spec'), object.spec?.jobTemplate?.spec, object, old),
@@ -79,63 +80,62 @@ function setDefaults({ spec }: Draft<CronJob>): void {
   defaultWorkloadTemplate(job);
 }
 
-function validateSpec(cronJob: CronJobSpec | undefined): FieldError[] {
+function validateSpec(cronJob: CronJobSpec | undefined, old: CronJobSpec | undefined): FieldError[] {
   const given = cronJob ?? ({} as Partial<CronJobSpec>);
   const { schedule, jobTemplate } = given;
-  const errors = schedule ? validateSchedule(schedule) : [required(spec.child('schedule'))];
+  const errors = schedule ? validateSchedule(schedule, given.timeZone, old) : [required(spec.child('schedule'))];
   errors.push(...nonNegative(spec.child('startingDeadlineSeconds'), given.startingDeadlineSeconds));
+  if (given.timeZone !== undefined && given.timeZone !== old?.timeZone)
+    errors.push(...validateTimeZone(given.timeZone));
   errors.push(
     ...requiredOneOf(spec.child('concurrencyPolicy'), given.concurrencyPolicy, ['Allow', 'Forbid', 'Replace']),
-    ...validateJobTemplate(jobTemplate),
+    ...validateJobTemplate(jobTemplate, old?.jobTemplate),
     ...nonNegative(spec.child('successfulJobsHistoryLimit'), given.successfulJobsHistoryLimit),
     ...nonNegative(spec.child('failedJobsHistoryLimit'), given.failedJobsHistoryLimit),
   );
   return errors;
 }
 
-function validateSchedule(schedule: string): FieldError[] {
-  try {
-    parseCronSchedule(schedule);
-    return [];
-  } catch (error) {
-    return [invalidValue(spec.child('schedule'), schedule, (error as Error).message)];
-  }
-}
-
-/** The time zone, inside the schedule or beside it: what an object has already, it may keep. */
-function validateTimes(given: CronJobSpec | undefined, old: CronJobSpec | undefined): FieldError[] {
-  const { schedule = '', timeZone } = given ?? ({} as Partial<CronJobSpec>);
+/** A time zone in the schedule is for those that have one there already, and not beside one of its own. */
+function validateSchedule(schedule: string, timeZone: string | undefined, old: CronJobSpec | undefined): FieldError[] {
   const path = spec.child('schedule');
   const errors: FieldError[] = [];
-  if (schedule.includes('TZ')) {
-    if (!old?.schedule?.includes('TZ'))
-      errors.push(invalidValue(path, schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'));
-    else if (timeZone !== undefined)
-      errors.push(invalidValue(path, schedule, 'cannot use both timeZone field and TZ or CRON_TZ in schedule'));
+  try {
+    parseCronSchedule(schedule);
+  } catch (error) {
+    errors.push(invalidValue(path, schedule, (error as Error).message));
   }
-  if (timeZone !== undefined && timeZone !== old?.timeZone) errors.push(...validateTimeZone(timeZone));
+  if (!schedule.includes('TZ')) return errors;
+  if (!old?.schedule?.includes('TZ'))
+    errors.push(invalidValue(path, schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead'));
+  else if (timeZone !== undefined)
+    errors.push(invalidValue(path, schedule, 'cannot use both timeZone field and TZ or CRON_TZ in schedule'));
   return errors;
 }
 
 function validateTimeZone(timeZone: string): FieldError[] {
   const path = spec.child('timeZone');
   if (timeZone === '') return [invalidValue(path, timeZone, 'timeZone must be nil or non-empty string')];
+  const errors: FieldError[] = [];
   if (timeZone.toLowerCase() === 'local')
-    return [
+    errors.push(
       invalidValue(
         path,
         timeZone,
         'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones',
       ),
-    ];
-  const problem = timeZoneProblem(timeZone);
-  return problem ? [invalidValue(path, timeZone, problem)] : [];
+    );
+  const problem = timeZone === 'Local' ? undefined : timeZoneProblem(timeZone);
+  return problem ? [...errors, invalidValue(path, timeZone, problem)] : errors;
 }
 
-function validateJobTemplate(template: CronJobSpec['jobTemplate'] | undefined): FieldError[] {
+function validateJobTemplate(
+  template: CronJobSpec['jobTemplate'] | undefined,
+  old: CronJobSpec['jobTemplate'] | undefined,
+): FieldError[] {
   const path = spec.child('jobTemplate', 'spec');
   const job = template?.spec ?? ({} as JobSpec);
-  const errors = validateJobSpec(path, job);
+  const errors = validateJobSpec(path, job, old?.spec);
   if (job.selector)
     errors.push(invalidValue(path.child('selector'), job.selector, '`selector` will be auto-generated'));
   if (job.manualSelector) errors.push(notSupported(path.child('manualSelector'), true, ['nil', 'false']));

@@ -30,7 +30,8 @@ export function defaultFailurePolicy(spec: Draft<JobSpec>): void {
     for (const pattern of rule.onPodConditions ?? []) pattern.status ||= 'True';
 }
 
-export function validateJobSpec(path: FieldPath, spec: JobSpec): FieldError[] {
+/** `old`: what it replaces, on an update. */
+export function validateJobSpec(path: FieldPath, spec: JobSpec, old: JobSpec | undefined): FieldError[] {
   const counters = [
     'parallelism',
     'completions',
@@ -66,7 +67,7 @@ export function validateJobSpec(path: FieldPath, spec: JobSpec): FieldError[] {
   const template = path.child('template');
   return [
     ...errors,
-    ...validatePodTemplateSpec(spec.template ?? {}, template),
+    ...validatePodTemplateSpec(spec.template ?? {}, template, old?.template),
     ...validateRestartPolicy(template, spec),
   ];
 }

@@ -1,7 +1,7 @@
 import { humanDuration } from '../../apimachinery/age.ts';
 import { type FieldError, FieldPath, invalidValue, required } from '../../apimachinery/field.ts';
 import type { Draft } from '../../apimachinery/json.ts';
-import { labelSelectorMatcher, validateLabelSelector } from '../../apimachinery/labels.ts';
+import { hasInvalidLabelValue, labelSelectorMatcher, validateLabelSelector } from '../../apimachinery/labels.ts';
 import { isDns1123Label } from '../../apimachinery/names.ts';
 import {
   defaultWorkloadTemplate,
@@ -11,6 +11,7 @@ import {
   validateSelectorMatchesTemplate,
 } from '../apps/pod-template.ts';
 import { ageColumn, column, containerColumns, formatLabelSelector, nameColumn } from '../columns.ts';
+import { dropDisabledTemplateFields } from '../core/pod-spec/index.ts';
 import { defineKind } from '../define.ts';
 import { immutable, immutableMessage, semanticEqual } from '../field-checks.ts';
 import type { Job } from '../types/batch.v1.gen.ts';
@@ -38,7 +39,11 @@ export const job = defineKind<Job>({
   kind: 'Job',
   generation: 'spec',
   default: setDefaults,
-  prepareForCreate: generateSelector,
+  prepareForCreate(object) {
+    generateSelector(object);
+    dropDisabledTemplateFields(object.spec?.template, undefined);
+  },
+  prepareForUpdate: (object, old) => dropDisabledTemplateFields(object.spec?.template, old.spec?.template),
   validate: validateJob,
   validateUpdate: validateJobUpdate,
   warnings: (object, old) => [...nameWarnings(object, old), ...jobSpecWarnings(spec, object.spec, object, old)],
@@ -96,11 +101,14 @@ function generateSelector({ metadata, spec }: Draft<Job>): void {
   };
 }
 
-function validateJob(job: Job): FieldError[] {
+function validateJob(job: Job, old?: Job): FieldError[] {
   if (!job.spec) return [required(spec)];
-  const errors = [...validateGeneratedSelector(job), ...validateJobSpec(spec, job.spec)];
+  const errors = [...validateGeneratedSelector(job, old), ...validateJobSpec(spec, job.spec, old?.spec)];
   if (!job.spec.selector) errors.push(required(spec.child('selector')));
-  else errors.push(...validateLabelSelector(job.spec.selector, spec.child('selector')));
+  else
+    errors.push(
+      ...validateLabelSelector(job.spec.selector, spec.child('selector'), hasInvalidLabelValue(old?.spec?.selector)),
+    );
   errors.push(...validateSelectorMatchesTemplate(spec.child('template'), job.spec.template ?? {}, job.spec.selector));
   const wanted = job.spec.completions ?? 0;
   if (job.spec.completionMode === 'Indexed' && wanted > 0) {
@@ -118,17 +126,19 @@ function validateJob(job: Job): FieldError[] {
   return errors;
 }
 
-function validateGeneratedSelector(job: Job): FieldError[] {
+/** Jobs from before the labels had a prefix do without those that have. */
+function validateGeneratedSelector(job: Job, old: Job | undefined): FieldError[] {
   const { selector, manualSelector, template } = job.spec;
   if (manualSelector || !selector) return [];
   const { name } = job.metadata;
   const uid = job.metadata.uid ?? '';
   const errors = uid === '' ? [required(metadata.child('uid'))] : [];
+  const before: Readonly<Record<string, string>> = old?.spec?.template?.metadata?.labels ?? {};
+  const prefixed = !old || (before[jobLabels.controllerUid] !== undefined && before[jobLabels.name] !== undefined);
   const expected: Readonly<Record<string, string>> = {
     [jobLabels.legacyControllerUid]: uid,
     [jobLabels.legacyName]: name,
-    [jobLabels.controllerUid]: uid,
-    [jobLabels.name]: name,
+    ...(prefixed ? { [jobLabels.controllerUid]: uid, [jobLabels.name]: name } : {}),
   };
   const labels: Readonly<Record<string, string>> = template?.metadata?.labels ?? {};
   for (const [key, value] of Object.entries(expected)) {

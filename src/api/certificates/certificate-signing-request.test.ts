@@ -109,9 +109,24 @@ describe('CertificateSigningRequest', () => {
       'status.conditions: Forbidden: updates may not remove a condition of type "Approved"',
     ]);
     expect(definition.columns.at(-1)?.value(now, 0)).toBe('Approved');
-    // A write of the status keeps the approval, whatever it says.
-    const status = csr({}, { conditions: [{ type: 'Denied', status: 'True' }] });
-    definition.subresources.status?.prepareForUpdate?.(status, now);
-    expect(status.status.conditions.map(({ type }: Loose) => type)).toEqual(['Approved']);
+    // A write of the status keeps the approval, and neither adds nor takes away one.
+    const writeStatus = (conditions: Loose[]) => {
+      const written = csr({}, { conditions });
+      definition.subresources.status?.prepareForUpdate?.(written, now);
+      const errors = definition.subresources.status?.validateUpdate?.(written, now) ?? [];
+      return [written.status.conditions.map(({ type, reason }: Loose) => [type, reason]), errors.map(String)];
+    };
+    const failed = { type: 'Failed', status: 'True', reason: 'Signer' };
+    expect(writeStatus([failed, { type: 'Approved', status: 'True', reason: 'Mine' }])).toEqual([
+      [
+        ['Failed', 'Signer'],
+        ['Approved', undefined],
+      ],
+      [],
+    ]);
+    expect(writeStatus([{ type: 'Denied', status: 'True' }])[1]).toEqual([
+      'status.conditions: Forbidden: updates may not remove a condition of type "Approved"',
+      'status.conditions: Forbidden: updates may not add a condition of type "Denied"',
+    ]);
   });
 });

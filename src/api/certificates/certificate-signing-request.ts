@@ -27,6 +27,7 @@ const usages = [
 ];
 
 const approvals = ['Approved', 'Denied'];
+const legacySigner = 'kubernetes.io/legacy-unknown';
 
 export const certificateSigningRequest = defineKind<CertificateSigningRequest>({
   group: 'certificates.k8s.io',
@@ -42,24 +43,20 @@ export const certificateSigningRequest = defineKind<CertificateSigningRequest>({
   prepareForUpdate: (object, old) => {
     object.spec = draft(old.spec);
   },
-  validate: (object, old) => [...validateSpec(object), ...validateConditions(object, old)],
+  validate: (object, old) => [...validateSpec(object, old), ...validateConditions(object, old)],
   validateUpdate: (object, old) => validateKeptConditions(object, old),
   subresources: {
     status: {
       prepareForUpdate: (object, old) => {
-        const now = object.status ?? {};
-        // Approval has its own subresource: its conditions stay as they were.
-        const approval = (old.status?.conditions ?? []).filter(({ type }) => approvals.includes(type));
-        const rest = (now.conditions ?? []).filter(({ type }) => !approvals.includes(type));
         object.spec = draft(old.spec);
-        object.status = { ...now, conditions: [...(draft(approval) as typeof rest), ...rest] };
-        if (object.status.conditions?.length === 0) delete object.status.conditions;
+        keepApproval(object, old);
         stampConditions(object, old);
       },
       validateUpdate: (object, old) => [
         ...validateConditions(object, old),
         ...validateCertificate(object, old),
         ...validateKeptConditions(object, old),
+        ...validateNoApproval(object, old),
         ...validateKeptCertificate(object, old),
       ],
     },
@@ -114,7 +111,12 @@ function stampConditions(
   }
 }
 
-function validateSpec({ spec: request }: CertificateSigningRequest): FieldError[] {
+/** Usages and signers that new requests may not name stay with those that have them. */
+function validateSpec(
+  { spec: request }: CertificateSigningRequest,
+  old: CertificateSigningRequest | undefined,
+): FieldError[] {
+  const before = old?.spec?.usages ?? [];
   const { request: encoded = '', usages: asked = [], signerName, expirationSeconds } = request ?? {};
   const errors: FieldError[] = [];
   try {
@@ -123,11 +125,13 @@ function validateSpec({ spec: request }: CertificateSigningRequest): FieldError[
     errors.push(invalidValue(spec.child('request'), encoded, (error as Error).message));
   }
   if (asked.length === 0) errors.push(required(spec.child('usages')));
-  asked.forEach((usage, index) => {
-    errors.push(...optionalOneOf(spec.child('usages').index(index), usage, usages));
-  });
-  for (const index of repeatedIndexes(asked)) errors.push(duplicate(spec.child('usages').index(index), asked[index]));
-  if (signerName === 'kubernetes.io/legacy-unknown')
+  if (before.every((usage) => usages.includes(usage)))
+    asked.forEach((usage, index) => {
+      errors.push(...optionalOneOf(spec.child('usages').index(index), usage, usages));
+    });
+  if (repeatedIndexes(before).size === 0)
+    for (const index of repeatedIndexes(asked)) errors.push(duplicate(spec.child('usages').index(index), asked[index]));
+  if (signerName === legacySigner && old?.spec?.signerName !== legacySigner)
     errors.push(
       invalidValue(spec.child('signerName'), signerName, 'the legacy signerName is not allowed via this API version'),
     );
@@ -160,19 +164,43 @@ function validateConditions(
     errors.push(...requiredOneOf(path.child('status'), value, onlyTrue ? ['True'] : ['False', 'True', 'Unknown']));
     const opposite = type === 'Approved' ? 'Denied' : type === 'Denied' ? 'Approved' : undefined;
     if (opposite && seen.has(opposite) && !mayContradict)
-      errors.push(invalidValue(path.child('type'), type, 'Approved and Denied conditions are mutually exclusive'));
+      errors.push(invalidValue(conditionsPath, type, 'Approved and Denied conditions are mutually exclusive'));
     if (seen.has(type) && !mayRepeat) errors.push(duplicate(path.child('type'), type));
     seen.add(type);
   });
   return errors;
 }
 
+function countConditions({ status }: CertificateSigningRequest, wanted: string): number {
+  return (status?.conditions ?? []).filter(({ type }) => type === wanted).length;
+}
+
+/** Approval has its own subresource: here its conditions stay as they were, those taken away or added are refused later. */
+function keepApproval(object: Draft<CertificateSigningRequest>, old: CertificateSigningRequest): void {
+  const { conditions } = object.status ?? {};
+  if (!conditions) return;
+  for (const approval of approvals) {
+    const before = (old.status?.conditions ?? []).filter(({ type }) => type === approval);
+    const indexes = conditions.flatMap(({ type }, index) => (type === approval ? [index] : []));
+    if (before.length !== indexes.length) continue;
+    indexes.forEach((index, which) => {
+      conditions[index] = draft(before[which]) as (typeof conditions)[number];
+    });
+  }
+}
+
+function validateNoApproval(object: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
+  return approvals.flatMap((type) =>
+    countConditions(object, type) > countConditions(old, type)
+      ? [forbiddenField(conditionsPath, `updates may not add a condition of type ${JSON.stringify(type)}`)]
+      : [],
+  );
+}
+
 /** Approved, Denied and Failed are final. */
 function validateKeptConditions(object: CertificateSigningRequest, old: CertificateSigningRequest): FieldError[] {
-  const count = (request: CertificateSigningRequest, wanted: string) =>
-    (request.status?.conditions ?? []).filter(({ type }) => type === wanted).length;
   return [...approvals, 'Failed'].flatMap((type) =>
-    count(object, type) < count(old, type)
+    countConditions(object, type) < countConditions(old, type)
       ? [forbiddenField(conditionsPath, `updates may not remove a condition of type ${JSON.stringify(type)}`)]
       : [],
   );

@@ -6,7 +6,7 @@ import {
   notSupported,
   required,
 } from '../../apimachinery/field.ts';
-import { validateLabelSelector, validateLabels } from '../../apimachinery/labels.ts';
+import { hasInvalidLabelValue, validateLabelSelector, validateLabels } from '../../apimachinery/labels.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../../apimachinery/names.ts';
 import { invalidFor, optionalOneOf, semanticEqual } from '../field-checks.ts';
 import type { PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate } from '../types/core.v1.gen.ts';
@@ -35,7 +35,7 @@ export function validatePositiveAmount(text: string | undefined, path: FieldPath
   return amount && amount.sign() <= 0 ? [invalidValue(path, amount.toString(), 'must be greater than zero')] : [];
 }
 
-/** Spec of a PersistentVolumeClaim; `old`, if there is one, excuses groups of data sources. */
+/** Spec of a PersistentVolumeClaim; `old`, if there is one, excuses groups of data sources and values of the selector. */
 export function validateClaimSpec(
   spec: PersistentVolumeClaimSpec,
   path: FieldPath,
@@ -43,7 +43,8 @@ export function validateClaimSpec(
 ): FieldError[] {
   const modes = path.child('accessModes');
   const errors = spec.accessModes?.length ? [] : [required(modes, 'at least 1 access mode is required')];
-  if (spec.selector) errors.push(...validateLabelSelector(spec.selector, path.child('selector')));
+  if (spec.selector)
+    errors.push(...validateLabelSelector(spec.selector, path.child('selector'), hasInvalidLabelValue(old?.selector)));
   errors.push(...validateAccessModes(spec.accessModes, modes));
   const storage = spec.resources?.requests?.storage;
   if (storage === undefined) errors.push(required(path.child('resources').key('storage')));

@@ -16,7 +16,8 @@ export const componentStatus = defineKind<ComponentStatus>({
       'Status',
       (status) => {
         const condition = healthy(status);
-        return condition?.status === 'True' ? 'Healthy' : condition?.status === 'False' ? 'Unhealthy' : 'Unknown';
+        if (!condition) return 'Unknown';
+        return condition.status === 'True' ? 'Healthy' : 'Unhealthy';
       },
       { description: 'Healthy, Unhealthy or Unknown' },
     ),

@@ -21,7 +21,6 @@ export const configMap = defineKind<ConfigMap>({
   columns: [
     nameColumn,
     column('Data', ({ data, binaryData }) => count(data) + count(binaryData), {
-      type: 'integer',
       description: 'Number of keys',
     }),
     ageColumn,

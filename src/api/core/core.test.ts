@@ -164,6 +164,9 @@ describe('the other core kinds', () => {
     const addresses = [1, 2, 3, 4, 5].map((n) => ({ ip: `10.0.0.${n}` }));
     const object = create(endpoints, { subsets: [{ addresses, ports: [{ port: 80 }] }] });
     expect(row(endpoints, object).Endpoints).toBe('10.0.0.1:80,10.0.0.2:80,10.0.0.3:80 + 2 more...');
+    const waiting = [{ notReadyAddresses: addresses, ports: [{ port: 80 }] }];
+    expect(row(endpoints, create(endpoints, { subsets: waiting })).Endpoints).toBe('');
+    expect(row(endpoints, create(endpoints, {})).Endpoints).toBe('<none>');
     expect(errorsOf(endpoints, object)).toEqual([]);
   });
 

@@ -4,6 +4,7 @@ import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
 import { invalidFor, requiredOneOf, semanticEqual } from '../field-checks.ts';
 import type { EndpointAddress, EndpointPort, EndpointSubset, Endpoints } from '../types/core.v1.gen.ts';
+import { addressWarnings } from './address-warnings.ts';
 import { validateEndpointIP, validateLegacyIP } from './legacy-addresses.ts';
 
 const SHOWN = 3;
@@ -17,7 +18,7 @@ export const endpoints = defineKind<Endpoints>({
     for (const subset of endpoints.subsets ?? []) for (const port of subset.ports ?? []) port.protocol ||= 'TCP';
   },
   validate: validateSubsets,
-  warnings: () => ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
+  warnings: endpointsWarnings,
   columns: [
     nameColumn,
     column('Endpoints', formatEndpoints, { description: 'Addresses and ports that are ready' }),
@@ -25,18 +26,30 @@ export const endpoints = defineKind<Endpoints>({
   ],
 });
 
+/** The endpoints controller writes addresses as they should be. */
+function endpointsWarnings({ metadata, subsets = [] }: Endpoints): string[] {
+  if (metadata.labels?.['endpoints.kubernetes.io/managed-by'] === 'endpoint-controller') return [];
+  return subsets.flatMap((subset, index) =>
+    (['addresses', 'notReadyAddresses'] as const).flatMap((list) =>
+      (subset[list] ?? []).flatMap(({ ip = '' }, i) =>
+        addressWarnings(FieldPath.of('subsets').index(index).child(list).index(i).child('ip'), ip),
+      ),
+    ),
+  );
+}
+
 /** The first three `ip:port`, and how many more there are. */
-function formatEndpoints({ subsets }: Endpoints): string {
+function formatEndpoints({ subsets = [] }: Endpoints): string {
+  if (subsets.length === 0) return '<none>';
   const shown: string[] = [];
   let count = 0;
   const add = (text: string) => {
     if (count++ < SHOWN) shown.push(text);
   };
-  for (const { addresses = [], ports = [] } of subsets ?? []) {
+  for (const { addresses = [], ports = [] } of subsets) {
     if (ports.length === 0) for (const { ip } of addresses) add(hostPort(ip, undefined));
     for (const { port } of ports) for (const { ip } of addresses) add(hostPort(ip, port));
   }
-  if (count === 0) return '<none>';
   return count > SHOWN ? `${shown.join(',')} + ${count - SHOWN} more...` : shown.join(',');
 }
 

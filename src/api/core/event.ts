@@ -38,12 +38,14 @@ export const event = defineKind<Event>({
     column('Source', (event) => formatSource(event), { wide: true, description: 'Who reports it' }),
     column('Message', (event) => (event.message ?? '').trim(), { description: 'What happened' }),
     column('First Seen', firstSeen, { wide: true, description: 'Time since the event was first seen' }),
-    column('Count', (event) => event.series?.count ?? (event.count || 1), {
+    column('Count', (event) => (event.series ? (event.series.count ?? 0) : event.count || 1), {
       wide: true,
-      type: 'integer',
       description: 'How often it was seen',
     }),
-    column('Name', (event) => event.metadata.name, { wide: true, description: 'Name of the event' }),
+    {
+      ...column<Event>('Name', (event) => event.metadata.name, { wide: true, description: 'Name of the event' }),
+      format: 'name',
+    },
   ],
   selectableFields: {
     'involvedObject.kind': ({ involvedObject }) => involvedObject?.kind ?? '',

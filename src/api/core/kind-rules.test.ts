@@ -7,6 +7,7 @@ import { persistentVolume } from './persistent-volume.ts';
 import { persistentVolumeClaim } from './persistent-volume-claim.ts';
 import { resourceQuota } from './resource-quota.ts';
 import { service } from './service.ts';
+import { serviceAccount } from './service-account.ts';
 import { create, errorsOf, type Loose, update } from './testing.ts';
 
 const ports = [{ port: 80 }];
@@ -79,9 +80,9 @@ describe('new objects', () => {
       ],
       [
         persistentVolumeClaim,
-        { spec: { ...claim.spec, dataSourceRef: { kind: 'Pod', name: 'a', namespace: 'B' } } },
+        { spec: { ...claim.spec, dataSourceRef: { kind: 'Pod', name: 'a' } } },
+        `spec.dataSource: Invalid value: "Pod": must be 'PersistentVolumeClaim' when referencing the default apiGroup`,
         `spec.dataSourceRef: Invalid value: "Pod": must be 'PersistentVolumeClaim' when referencing the default apiGroup`,
-        expect.stringMatching(/^spec\.dataSourceRef\.namespace: Invalid value: "B"/),
       ],
       [
         limitRange,
@@ -135,10 +136,33 @@ describe('new objects', () => {
     expect(errorsOf(kind, create(kind, object))).toEqual(said);
   });
 
+  it('of accounts keep the names of secrets alone, and limits find a name themselves', () => {
+    const annotations = { 'kubernetes.io/enforce-mountable-secrets': 'true' };
+    const account = create(serviceAccount, {
+      metadata: { name: 'a', annotations },
+      secrets: [{ name: 's', namespace: 'b', kind: 'Secret' }],
+    });
+    expect(account.secrets).toEqual([{ name: 's' }]);
+    expect(serviceAccount.warnings?.(account)).toHaveLength(1);
+    expect(serviceAccount.warnings?.(account, account)).toEqual([]);
+    expect(create(limitRange, { spec: { limits: [] } }, '').metadata.name).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
   it('forget data sources that nobody knows', () => {
     const { spec } = create(persistentVolumeClaim, { spec: { ...claim.spec, dataSource: { kind: 'Pod', name: 'a' } } });
     expect(spec.dataSource).toBeUndefined();
     expect(spec.dataSourceRef).toBeUndefined();
+    const elsewhere = { kind: 'PersistentVolumeClaim', name: 'a', namespace: 'b' };
+    const other = create(persistentVolumeClaim, { spec: { ...claim.spec, dataSourceRef: elsewhere } });
+    expect(other.spec.dataSourceRef).toBeUndefined();
+  });
+
+  it('keep a data source that an older client leaves out the second name of', () => {
+    const source = { kind: 'PersistentVolumeClaim', name: 'a' };
+    const old = create(persistentVolumeClaim, { spec: { ...claim.spec, dataSource: source } });
+    const { object, errors } = update(persistentVolumeClaim, old, ({ spec }) => delete spec.dataSourceRef);
+    expect(errors).toEqual([]);
+    expect(object.spec.dataSourceRef).toEqual(source);
   });
 });
 

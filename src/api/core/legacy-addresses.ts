@@ -34,11 +34,15 @@ function cidrMessages(value: string): string[] {
   return beyond ? ['must not have bits set beyond the prefix length'] : [];
 }
 
+/** Of the decimal parts: `010.0.0.1` was once taken for `10.0.0.1`. */
+export const withoutLeadingZeros = (address: string): string =>
+  address.includes('.') ? address.replace(/(?<=^|[.:])0+(?=\d+(?:\.|$))/g, '') : address;
+
 const hasLeadingZeros = (address: string) => address.includes('.') && /(?:^|[.:])0\d+(?=\.|$)/.test(address);
 
 function isMappedIPv4(address: string): boolean {
   if (!/ffff:/i.test(address)) return false;
-  const parsed = ipaddr.parse(address.replace(/(?<=[.:])0+(?=\d+(?:\.|$))/g, ''));
+  const parsed = ipaddr.parse(withoutLeadingZeros(address));
   return parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress();
 }
 
@@ -50,7 +54,7 @@ export const isDualStack = (addresses: readonly string[]) =>
 export function validateEndpointIP(address: string, path: FieldPath): FieldError[] {
   const is = (what: string) => [invalidValue(path, address, what)];
   if (isIP(address).length > 0) return is('must be a valid IP address');
-  const parsed = ipaddr.process(address.replace(/(?<=^|[.:])0+(?=\d+(?:\.|$))/g, ''));
+  const parsed = ipaddr.process(withoutLeadingZeros(address));
   const bytes = parsed.toByteArray();
   const linkLocalMulticast =
     bytes.length === 4

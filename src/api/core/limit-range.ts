@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   duplicate,
   type FieldError,
@@ -9,7 +10,8 @@ import {
 import type { Draft } from '../../apimachinery/json.ts';
 import { isQualifiedName } from '../../apimachinery/names.ts';
 import type { Quantity } from '../../apimachinery/quantity.ts';
-import { column, nameColumn } from '../columns.ts';
+import { nameColumn } from '../columns.ts';
+import { createdAtColumn } from '../created-at-column.ts';
 import { defineKind } from '../define.ts';
 import { invalidFor } from '../field-checks.ts';
 import type { LimitRange, LimitRangeItem } from '../types/core.v1.gen.ts';
@@ -31,14 +33,12 @@ export const limitRange = defineKind<LimitRange>({
   default({ spec }) {
     for (const item of spec?.limits ?? []) defaultItem(item);
   },
+  // Of all kinds this one alone may come without a name.
+  prepareForCreate({ metadata }) {
+    metadata.name ||= randomUUID();
+  },
   validate: validateLimitRange,
-  columns: [
-    nameColumn,
-    column('Created At', ({ metadata }) => metadata.creationTimestamp ?? '', {
-      type: 'date',
-      description: 'Time of creation',
-    }),
-  ],
+  columns: [nameColumn, createdAtColumn],
 });
 
 /** Of containers: the default limit is the maximum, the default request that limit or else the minimum. */

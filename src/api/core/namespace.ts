@@ -35,7 +35,6 @@ export const namespace = defineKind<Namespace>({
     ageColumn,
   ],
   selectableFields: {
-    name: (namespace) => namespace.metadata.name,
     'status.phase': (namespace) => namespace.status?.phase ?? '',
   },
 });

@@ -1,6 +1,8 @@
+import { FieldPath } from '../../apimachinery/field.ts';
 import { ageColumn, column, nameColumn, orNone } from '../columns.ts';
 import { defineKind } from '../define.ts';
 import type { Node } from '../types/core.v1.gen.ts';
+import { rangeWarnings } from './address-warnings.ts';
 import { validateNode, validateNodeUpdate } from './node-validation.ts';
 import { roundResourceList } from './pod-spec/resources.ts';
 
@@ -22,9 +24,24 @@ export const node = defineKind<Node>({
     status.allocatable ??= { ...status.capacity };
     roundResourceList(status.allocatable);
   },
+  prepareForCreate(node) {
+    delete node.spec?.configSource;
+    delete node.status?.config;
+  },
+  prepareForUpdate(node, old) {
+    if (!old.spec?.configSource) delete node.spec?.configSource;
+  },
   validate: validateNode,
   validateUpdate: validateNodeUpdate,
-  subresources: { status: { validateUpdate: validateNodeUpdate } },
+  warnings: nodeWarnings,
+  subresources: {
+    status: {
+      prepareForUpdate(node, old) {
+        if (!old.status?.config) delete node.status?.config;
+      },
+      validateUpdate: validateNodeUpdate,
+    },
+  },
   columns: [
     nameColumn,
     column('Status', nodeState, { description: 'Whether the node is ready and takes pods' }),
@@ -48,6 +65,16 @@ export const node = defineKind<Node>({
   ],
   selectableFields: { 'spec.unschedulable': (node) => String(node.spec?.unschedulable ?? false) },
 });
+
+function nodeWarnings({ spec }: Node): string[] {
+  return [
+    ...(spec?.configSource ? ['spec.configSource: the feature is removed'] : []),
+    ...(spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : []),
+    ...(spec?.podCIDRs ?? []).flatMap((range, index) =>
+      rangeWarnings(FieldPath.of('spec', 'podCIDRs').index(index), range),
+    ),
+  ];
+}
 
 function nodeState({ spec, status }: Node): string {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');

@@ -31,7 +31,11 @@ export const persistentVolumeClaim = defineKind<PersistentVolumeClaim>({
   },
   prepareForCreate(claim) {
     claim.status = { phase: 'Pending' };
-    if (claim.spec) unifyDataSources(claim.spec);
+    if (claim.spec) unifyDataSources(claim.spec, undefined);
+  },
+  // Clients that know one of the two fields leave out the other.
+  prepareForUpdate(claim, old) {
+    if (claim.spec) unifyDataSources(claim.spec, old.spec);
   },
   validate: ({ spec: claim }, old) => validateClaimSpec(claim ?? {}, spec, old?.spec),
   validateUpdate: validateClaimUpdate,
@@ -43,7 +47,7 @@ export const persistentVolumeClaim = defineKind<PersistentVolumeClaim>({
       description: 'Whether a volume is bound to it',
     }),
     column('Volume', ({ spec }) => spec.volumeName ?? '', { description: 'The volume that is bound to it' }),
-    column('Capacity', ({ spec, status }) => (spec.volumeName ? (status?.capacity?.storage ?? '') : ''), {
+    column('Capacity', ({ spec, status }) => (spec.volumeName ? (status?.capacity?.storage ?? '0') : ''), {
       description: 'Size of the volume',
     }),
     column('Access Modes', ({ spec, status }) => (spec.volumeName ? formatAccessModes(status?.accessModes) : ''), {
@@ -59,18 +63,21 @@ export const persistentVolumeClaim = defineKind<PersistentVolumeClaim>({
       description: 'Filesystem or block device',
     }),
   ],
-  selectableFields: { name: (claim) => claim.metadata.name },
 });
 
-/** `dataSource` and `dataSourceRef` say the same where both can; a `dataSource` of any other kind was never heard of. */
-function unifyDataSources(claim: Draft<PersistentVolumeClaimSpec>): void {
+/**
+ * `dataSource` and `dataSourceRef` say the same where both can; a `dataSource` of any other kind was never heard of, nor
+ * is a source in another namespace, unless `old` has one.
+ */
+function unifyDataSources(claim: Draft<PersistentVolumeClaimSpec>, old: PersistentVolumeClaimSpec | undefined): void {
+  if (claim.dataSourceRef?.namespace && !old?.dataSourceRef) delete claim.dataSourceRef;
   const { dataSource, dataSourceRef } = claim;
   if (dataSource && !dataSourceRef) {
     const { apiGroup = '', kind } = dataSource;
     const classic =
       (apiGroup === '' && kind === 'PersistentVolumeClaim') ||
       (apiGroup === 'snapshot.storage.k8s.io' && kind === 'VolumeSnapshot');
-    if (classic) claim.dataSourceRef = draft(dataSource);
+    if (classic || old?.dataSource || old?.dataSourceRef) claim.dataSourceRef = draft(dataSource);
     else delete claim.dataSource;
   } else if (dataSourceRef && !dataSource && !dataSourceRef.namespace) {
     const { namespace: _, ...reference } = dataSourceRef;

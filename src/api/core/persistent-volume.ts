@@ -16,7 +16,7 @@ import { validateAccessModes, validatePositiveAmount, volumeModes } from './clai
 import { internalDiff } from './internal-diff.ts';
 import { internalForm } from './internal-form.ts';
 import { sourceFields, validateSources } from './persistent-volume-sources.ts';
-import { validateNodeSelector } from './pod-spec/affinity.ts';
+import { hasInvalidNodeValue, validateNodeSelector } from './pod-spec/affinity.ts';
 import { roundResourceList, validateBasicAmount } from './pod-spec/resources.ts';
 import { formatAccessModes, storageClassOf } from './volume-format.ts';
 import { volumeWarnings } from './volume-warnings.ts';
@@ -45,14 +45,15 @@ export const persistentVolume = defineKind<PersistentVolume>({
       prepareForUpdate(volume, old) {
         if (volume.status?.phase === old.status?.phase) return;
         volume.status ??= {};
-        if (volume.status.lastPhaseTransitionTime === old.status?.lastPhaseTransitionTime)
+        const { lastPhaseTransitionTime } = volume.status;
+        if (!lastPhaseTransitionTime || lastPhaseTransitionTime === old.status?.lastPhaseTransitionTime)
           volume.status.lastPhaseTransitionTime = rfc3339Now();
       },
     },
   },
   columns: [
     nameColumn,
-    column('Capacity', ({ spec }) => spec.capacity?.storage ?? '', { description: 'Size of the volume' }),
+    column('Capacity', ({ spec }) => spec.capacity?.storage ?? '0', { description: 'Size of the volume' }),
     column('Access Modes', ({ spec }) => formatAccessModes(spec.accessModes), { description: 'How it can be mounted' }),
     column('Reclaim Policy', ({ spec }) => spec.persistentVolumeReclaimPolicy ?? '', {
       description: 'What becomes of it when its claim is gone',
@@ -78,13 +79,12 @@ export const persistentVolume = defineKind<PersistentVolume>({
       description: 'Filesystem or block device',
     }),
   ],
-  selectableFields: { name: (volume) => volume.metadata.name },
 });
 
 /** Whole seconds, as the API writes times. */
 const rfc3339Now = () => new Date().toISOString().replace(/\.\d+Z$/, 'Z');
 
-function validateVolume({ spec: volume, metadata }: PersistentVolume): FieldError[] {
+function validateVolume({ spec: volume, metadata }: PersistentVolume, old?: PersistentVolume): FieldError[] {
   if (!volume) return [required(spec)];
   const modes = spec.child('accessModes');
   const errors = volume.accessModes?.length ? [] : [required(modes)];
@@ -104,7 +104,7 @@ function validateVolume({ spec: volume, metadata }: PersistentVolume): FieldErro
     const at = spec.child('nodeAffinity', 'required');
     errors.push(
       ...(volume.nodeAffinity.required
-        ? validateNodeSelector(volume.nodeAffinity.required, at)
+        ? validateNodeSelector(volume.nodeAffinity.required, at, hasInvalidNodeValue(old?.spec?.nodeAffinity?.required))
         : [required(at, 'must specify required node constraints')]),
     );
   }

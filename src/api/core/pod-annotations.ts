@@ -1,5 +1,6 @@
 import { type FieldError, type FieldPath, forbiddenField, invalidValue } from '../../apimachinery/field.ts';
 import type { Container, EphemeralContainer, PodSpec } from '../types/core.v1.gen.ts';
+import type { PodAllowances } from './pod-spec/allowances.ts';
 import { validateLocalPath } from './pod-spec/paths.ts';
 import { validateTolerations } from './pod-spec/scheduling.ts';
 import { visitContainers } from './pod-spec/visit-containers.ts';
@@ -21,15 +22,17 @@ export function validatePodAnnotations(
   annotations: Annotations | undefined,
   spec: PodSpec,
   path: FieldPath,
+  { anyDeletionCost, comparingTolerations }: PodAllowances,
 ): FieldError[] {
   if (!annotations) return [];
   const errors: FieldError[] = [];
   const mirror = annotations[mirrorKey];
   if (mirror !== undefined && !spec.nodeName)
     errors.push(invalidValue(path.key(mirrorKey), mirror, 'must set spec.nodeName if mirror pod annotation is set'));
-  if (annotations[tolerationsKey]) errors.push(...validateTolerationsText(annotations[tolerationsKey], path));
+  if (annotations[tolerationsKey])
+    errors.push(...validateTolerationsText(annotations[tolerationsKey], path, comparingTolerations));
   const cost = annotations[deletionCostKey];
-  if (cost !== undefined && !isDeletionCost(cost))
+  if (cost !== undefined && !anyDeletionCost && !isDeletionCost(cost))
     errors.push(invalidValue(path.key(deletionCostKey), cost, 'must be a 32bit integer'));
   const seccomp = annotations[seccompPodKey];
   if (seccomp !== undefined) errors.push(...validateSeccompText(seccomp, path.child(seccompPodKey)));
@@ -45,14 +48,17 @@ export function validatePodAnnotations(
   return errors;
 }
 
+export const hasInvalidDeletionCost = (annotations: Annotations | undefined): boolean =>
+  annotations?.[deletionCostKey] !== undefined && !isDeletionCost(annotations[deletionCostKey]);
+
 /** What Go's ParseInt takes, without a plus sign and without leading zeros. */
 function isDeletionCost(text: string): boolean {
   return /^(?:0|-\d+|[1-9]\d*)$/.test(text) && Number(text) >= -(2 ** 31) && Number(text) < 2 ** 31;
 }
 
-function validateTolerationsText(text: string, path: FieldPath): FieldError[] {
+function validateTolerationsText(text: string, path: FieldPath, comparing: boolean): FieldError[] {
   try {
-    return validateTolerations(JSON.parse(text) as [], path.child(tolerationsKey));
+    return validateTolerations(JSON.parse(text) as [], path.child(tolerationsKey), comparing);
   } catch (error) {
     return [invalidValue(path, tolerationsKey, (error as Error).message)];
   }

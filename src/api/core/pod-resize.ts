@@ -12,7 +12,7 @@ const lists = ['requests', 'limits'] as const;
 export function validateResize(pod: Pod, old: Pod): FieldError[] {
   if (isMirror(old.metadata.annotations)) return [forbiddenField(wholeObject, 'static pods cannot be resized')];
   if (old.spec.os?.name === 'windows') return [forbiddenField(wholeObject, 'windows pods cannot be resized')];
-  const errors = validatePod(pod);
+  const errors = validatePod(pod, old);
   if ((old.status?.qosClass || computeQosClass(old.spec)) !== computeQosClass(pod.spec))
     errors.push(invalidValue(spec, pod.status?.qosClass ?? '', 'Pod QOS Class may not change as a result of resizing'));
   const running = old.status?.containerStatuses?.find(({ state }) => state?.running);

@@ -311,6 +311,32 @@ describe('warnings about pods', () => {
       'spec.containers[1].ports[0]: overlapping port definition with spec.containers[0].ports[0]',
     ],
     [
+      volume({
+        projected: {
+          sources: [
+            { secret: { name: 's', items: [{ key: 'k', path: 'a/b' }] } },
+            {
+              configMap: {
+                name: 'c',
+                items: [
+                  { key: 'k', path: 'a' },
+                  { key: 'l', path: 'a/b/c' },
+                ],
+              },
+            },
+          ],
+        },
+      }),
+      'volume "v" (Projected): overlapping paths: "a" (ConfigMap "c") with "a/b" (Secret "s")',
+      'volume "v" (Projected): overlapping paths: "a/b/c" (ConfigMap "c") with "a/b" (Secret "s")',
+      'volume "v" (Projected): overlapping paths: "a/b/c" (ConfigMap "c") with "a" (ConfigMap "c")',
+    ],
+    [
+      { hostAliases: [{ ip: '010.0.0.1' }], dnsConfig: { nameservers: ['::FFFF:1.2.3.4'] } },
+      'spec.dnsConfig.nameservers[0]: non-standard IP address "::FFFF:1.2.3.4" will be considered invalid in a future Kubernetes release: use "1.2.3.4"',
+      'spec.hostAliases[0].ip: non-standard IP address "010.0.0.1" will be considered invalid in a future Kubernetes release: use "10.0.0.1"',
+    ],
+    [
       volume({ gitRepo: { repository: 'r' } }),
       'spec.volumes[0].gitRepo: deprecated in v1.11, and disabled by default in v1.33+',
     ],

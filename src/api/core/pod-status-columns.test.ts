@@ -89,4 +89,12 @@ describe('pod columns', () => {
   ])('says %s', (word, status, spec, metadata) => {
     expect(rowOf(withStatus({ phase: 'Pending', ...status }, spec, metadata)).Status).toBe(word);
   });
+
+  it('are of little interest when the pod is done', () => {
+    const conditionsOf = (phase: string) => podKind.rowConditions?.(withStatus({ phase }));
+    expect(conditionsOf('Running')).toEqual([]);
+    expect(conditionsOf('Failed')).toEqual([
+      { type: 'Completed', status: 'True', reason: 'Failed', message: 'The pod failed.' },
+    ]);
+  });
 });

@@ -1,6 +1,6 @@
 import { humanDuration } from '../../apimachinery/age.ts';
 import { ageColumn, column, nameColumn, orNone } from '../columns.ts';
-import type { PrinterColumn } from '../kind.ts';
+import type { PrinterColumn, RowCondition } from '../kind.ts';
 import type { ContainerState, ContainerStatus, Pod } from '../types/core.v1.gen.ts';
 
 export interface PodSummary {
@@ -132,4 +132,12 @@ function readinessGates(pod: Pod): string {
     pod.status?.conditions?.some(({ type, status }) => type === conditionType && status === 'True'),
   );
   return `${open.length}/${gates.length}`;
+}
+
+export function podRowConditions({ status }: Pod): readonly RowCondition[] {
+  if (status?.phase === 'Succeeded')
+    return [{ type: 'Completed', status: 'True', reason: 'Succeeded', message: 'The pod has completed successfully.' }];
+  if (status?.phase === 'Failed')
+    return [{ type: 'Completed', status: 'True', reason: 'Failed', message: 'The pod failed.' }];
+  return [];
 }

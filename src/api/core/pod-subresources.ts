@@ -21,7 +21,7 @@ export function applyEphemeralContainers(requested: Pod, old: Pod): Draft<Pod> {
 export function validateEphemeralContainersUpdate(pod: Pod, old: Pod): FieldError[] {
   if (isMirror(old.metadata.annotations))
     return [forbiddenField(wholeObject, 'static pods do not support ephemeral containers')];
-  const errors = validatePod(pod);
+  const errors = validatePod(pod, old);
   const path = spec.child('ephemeralContainers');
   const now = new Map((pod.spec.ephemeralContainers ?? []).map((container) => [container.name, container]));
   for (const before of old.spec.ephemeralContainers ?? []) {
@@ -99,17 +99,16 @@ export function bindPod(pod: Draft<Pod>, binding: Binding, now: string): string 
   if (binding.metadata?.labels) pod.metadata.labels = { ...binding.metadata.labels, ...pod.metadata.labels };
   const status = pod.status ?? {};
   pod.status = status;
-  const others = (status.conditions ?? []).filter(({ type }) => type !== 'PodScheduled');
   const observedGeneration = pod.metadata.generation;
-  status.conditions = [
-    ...others,
-    {
-      type: 'PodScheduled',
-      status: 'True',
-      lastTransitionTime: now,
-      ...(observedGeneration !== undefined ? { observedGeneration } : {}),
-    },
-  ];
+  const scheduled = {
+    type: 'PodScheduled',
+    status: 'True',
+    lastTransitionTime: now,
+    ...(observedGeneration !== undefined ? { observedGeneration } : {}),
+  };
+  const conditions = status.conditions ?? [];
+  const index = conditions.findIndex(({ type }) => type === 'PodScheduled');
+  status.conditions = index < 0 ? [...conditions, scheduled] : conditions.with(index, scheduled);
   delete status.nominatedNodeName;
   return undefined;
 }

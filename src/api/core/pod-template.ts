@@ -2,7 +2,7 @@ import { FieldPath } from '../../apimachinery/field.ts';
 import { column, containerColumns, formatLabels, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
 import type { PodTemplate } from '../types/core.v1.gen.ts';
-import { defaultPodTemplateSpec, validatePodTemplateSpec } from './pod-spec/index.ts';
+import { defaultPodTemplateSpec, dropDisabledTemplateFields, validatePodTemplateSpec } from './pod-spec/index.ts';
 import { podTemplateWarnings } from './pod-warnings.ts';
 
 const path = FieldPath.of('template');
@@ -16,7 +16,9 @@ export const podTemplate = defineKind<PodTemplate>({
     podTemplate.template ??= {};
     defaultPodTemplateSpec(podTemplate.template);
   },
-  validate: ({ template }) => validatePodTemplateSpec(template ?? {}, path),
+  prepareForCreate: ({ template }) => dropDisabledTemplateFields(template, undefined),
+  prepareForUpdate: ({ template }, old) => dropDisabledTemplateFields(template, old.template),
+  validate: ({ template }, old) => validatePodTemplateSpec(template ?? {}, path, old?.template),
   warnings: ({ metadata, template }, old) =>
     old && old.metadata.generation === metadata.generation ? [] : podTemplateWarnings(template, path),
   columns: [

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { draft } from '../../apimachinery/json.ts';
+import { deployment } from '../apps/deployment.ts';
 import type { Pod } from '../types/core.v1.gen.ts';
 import { pod as podKind } from './pod.ts';
 import { validateResize } from './pod-resize.ts';
@@ -9,7 +10,7 @@ import {
   bindPod,
   validateEphemeralContainersUpdate,
 } from './pod-subresources.ts';
-import { minimalPod, podOf, podUpdateErrors } from './testing.ts';
+import { create, type Loose, minimalPod, podErrors, podOf, podUpdateErrors, update } from './testing.ts';
 
 describe('pod updates', () => {
   const old = podOf({ ...minimalPod, tolerations: [{ key: 'a', operator: 'Exists' }], activeDeadlineSeconds: 10 });
@@ -87,5 +88,79 @@ describe('pod updates', () => {
       { type: 'PodScheduled', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' },
     ]);
     expect(bindPod(pod, binding, '2026-01-01T00:00:00Z')).toBe('pod web is already assigned to node "n1"');
+  });
+});
+
+describe('what a pod had before a rule came', () => {
+  const invalid = { matchExpressions: [{ key: 'a', operator: 'In', values: ['no value!'] }] };
+  const projected = (source: object) => ({ ...minimalPod, volumes: [{ name: 'v', projected: { sources: [source] } }] });
+  const account = { serviceAccountName: 'default' };
+  const topology = { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' };
+  const wrong: readonly (readonly [string, object, object?])[] = [
+    ['deletion cost', minimalPod, { annotations: { 'controller.kubernetes.io/pod-deletion-cost': 'high' } }],
+    ['huge pages', { ...minimalPod, overhead: { 'hugepages-2Mi': '3Mi', memory: '1Mi' }, runtimeClassName: 'r' }],
+    [
+      'affinity selector',
+      {
+        ...minimalPod,
+        affinity: {
+          podAffinity: {
+            requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'zone', labelSelector: invalid }],
+          },
+        },
+      },
+    ],
+    [
+      'node affinity value',
+      {
+        ...minimalPod,
+        affinity: {
+          nodeAffinity: {
+            requiredDuringSchedulingIgnoredDuringExecution: {
+              nodeSelectorTerms: [{ matchExpressions: [{ key: 'a', operator: 'In', values: ['no value!'] }] }],
+            },
+          },
+        },
+      },
+    ],
+    ['spread selector', { ...minimalPod, topologySpreadConstraints: [{ ...topology, labelSelector: invalid }] }],
+    ['spread label keys', { ...minimalPod, topologySpreadConstraints: [{ ...topology, matchLabelKeys: ['a'] }] }],
+    [
+      'sysctl of the host',
+      { ...minimalPod, hostNetwork: true, securityContext: { sysctls: [{ name: 'net.a', value: '1' }] } },
+    ],
+    ['token path', { ...projected({ serviceAccountToken: { path: '/t' } }), ...account }],
+    ['host network', { ...minimalPod, hostNetwork: true, hostUsers: false }],
+    ['comparing toleration', { ...minimalPod, tolerations: [{ key: 'a', operator: 'Gt', value: '1' }] }],
+    ['SELinux policy', { ...minimalPod, securityContext: { seLinuxChangePolicy: 'MountOption' } }],
+  ];
+
+  it.each(wrong.map(([name, spec, metadata = {}]) => ({ name, spec, metadata })))(
+    'may stay: $name',
+    ({ spec, metadata }) => {
+      const old = podOf(spec, metadata);
+      expect(podErrors(old)).not.toEqual([]);
+      const touched = update(podKind, old, (pod: Loose) => (pod.metadata.labels = { a: 'b' }));
+      expect(touched.errors).toEqual([]);
+      const template = { metadata: { ...metadata, labels: { a: 'b' } }, spec };
+      const workload = create(deployment, { spec: { selector: { matchLabels: { a: 'b' } }, template } });
+      expect(deployment.validate?.(workload)).not.toEqual([]);
+      expect(update(deployment, workload, (next: Loose) => (next.spec.replicas = 2)).errors).toEqual([]);
+    },
+  );
+
+  it('is dropped when its feature is off, unless it was there', () => {
+    const spec = {
+      ...projected({ clusterTrustBundle: { name: 'b', path: 'p' } }),
+      schedulingGroup: { podGroupName: 'g' },
+      containers: [{ name: 'web', image: 'nginx', lifecycle: { stopSignal: 'SIGUSR1' } }],
+    };
+    const made = podOf(spec);
+    expect(made.spec).not.toHaveProperty('schedulingGroup');
+    expect(made.spec.containers[0]).not.toHaveProperty('lifecycle');
+    expect(made.spec.volumes?.[0]?.projected?.sources).toEqual([{}]);
+    const old = draft(made) as Loose;
+    Object.assign(old.spec, spec);
+    expect(update(podKind, old, () => undefined).object.spec).toMatchObject(spec);
   });
 });

@@ -90,12 +90,13 @@ function validateDeadlineUpdate(seconds: number | undefined, old: number | undef
 
 function validateTolerationUpdate(tolerations: readonly Toleration[], old: readonly Toleration[]): FieldError[] {
   const path = spec.child('tolerations');
+  const comparing = old.some(({ operator }) => operator === 'Lt' || operator === 'Gt');
   const withoutSeconds = ({ tolerationSeconds: _, ...rest }: Toleration) => rest;
   const kept = old.every((before) =>
     tolerations.some((toleration) => semanticEqual(withoutSeconds(toleration), withoutSeconds(before))),
   );
   return kept
-    ? validateTolerations(tolerations, path)
+    ? validateTolerations(tolerations, path, comparing)
     : [forbiddenField(path, 'existing toleration can not be modified except its tolerationSeconds')];
 }
 

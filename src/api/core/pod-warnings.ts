@@ -1,8 +1,10 @@
 import type { FieldPath } from '../../apimachinery/field.ts';
 import type { ContainerPort, PodSpec, PodTemplateSpec, Volume } from '../types/core.v1.gen.ts';
+import { addressWarnings } from './address-warnings.ts';
 import { nodeLabelMessage, nodeSelectorTermWarnings } from './node-label-warnings.ts';
 import { appArmorPrefix, seccompContainerPrefix, seccompPodKey } from './pod-annotations.ts';
 import { visitContainers } from './pod-spec/visit-containers.ts';
+import { volumePathWarnings } from './volume-path-warnings.ts';
 import { claimSpecWarnings, fractionWarnings, retiredSources } from './volume-warnings.ts';
 
 type Annotations = Readonly<Record<string, string>>;
@@ -24,7 +26,7 @@ export function podSpecWarnings(
       annotations[key] === undefined ? [] : [`${annotationsPath.key(key)}: ${message}`],
     ),
     ...(spec.volumes ?? []).flatMap((volume, index) => volumeWarnings(volume, path.child('volumes').index(index))),
-    ...tokenPathWarnings(spec.volumes ?? [], path.child('volumes')),
+    ...volumePathWarnings(spec.volumes ?? []),
     ...repeatedWarnings(spec.hostAliases ?? [], 'ip', path.child('hostAliases')),
     ...repeatedWarnings(spec.imagePullSecrets ?? [], 'name', path.child('imagePullSecrets')),
   ];
@@ -47,12 +49,19 @@ export function podSpecWarnings(
         warnings.push(...fractionWarnings(resources?.[list], [byte], at.child('resources', list)));
     if (env && env.length > 1) warnings.push(...envWarnings(env, at.child('env')));
   });
-  warnings.push(...portWarnings(spec, path));
+  warnings.push(...portWarnings(spec, path), ...portNameWarnings(spec, path));
   if ((spec.terminationGracePeriodSeconds ?? 0) < 0)
     warnings.push(
       `${path.child('terminationGracePeriodSeconds')}: must be >= 0; negative values are invalid and will be treated as 1`,
     );
-  return [...warnings, ...affinityWarnings(spec, path.child('affinity'))];
+  warnings.push(...affinityWarnings(spec, path.child('affinity')));
+  spec.dnsConfig?.nameservers?.forEach((server, index) => {
+    warnings.push(...addressWarnings(path.child('dnsConfig', 'nameservers').index(index), server));
+  });
+  spec.hostAliases?.forEach(({ ip = '' }, index) => {
+    warnings.push(...addressWarnings(path.child('hostAliases').index(index).child('ip'), ip));
+  });
+  return warnings;
 }
 
 /** `path` is the template's. */
@@ -106,30 +115,6 @@ function volumeWarnings(volume: Volume, path: FieldPath): string[] {
   return claim
     ? [...warnings, ...claimSpecWarnings(claim.spec, path.child('ephemeral', 'volumeClaimTemplate', 'spec'))]
     : warnings;
-}
-
-/** Of files that are projected to where a token goes, whichever volume it is in. */
-function tokenPathWarnings(volumes: readonly Volume[], path: FieldPath): string[] {
-  const sourcesOf = ({ projected }: Volume) => projected?.sources ?? [];
-  const tokens = new Set(
-    volumes.flatMap(sourcesOf).flatMap(({ serviceAccountToken: token }) => (token ? [token.path] : [])),
-  );
-  if (tokens.size === 0) return [];
-  const warnings: string[] = [];
-  const check = (at: FieldPath, file: string | undefined) => {
-    if (file !== undefined && tokens.has(file))
-      warnings.push(`${at}: has duplicated path with ServiceAccountToken ${JSON.stringify(file)}`);
-  };
-  volumes.forEach((volume, index) => {
-    const at = path.index(index).child('projected', 'sources');
-    for (const { configMap, secret, downwardAPI, clusterTrustBundle } of sourcesOf(volume)) {
-      for (const [i, item] of (configMap?.items ?? []).entries()) check(at.child('configMap').index(i), item.path);
-      for (const [i, item] of (secret?.items ?? []).entries()) check(at.child('secrets').index(i), item.path);
-      for (const [i, item] of (downwardAPI?.items ?? []).entries()) check(at.child('downwardAPI').index(i), item.path);
-      check(at.child('ClusterTrustBundle'), clusterTrustBundle?.path);
-    }
-  });
-  return warnings;
 }
 
 function repeatedWarnings<Field extends string>(
@@ -187,6 +172,25 @@ function portWarnings(spec: PodSpec, path: FieldPath): string[] {
           warnings.push(`${at}: dangerously ambiguous port definition with ${where}`);
       }
       others.push({ port, at });
+    });
+  });
+  return warnings;
+}
+
+/** Who looks for a port by its name finds the first. */
+function portNameWarnings(spec: PodSpec, path: FieldPath): string[] {
+  const warnings: string[] = [];
+  const known = new Map<string, FieldPath>();
+  visitContainers(spec, path, ({ ports }, containerPath) => {
+    ports?.forEach(({ name }, index) => {
+      if (!name) return;
+      const at = containerPath.child('ports').index(index);
+      const first = known.get(name);
+      if (!first) known.set(name, at);
+      else
+        warnings.push(
+          `${at}: duplicate port name ${JSON.stringify(name)} with ${first}, services and probes that select ports by name will use ${first}`,
+        );
     });
   });
   return warnings;

@@ -3,13 +3,16 @@ import type { Draft } from '../../apimachinery/json.ts';
 import { isDns1123Label } from '../../apimachinery/names.ts';
 import { defineKind } from '../define.ts';
 import type { Pod, PodAffinityTerm, PodSpec, PodStatus, TopologySpreadConstraint } from '../types/core.v1.gen.ts';
+import { addressWarnings } from './address-warnings.ts';
+import { podAllowances } from './pod-allowances.ts';
 import { validatePodAnnotations, validateProfileAnnotations } from './pod-annotations.ts';
 import { adoptAppArmorAnnotations, appArmorWarnings } from './pod-app-armor.ts';
 import { computeQosClass } from './pod-qos.ts';
 import { validateImageSpace } from './pod-spec/containers.ts';
 import { defaultPodOnly, defaultPodSpec } from './pod-spec/defaults.ts';
+import { dropDisabledFields } from './pod-spec/disabled-fields.ts';
 import { validatePodSpec } from './pod-spec/index.ts';
-import { podColumns } from './pod-status-columns.ts';
+import { podColumns, podRowConditions } from './pod-status-columns.ts';
 import { validatePodStatusUpdate } from './pod-status-update.ts';
 import { validatePodUpdate } from './pod-update.ts';
 import { podSpecWarnings } from './pod-warnings.ts';
@@ -39,10 +42,14 @@ export const pod = defineKind<Pod>({
         },
       ];
     }
+    dropDisabledFields(pod.spec, undefined);
     mergeLabelKeys(pod);
     adoptAppArmorAnnotations(pod);
   },
-  validate: validatePod,
+  prepareForUpdate(pod, old) {
+    dropDisabledFields(pod.spec, old.spec);
+  },
+  validate: (pod, old) => validatePod(pod, old),
   validateCreate: validatePodCreate,
   validateUpdate: validatePodUpdate,
   warnings: podWarnings,
@@ -52,11 +59,19 @@ export const pod = defineKind<Pod>({
         pod.status = { ...pod.status };
         pod.status.qosClass ||= old.status?.qosClass;
         keepObservedGeneration(pod.status, old.status);
+        // Of a feature that is off.
+        delete pod.status.nodeAllocatableResourceClaimStatuses;
         if (old.metadata.ownerReferences)
           pod.metadata.ownerReferences = old.metadata.ownerReferences as Draft<typeof old.metadata.ownerReferences>;
         else delete pod.metadata.ownerReferences;
       },
       validateUpdate: validatePodStatusUpdate,
+      warnings: ({ status }) =>
+        (['podIPs', 'hostIPs'] as const).flatMap((list) =>
+          (status?.[list] ?? []).flatMap(({ ip = '' }, index) =>
+            addressWarnings(FieldPath.of('status', list).index(index).child('ip'), ip),
+          ),
+        ),
     },
   },
   gracePeriod(pod, requested) {
@@ -66,15 +81,19 @@ export const pod = defineKind<Pod>({
     return seconds < 0 ? 1 : seconds;
   },
   columns: podColumns,
+  rowConditions: podRowConditions,
   selectableFields: {
     'spec.nodeName': (pod) => pod.spec.nodeName ?? '',
+    // What it was called once.
+    'spec.host': (pod) => pod.spec.nodeName ?? '',
     'spec.restartPolicy': (pod) => pod.spec.restartPolicy ?? '',
     'spec.schedulerName': (pod) => pod.spec.schedulerName ?? '',
     'spec.serviceAccountName': (pod) => pod.spec.serviceAccountName ?? '',
     'spec.hostNetwork': (pod) => String(pod.spec.hostNetwork ?? false),
     'status.phase': (pod) => pod.status?.phase ?? '',
     'status.podIP': (pod) => pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP ?? '',
-    'status.podIPs': (pod) => pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP ?? '',
+    // Let pass, but of no pod.
+    'status.podIPs': () => '',
     'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
   },
   indexedFields: ['spec.nodeName'],
@@ -114,10 +133,13 @@ function mergeInto(
 /** Clients that do not know `observedGeneration` do not clear it. */
 function keepObservedGeneration(status: Draft<PodStatus>, old: PodStatus | undefined): void {
   if (!status.observedGeneration && old?.observedGeneration) status.observedGeneration = old.observedGeneration;
+  // Several of one type are told apart by their order.
+  const before = [...(old?.conditions ?? [])];
   for (const condition of status.conditions ?? []) {
-    if (condition.observedGeneration) continue;
-    const before = old?.conditions?.find(({ type }) => type === condition.type)?.observedGeneration;
-    if (before) condition.observedGeneration = before;
+    const index = before.findIndex(({ type }) => type === condition.type);
+    const [known] = index < 0 ? [] : before.splice(index, 1);
+    if (!condition.observedGeneration && known?.observedGeneration)
+      condition.observedGeneration = known.observedGeneration;
   }
 }
 
@@ -132,10 +154,12 @@ const specPath = FieldPath.of('spec');
 const annotationsPath = FieldPath.of('metadata', 'annotations');
 const noSpec: PodSpec = { containers: [] };
 
-export function validatePod({ metadata, spec = noSpec }: Pod): FieldError[] {
+/** `old`: what the pod was, on any update. */
+export function validatePod({ metadata, spec = noSpec }: Pod, old: Pod | undefined): FieldError[] {
+  const allowances = podAllowances(old);
   const errors = [
-    ...validatePodAnnotations(metadata.annotations, spec, annotationsPath),
-    ...validatePodSpec(spec, specPath, metadata),
+    ...validatePodAnnotations(metadata.annotations, spec, annotationsPath, allowances),
+    ...validatePodSpec(spec, specPath, allowances, metadata),
   ];
   if (!spec.serviceAccountName)
     spec.volumes?.forEach(({ projected }, i) => {

@@ -12,7 +12,7 @@ import { ageColumn, column, containerColumns, formatLabels, nameColumn } from '.
 import { defineKind } from '../define.ts';
 import { nonNegative } from '../field-checks.ts';
 import type { PodTemplateSpec, ReplicationController, ReplicationControllerStatus } from '../types/core.v1.gen.ts';
-import { defaultPodTemplateSpec, validatePodTemplateSpec } from './pod-spec/index.ts';
+import { defaultPodTemplateSpec, dropDisabledTemplateFields, validatePodTemplateSpec } from './pod-spec/index.ts';
 import { podTemplateWarnings } from './pod-warnings.ts';
 
 const spec = FieldPath.of('spec');
@@ -35,7 +35,9 @@ export const replicationController = defineKind<ReplicationController>({
   },
   prepareForCreate(controller) {
     controller.status = { replicas: 0 };
+    dropDisabledTemplateFields(controller.spec?.template, undefined);
   },
+  prepareForUpdate: ({ spec }, old) => dropDisabledTemplateFields(spec?.template, old.spec?.template),
   validate: validateController,
   warnings: controllerWarnings,
   subresources: {
@@ -67,12 +69,12 @@ export const replicationController = defineKind<ReplicationController>({
 });
 
 /** What the schema declares is checked last. */
-function validateController({ spec: controller }: ReplicationController): FieldError[] {
+function validateController({ spec: controller }: ReplicationController, old?: ReplicationController): FieldError[] {
   if (!controller) return [required(spec)];
   const selector = controller.selector ?? {};
   return [
     ...(Object.keys(selector).length === 0 ? [required(spec.child('selector'))] : []),
-    ...validateTemplate(controller.template, selector),
+    ...validateTemplate(controller.template, selector, old?.spec?.template),
     ...nonNegative(spec.child('replicas'), controller.replicas),
     ...nonNegative(spec.child('minReadySeconds'), controller.minReadySeconds),
   ];
@@ -81,6 +83,7 @@ function validateController({ spec: controller }: ReplicationController): FieldE
 function validateTemplate(
   template: PodTemplateSpec | undefined,
   selector: Readonly<Record<string, string>>,
+  old: PodTemplateSpec | undefined,
 ): FieldError[] {
   const path = spec.child('template');
   if (!template) return [required(path)];
@@ -94,7 +97,7 @@ function validateTemplate(
         '`selector` does not match template `labels`',
       ),
     );
-  errors.push(...validatePodTemplateSpec(template, path));
+  errors.push(...validatePodTemplateSpec(template, path, old));
   const restartPolicy = template.spec?.restartPolicy;
   if (restartPolicy !== 'Always')
     errors.push(notSupported(path.child('spec', 'restartPolicy'), restartPolicy ?? '', ['Always']));

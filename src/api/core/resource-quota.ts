@@ -37,10 +37,10 @@ export const resourceQuota = defineKind<ResourceQuota>({
   },
   columns: [
     nameColumn,
-    column('Request', (quota) => usage(quota, (name) => !name.startsWith('limits')), {
+    column('Request', (quota) => usage(quota, (name) => !name.startsWith('limits.')), {
       description: 'Requests and counts: used and allowed',
     }),
-    column('Limit', (quota) => usage(quota, (name) => name.startsWith('limits')), {
+    column('Limit', (quota) => usage(quota, (name) => name.startsWith('limits.')), {
       description: 'Limits: used and allowed',
     }),
     ageColumn,

@@ -32,7 +32,6 @@ export const secret = defineKind<Secret>({
     nameColumn,
     column('Type', (secret) => secret.type ?? '', { description: 'What the data is for' }),
     column('Data', (secret) => Object.keys(secret.data ?? {}).length, {
-      type: 'integer',
       description: 'Number of keys',
     }),
     ageColumn,

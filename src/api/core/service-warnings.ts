@@ -1,7 +1,6 @@
-import ipaddr from 'ipaddr.js';
 import { FieldPath } from '../../apimachinery/field.ts';
-import { isIP } from '../../apimachinery/names.ts';
 import type { Service } from '../types/core.v1.gen.ts';
+import { addressWarnings, rangeWarnings } from './address-warnings.ts';
 import { isHeadless } from './service-addresses.ts';
 import { hintsKey, modeKey } from './service-validation.ts';
 
@@ -38,18 +37,9 @@ export function serviceWarnings({ metadata, spec }: Service): string[] {
 const formWarnings = (addresses: readonly string[], field: string) =>
   addresses.flatMap((address, index) => addressWarnings(path.child(field).index(index), address));
 
-/** Of addresses that others would write in another way. */
-function addressWarnings(at: FieldPath, address: string): string[] {
-  if (!address.includes(':') || isIP(address).length > 0 || !ipaddr.IPv6.isValid(address)) return [];
-  const form = ipaddr.IPv6.parse(address).toRFC5952String();
-  return form === address
-    ? []
-    : [`${at}: IPv6 address "${address}" should be in RFC 5952 canonical format ("${form}")`];
-}
-
-function rangeWarnings(at: FieldPath, range: string): string[] {
-  const [address = '', length = ''] = range.split('/');
-  if (!address.includes(':') || !ipaddr.IPv6.isValid(address)) return [];
-  const form = `${ipaddr.IPv6.parse(address).toRFC5952String()}/${length}`;
-  return form === range ? [] : [`${at}: IPv6 CIDR value "${range}" should be in RFC 5952 canonical format ("${form}")`];
+export function serviceStatusWarnings({ status }: Service): string[] {
+  const points = FieldPath.of('status', 'loadBalancer', 'ingress');
+  return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }, index) =>
+    ip ? addressWarnings(points.index(index), ip) : [],
+  );
 }

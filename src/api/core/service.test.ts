@@ -84,6 +84,31 @@ describe('services', () => {
     expect(moved.errors).toEqual(['spec.clusterIPs[0]: Invalid value: ["10.96.0.10"]: may not change once set']);
   });
 
+  it('find the node ports of ports by name, and lose the balancer with the type', () => {
+    const ports = [
+      { name: 'a', port: 80, nodePort: 30080 },
+      { name: 'b', port: 81, nodePort: 30081 },
+    ];
+    const old = create(service, {
+      spec: { type: 'LoadBalancer', clusterIP: '10.96.0.9', clusterIPs: ['10.96.0.9'], ports },
+    });
+    old.status = { loadBalancer: { ingress: [{ ip: '1.2.3.4' }] } };
+    const { object } = update(service, old, ({ spec }) => {
+      spec.ports = [
+        { name: 'b', port: 90 },
+        { name: 'a', port: 80, nodePort: 30081 },
+      ];
+      spec.allocateLoadBalancerNodePorts = false;
+    });
+    expect(object.spec.ports.map((port: Loose) => port.nodePort)).toEqual([undefined, 30081]);
+    expect(update(service, old, ({ spec }) => (spec.allocateLoadBalancerNodePorts = false)).object.spec.ports).toEqual(
+      old.spec.ports,
+    );
+    const internal = update(service, old, ({ spec }) => (spec.type = 'ClusterIP'));
+    expect(internal.errors).toEqual([]);
+    expect(internal.object.status).toEqual({ loadBalancer: {} });
+  });
+
   it('print as kubectl shows them', () => {
     const balanced = create(service, {
       spec: {

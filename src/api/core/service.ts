@@ -5,7 +5,7 @@ import type { Service } from '../types/core.v1.gen.ts';
 import { validateServiceStatusUpdate } from './service-status.ts';
 import { carryOverAllocations } from './service-update.ts';
 import { validateService } from './service-validation.ts';
-import { serviceWarnings } from './service-warnings.ts';
+import { serviceStatusWarnings, serviceWarnings } from './service-warnings.ts';
 
 export const service = defineKind<Service>({
   group: '',
@@ -24,7 +24,7 @@ export const service = defineKind<Service>({
   },
   validate: validateService,
   warnings: serviceWarnings,
-  subresources: { status: { validateUpdate: validateServiceStatusUpdate } },
+  subresources: { status: { validateUpdate: validateServiceStatusUpdate, warnings: serviceStatusWarnings } },
   columns: [
     nameColumn,
     column('Type', (service) => service.spec.type ?? '', { description: 'How the service is exposed' }),
@@ -83,7 +83,7 @@ function externalIP({ spec, status }: Service): string {
       return own.length > 0 ? own.join(',') : '<none>';
     case 'LoadBalancer': {
       const assigned = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip || hostname || '');
-      const all = [...new Set(assigned.filter(Boolean)), ...own];
+      const all = [...[...new Set(assigned.filter(Boolean))].sort(), ...own];
       return all.length > 0 ? all.join(',') : '<pending>';
     }
     case 'ExternalName':

@@ -113,20 +113,30 @@ function validateSubject(path: FieldPath, subject: Subject): FieldError[] {
   const kinds = Object.keys(subjectFields);
   if (!kinds.includes(subject.kind))
     return [notSupported(path.child('kind'), subject.kind, ['Group', 'ServiceAccount', 'User'])];
-  const errors: FieldError[] = [];
-  for (const [kind, field] of Object.entries(subjectFields)) {
-    const at = path.child(field);
-    const given = subject[field];
-    if (kind !== subject.kind) {
-      if (given) errors.push(forbiddenField(at, `${field} is forbidden when subject kind is not '${kind}'`));
-    } else if (!given) errors.push(required(at, `${field} is required when subject kind is '${kind}'`));
-    else if (!given.name) errors.push(required(at.child('name')));
-    if (kind !== subject.kind || kind !== 'ServiceAccount' || !subject.serviceAccount) continue;
-    const { name, namespace } = subject.serviceAccount;
-    if (name && name !== '*') errors.push(...invalidFor(at.child('name'), name, isDns1123Subdomain(name)));
-    if (namespace) errors.push(...invalidFor(at.child('namespace'), namespace, isDns1123Label(namespace)));
-    else errors.push(required(at.child('namespace'), 'must specify namespace for service account'));
-  }
+  const own = subjectFields[subject.kind as keyof typeof subjectFields];
+  return [
+    ...validateNamedSubject(path.child(own), subject, own),
+    ...Object.entries(subjectFields).flatMap(([kind, field]) =>
+      field !== own && subject[field]
+        ? [forbiddenField(path.child(field), `${field} is forbidden when subject kind is not '${kind}'`)]
+        : [],
+    ),
+  ];
+}
+
+function validateNamedSubject(
+  path: FieldPath,
+  subject: Subject,
+  field: 'serviceAccount' | 'user' | 'group',
+): FieldError[] {
+  const given = subject[field];
+  if (!given) return [required(path, `${field} is required when subject kind is '${subject.kind}'`)];
+  const errors = given.name ? [] : [required(path.child('name'))];
+  if (field !== 'serviceAccount' || !subject.serviceAccount) return errors;
+  const { name, namespace } = subject.serviceAccount;
+  if (name && name !== '*') errors.push(...invalidFor(path.child('name'), name, isDns1123Subdomain(name)));
+  if (namespace) errors.push(...invalidFor(path.child('namespace'), namespace, isDns1123Label(namespace)));
+  else errors.push(required(path.child('namespace'), 'must specify namespace for service account'));
   return errors;
 }
 
@@ -146,12 +156,10 @@ function validateResourceRule(path: FieldPath, rule: ResourcePolicyRule): FieldE
   const errors = validateVerbs(path.child('verbs'), rule.verbs);
   if (apiGroups.length === 0)
     errors.push(required(path.child('apiGroups'), 'resource rules must supply at least one api group'));
+  errors.push(...alone(path.child('apiGroups'), apiGroups, 'api groups'));
   if (resources.length === 0)
     errors.push(required(path.child('resources'), 'resource rules must supply at least one resource'));
-  errors.push(
-    ...alone(path.child('apiGroups'), apiGroups, 'api groups'),
-    ...alone(path.child('resources'), resources, 'resources'),
-  );
+  errors.push(...alone(path.child('resources'), resources, 'resources'));
   const at = path.child('namespaces');
   if (namespaces.length === 0 && !clusterScope)
     errors.push(required(at, 'resource rules that are not cluster scoped must supply at least one namespace'));

@@ -10,6 +10,7 @@ import {
 import { ageColumn, column, nameColumn, orNone } from '../columns.ts';
 import { defineKind } from '../define.ts';
 import { invalidFor } from '../field-checks.ts';
+import { ipWarnings } from '../ip-addresses.ts';
 import { validateLoadBalancerStatus } from '../load-balancer-status.ts';
 import type { HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressSpec } from '../types/networking.v1.gen.ts';
 import { validateTypedReference } from './typed-reference.ts';
@@ -23,7 +24,7 @@ export const ingress = defineKind<Ingress>({
   version: 'v1',
   kind: 'Ingress',
   generation: 'spec',
-  validate: (object) => validateSpec(object.spec ?? {}),
+  validate: (object, old) => validateSpec(object.spec ?? {}, old?.spec),
   // An update may be what brings class and annotation together.
   validateCreate: validateClassAnnotation,
   warnings: ({ metadata, spec }, old) =>
@@ -34,6 +35,10 @@ export const ingress = defineKind<Ingress>({
     status: {
       validateUpdate: ({ status }, old) =>
         validateLoadBalancerStatus(status?.loadBalancer?.ingress, old.status?.loadBalancer?.ingress),
+      warnings: ({ status }) =>
+        (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }, index) =>
+          ip ? ipWarnings(FieldPath.of('status', 'loadBalancer', 'ingress').index(index), ip) : [],
+        ),
     },
   },
   columns: [
@@ -62,21 +67,29 @@ function addresses(status: Ingress['status']): string {
   return [...new Set(all.filter((address) => address !== ''))].sort().join(',');
 }
 
-function validateSpec(given: IngressSpec): FieldError[] {
+/** Names of Secrets and rules of wildcard hosts are not looked at where the old ones are wrong already. */
+function validateSpec(given: IngressSpec, old: IngressSpec | undefined): FieldError[] {
+  const anySecret = (old?.tls ?? []).some(({ secretName }) => secretName && isDns1123Subdomain(secretName).length > 0);
+  const anyWildcardRule = (old?.rules ?? []).some(
+    (rule) => rule.host?.includes('*') && validatePaths(spec, rule).length > 0,
+  );
   const { rules = [], defaultBackend, tls = [], ingressClassName } = given;
   const errors: FieldError[] = [];
   if (rules.length === 0 && !defaultBackend)
     errors.push(invalidValue(spec, rules, 'either `defaultBackend` or `rules` must be specified'));
   if (defaultBackend) errors.push(...validateBackend(spec.child('defaultBackend'), defaultBackend));
   rules.forEach((rule, index) => {
-    errors.push(...validateRule(spec.child('rules').index(index), rule));
+    const path = spec.child('rules').index(index);
+    errors.push(...validateHost(path.child('host'), rule.host));
+    if (!anyWildcardRule || !rule.host?.includes('*')) errors.push(...validatePaths(path, rule));
   });
   tls.forEach(({ hosts = [], secretName }, index) => {
     const at = spec.child('tls').index(index);
     hosts.forEach((host, i) => {
       errors.push(...invalidFor(at.child('hosts').index(i), host, hostMessages(host)));
     });
-    if (secretName) errors.push(...invalidFor(at.child('secretName'), secretName, isDns1123Subdomain(secretName)));
+    if (secretName && !anySecret)
+      errors.push(...invalidFor(at.child('secretName'), secretName, isDns1123Subdomain(secretName)));
   });
   if (ingressClassName !== undefined)
     errors.push(...invalidFor(spec.child('ingressClassName'), ingressClassName, isDns1123Subdomain(ingressClassName)));
@@ -86,12 +99,16 @@ function validateSpec(given: IngressSpec): FieldError[] {
 const hostMessages = (host: string) =>
   host.includes('*') ? isWildcardDns1123Subdomain(host) : isDns1123Subdomain(host);
 
-function validateRule(path: FieldPath, { host, http }: IngressRule): FieldError[] {
+function validateHost(path: FieldPath, host: string | undefined): FieldError[] {
+  if (!host) return [];
+  return [
+    ...(isIP(host).length === 0 ? [invalidValue(path, host, noIp)] : []),
+    ...invalidFor(path, host, hostMessages(host)),
+  ];
+}
+
+function validatePaths(path: FieldPath, { http }: IngressRule): FieldError[] {
   const errors: FieldError[] = [];
-  if (host) {
-    if (isIP(host).length === 0) errors.push(invalidValue(path.child('host'), host, noIp));
-    errors.push(...invalidFor(path.child('host'), host, hostMessages(host)));
-  }
   if (!http) return errors;
   const paths = path.child('http', 'paths');
   if (!http.paths?.length) errors.push(required(paths));

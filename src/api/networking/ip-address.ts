@@ -13,6 +13,7 @@ export const ipAddress = defineKind<IPAddress>({
   version: 'v1',
   kind: 'IPAddress',
   nameFormat: { validate: strictIpMessages },
+  generateNameIsName: true,
   validate: (object) => (object.spec?.parentRef ? validateParent(object.spec.parentRef) : [required(parent)]),
   validateUpdate: ({ spec }, old) =>
     semanticEqual(spec?.parentRef, old.spec?.parentRef)

@@ -27,7 +27,11 @@ export const networkPolicy = defineKind<NetworkPolicy>({
       for (const port of rule.ports ?? []) port.protocol ??= 'TCP';
     if (!spec.policyTypes?.length) spec.policyTypes = spec.egress?.length ? ['Ingress', 'Egress'] : ['Ingress'];
   },
-  validate: (object, old) => validateSpec(object.spec ?? {}, rangesOf(old?.spec)),
+  validate: (object, old) =>
+    validateSpec(object.spec ?? {}, {
+      ranges: rangesOf(old?.spec),
+      anyValue: validateLabelSelector(old?.spec?.podSelector, spec).length > 0,
+    }),
   warnings: (object) => warnings(object.spec ?? {}),
   columns: [
     nameColumn,
@@ -47,9 +51,16 @@ function rangesOf(policy: NetworkPolicySpec | undefined): string[] {
   return peers.flatMap(({ ipBlock }) => (ipBlock ? [ipBlock.cidr, ...(ipBlock.except ?? [])] : []));
 }
 
-function validateSpec(policy: NetworkPolicySpec, kept: readonly string[]): FieldError[] {
+/** What an update may keep of what new policies may not have. */
+interface Kept {
+  readonly ranges: readonly string[];
+  /** Selectors may name values that no label can have. */
+  readonly anyValue: boolean;
+}
+
+function validateSpec(policy: NetworkPolicySpec, kept: Kept): FieldError[] {
   const { podSelector, ingress = [], egress = [], policyTypes = [] } = policy;
-  const errors = validateLabelSelector(podSelector, spec.child('podSelector'));
+  const errors = validateLabelSelector(podSelector, spec.child('podSelector'), kept.anyValue);
   ingress.forEach(({ ports = [], from = [] }, index) => {
     errors.push(...validateRule(spec.child('ingress').index(index), ports, 'from', from, kept));
   });
@@ -88,7 +99,7 @@ function validateRule(
   ports: readonly NetworkPolicyPort[],
   peersField: 'from' | 'to',
   peers: readonly NetworkPolicyPeer[],
-  kept: readonly string[],
+  kept: Kept,
 ): FieldError[] {
   return [
     ...ports.flatMap((port, index) => validatePort(path.child('ports').index(index), port)),
@@ -122,12 +133,12 @@ function validatePort(path: FieldPath, { protocol, port, endPort }: NetworkPolic
 function validatePeer(
   path: FieldPath,
   { podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer,
-  kept: readonly string[],
+  kept: Kept,
 ): FieldError[] {
   const errors = [
-    ...validateLabelSelector(podSelector, path.child('podSelector')),
-    ...validateLabelSelector(namespaceSelector, path.child('namespaceSelector')),
-    ...(ipBlock ? validateIpBlock(path.child('ipBlock'), ipBlock, kept) : []),
+    ...validateLabelSelector(podSelector, path.child('podSelector'), kept.anyValue),
+    ...validateLabelSelector(namespaceSelector, path.child('namespaceSelector'), kept.anyValue),
+    ...(ipBlock ? validateIpBlock(path.child('ipBlock'), ipBlock, kept.ranges) : []),
   ];
   if (!podSelector && !namespaceSelector && !ipBlock) errors.push(required(path, 'must specify a peer'));
   else if (ipBlock && (podSelector || namespaceSelector))

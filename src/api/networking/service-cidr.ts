@@ -3,6 +3,7 @@ import { ageColumn, column, nameColumn } from '../columns.ts';
 import { defineKind } from '../define.ts';
 import { immutableMessage } from '../field-checks.ts';
 import { networkOf, validateStrictCidr } from '../ip-addresses.ts';
+import { keepLabelsAndAnnotations } from '../status-metadata.ts';
 import type { ServiceCIDR } from '../types/networking.v1.gen.ts';
 
 const path = FieldPath.of('spec', 'cidrs');
@@ -13,6 +14,7 @@ export const serviceCidr = defineKind<ServiceCIDR>({
   kind: 'ServiceCIDR',
   validate: (object) => validateCidrs(object.spec?.cidrs ?? []),
   validateUpdate: (object, old) => validateCidrsUpdate(object.spec?.cidrs ?? [], old.spec?.cidrs ?? []),
+  subresources: { status: { prepareForUpdate: keepLabelsAndAnnotations } },
   columns: [
     nameColumn,
     column('CIDRs', ({ spec }) => (spec?.cidrs ?? []).join(','), {

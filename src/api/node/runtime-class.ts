@@ -1,15 +1,16 @@
-import { type FieldError, FieldPath, invalidValue, required } from '../../apimachinery/field.ts';
+import { FieldPath } from '../../apimachinery/field.ts';
 import { validateLabels } from '../../apimachinery/labels.ts';
-import { isDns1123Label, isQualifiedName } from '../../apimachinery/names.ts';
-import { parseQuantity } from '../../apimachinery/quantity.ts';
+import { isDns1123Label } from '../../apimachinery/names.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { nodeLabelMessage } from '../core/node-label-warnings.ts';
+import { validateResourceRequirements } from '../core/pod-spec/resources.ts';
 import { validateTolerations } from '../core/pod-spec/scheduling.ts';
 import { defineKind } from '../define.ts';
-import { atLeastZero, immutable, invalidFor } from '../field-checks.ts';
+import { immutable, invalidFor } from '../field-checks.ts';
 import type { RuntimeClass } from '../types/node.v1.gen.ts';
 
 const handler = FieldPath.of('handler');
+const noClaims: ReadonlySet<string> = new Set();
 
 export const runtimeClass = defineKind<RuntimeClass>({
   group: 'node.k8s.io',
@@ -17,8 +18,8 @@ export const runtimeClass = defineKind<RuntimeClass>({
   kind: 'RuntimeClass',
   requireResourceVersionOnUpdate: true,
   validate: (object) => [
-    ...(object.handler ? invalidFor(handler, object.handler, isDns1123Label(object.handler)) : [required(handler)]),
-    ...validateOverhead(object.overhead?.podFixed ?? {}),
+    ...invalidFor(handler, object.handler ?? '', isDns1123Label(object.handler ?? '')),
+    ...validateResourceRequirements({ limits: object.overhead?.podFixed ?? {} }, FieldPath.of('overhead'), noClaims),
     ...validateLabels(object.scheduling?.nodeSelector, FieldPath.of('scheduling', 'nodeSelector')),
     ...validateTolerations(object.scheduling?.tolerations, FieldPath.of('scheduling', 'tolerations')),
   ],
@@ -34,13 +35,3 @@ export const runtimeClass = defineKind<RuntimeClass>({
     ageColumn,
   ],
 });
-
-function validateOverhead(podFixed: Readonly<Record<string, string>>): FieldError[] {
-  return Object.entries(podFixed).flatMap(([resource, quantity]) => {
-    const path = FieldPath.of('overhead', 'limits').key(resource);
-    return [
-      ...invalidFor(path, resource, isQualifiedName(resource)),
-      ...(parseQuantity(quantity).sign() < 0 ? [invalidValue(path, quantity, atLeastZero)] : []),
-    ];
-  });
-}

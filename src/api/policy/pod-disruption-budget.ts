@@ -1,5 +1,7 @@
 import { type FieldError, FieldPath, invalidValue } from '../../apimachinery/field.ts';
-import { validateLabelSelector } from '../../apimachinery/labels.ts';
+import type { Draft } from '../../apimachinery/json.ts';
+import { hasInvalidLabelValue, validateLabelSelector } from '../../apimachinery/labels.ts';
+import type { LabelSelector } from '../../apimachinery/meta.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
 import { validateConditions } from '../conditions.ts';
 import { defineKind } from '../define.ts';
@@ -21,7 +23,8 @@ export const podDisruptionBudget = defineKind<PodDisruptionBudget>({
   nameFormat: 'path',
   generation: 'spec',
   requireResourceVersionOnUpdate: true,
-  validate: (object) => validateSpec(object.spec ?? {}),
+  default: ({ spec }) => keepEmptySelectorMark(spec?.selector),
+  validate: (object, old) => validateSpec(object.spec ?? {}, hasInvalidLabelValue(old?.spec?.selector)),
   subresources: { status: { validateUpdate: (object) => validateStatus(object.status ?? {}) } },
   columns: [
     nameColumn,
@@ -39,7 +42,21 @@ export const podDisruptionBudget = defineKind<PodDisruptionBudget>({
   ],
 });
 
-function validateSpec(budget: PodDisruptionBudgetSpec): FieldError[] {
+/** What the versions before v1 marked empty selectors with: nothing else may be combined with it. */
+const emptySelectorMark = 'pdb.kubernetes.io/deprecated-v1beta1-empty-selector-match';
+
+function keepEmptySelectorMark(selector: Draft<LabelSelector> | undefined): void {
+  const expressions = selector?.matchExpressions ?? [];
+  if (!selector || !expressions.some(({ key }) => key === emptySelectorMark)) return;
+  const { operator, values = [] } = expressions[0] ?? {};
+  const matchesNone = expressions.length === 1 && operator === 'Exists' && values.length === 0;
+  if (matchesNone && Object.keys(selector.matchLabels ?? {}).length === 0) return;
+  const rest = expressions.filter(({ key }) => key !== emptySelectorMark);
+  if (rest.length > 0) selector.matchExpressions = rest;
+  else delete selector.matchExpressions;
+}
+
+function validateSpec(budget: PodDisruptionBudgetSpec, anyValue: boolean): FieldError[] {
   const { minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy } = budget;
   const errors =
     minAvailable !== undefined && maxUnavailable !== undefined
@@ -63,7 +80,7 @@ function validateSpec(budget: PodDisruptionBudgetSpec): FieldError[] {
     );
   return [
     ...errors,
-    ...validateLabelSelector(selector, spec.child('selector')),
+    ...validateLabelSelector(selector, spec.child('selector'), anyValue),
     ...optionalOneOf(spec.child('unhealthyPodEvictionPolicy'), unhealthyPodEvictionPolicy, [
       'AlwaysAllow',
       'IfHealthyBudget',

@@ -23,16 +23,54 @@ export function podUsage(pod: Pod, now: number): Usage {
   const usage = new Map<string, Quantity>([['count/pods', ONE]]);
   if (!podCounts(pod, now)) return usage;
   usage.set('pods', ONE);
-  for (const [name, value] of podTotal(pod, 'requests')) {
+  const held = charged(pod);
+  for (const [name, value] of podTotal(held, 'requests')) {
     if (COMPUTE.has(name)) usage.set(name, value).set(`requests.${name}`, value);
     else if (name.startsWith('hugepages-')) usage.set(name, value).set(`requests.${name}`, value);
     else if (name.includes('/')) usage.set(`requests.${name}`, value);
   }
-  for (const [name, value] of podTotal(pod, 'limits')) if (COMPUTE.has(name)) usage.set(`limits.${name}`, value);
+  for (const [name, value] of podTotal(held, 'limits')) if (COMPUTE.has(name)) usage.set(`limits.${name}`, value);
   return usage;
 }
 
 const ONE = Quantity.parse('1');
+
+/** The pod with what its containers hold where that is more than they ask for: while a resize goes on, both are spoken for. */
+function charged(pod: Pod): Pod {
+  const { containerStatuses = [], initContainerStatuses = [], conditions = [] } = pod.status ?? {};
+  const statuses = new Map([...containerStatuses, ...initContainerStatuses].map((status) => [status.name, status]));
+  if (![...statuses.values()].some(({ resources }) => resources)) return pod;
+  const refused = conditions.some(({ type, reason }) => type === 'PodResizePending' && reason === 'Infeasible');
+  const withHeld = (container: Container): Container => {
+    const status = statuses.get(container.name);
+    if (!status?.resources) return container;
+    const asked = refused ? {} : (container.resources ?? {});
+    const { requests, limits } = status.resources;
+    return {
+      ...container,
+      resources: {
+        ...container.resources,
+        requests: most(asked.requests, requests, status.allocatedResources),
+        limits: most(asked.limits, limits),
+      },
+    };
+  };
+  const { containers, initContainers } = pod.spec;
+  const sidecars = initContainers?.map((one) => (one.restartPolicy === 'Always' ? withHeld(one) : one));
+  return {
+    ...pod,
+    spec: { ...pod.spec, containers: containers.map(withHeld), ...(sidecars ? { initContainers: sidecars } : {}) },
+  };
+}
+
+function most(...lists: readonly (Quantities | undefined)[]): Quantities {
+  const result: Record<string, string> = {};
+  for (const list of lists)
+    for (const [name, value] of Object.entries(list ?? {}))
+      if (result[name] === undefined || Quantity.parse(value).cmp(Quantity.parse(result[name])) > 0)
+        result[name] = value;
+  return result;
+}
 
 /** What a pod asks for: containers together, or an init container's peak where that is more, and the overhead. */
 export function podTotal(pod: Pod, field: 'requests' | 'limits'): Map<string, Quantity> {

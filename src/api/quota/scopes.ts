@@ -7,18 +7,31 @@ import type {
 } from '../types/core.v1.gen.ts';
 import { isBestEffort } from './pod-usage.ts';
 
-/** Whether an object counts for a quota: one with scopes counts only pods (and claims) that are in all of them. */
-export function isInScopes(quota: ResourceQuota, { group, resource }: GroupResource, object: unknown): boolean {
-  const requirements: readonly ScopedResourceSelectorRequirement[] = [
-    ...(quota.spec?.scopes ?? []).map((scopeName) => ({ scopeName, operator: 'Exists' })),
-    ...(quota.spec?.scopeSelector?.matchExpressions ?? []),
-  ];
-  if (requirements.length === 0) return true;
-  if (group !== '') return false;
-  if (resource === 'pods') return requirements.every((requirement) => podMatches(object as Pod, requirement));
+type Requirement = ScopedResourceSelectorRequirement;
+
+/** What the scopes of a quota demand. */
+export const scopesOf = ({ spec }: ResourceQuota): readonly Requirement[] => [
+  ...(spec?.scopes ?? []).map((scopeName) => ({ scopeName, operator: 'Exists' })),
+  ...(spec?.scopeSelector?.matchExpressions ?? []),
+];
+
+/** The requirements that an object meets. Nothing but pods and claims meets any. */
+export function metScopes(
+  { group, resource }: GroupResource,
+  object: unknown,
+  requirements: readonly Requirement[],
+): readonly Requirement[] {
+  if (requirements.length === 0 || group !== '') return [];
+  if (resource === 'pods') return requirements.filter((requirement) => podMatches(object as Pod, requirement));
   if (resource === 'persistentvolumeclaims')
-    return requirements.every((requirement) => claimMatches(object as PersistentVolumeClaim, requirement));
-  return false;
+    return requirements.filter((requirement) => claimMatches(object as PersistentVolumeClaim, requirement));
+  return [];
+}
+
+/** Whether an object counts for a quota: one with scopes counts only pods (and claims) that are in all of them. */
+export function isInScopes(quota: ResourceQuota, resource: GroupResource, object: unknown): boolean {
+  const requirements = scopesOf(quota);
+  return metScopes(resource, object, requirements).length === requirements.length;
 }
 
 function podMatches(pod: Pod, requirement: ScopedResourceSelectorRequirement): boolean {
@@ -40,11 +53,16 @@ function podMatches(pod: Pod, requirement: ScopedResourceSelectorRequirement): b
   }
 }
 
-function claimMatches(claim: PersistentVolumeClaim, requirement: ScopedResourceSelectorRequirement): boolean {
-  return (
-    requirement.scopeName === 'VolumeAttributesClass' &&
-    valueMatches(claim.spec?.volumeAttributesClassName, requirement)
-  );
+/** A claim counts for the class that it asks for, the one that it has and the one that it is on its way to. */
+function claimMatches({ spec, status }: PersistentVolumeClaim, requirement: Requirement): boolean {
+  if (requirement.scopeName !== 'VolumeAttributesClass') return false;
+  const classes = [
+    spec?.volumeAttributesClassName,
+    status?.currentVolumeAttributesClassName,
+    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ].filter(Boolean);
+  if (classes.length === 0) return valueMatches(undefined, requirement);
+  return classes.some((name) => valueMatches(name, requirement));
 }
 
 function valueMatches(

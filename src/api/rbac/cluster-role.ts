@@ -1,5 +1,5 @@
 import { type FieldError, FieldPath, required } from '../../apimachinery/field.ts';
-import { validateLabelSelector } from '../../apimachinery/labels.ts';
+import { hasInvalidLabelValue, validateLabelSelector } from '../../apimachinery/labels.ts';
 import { nameColumn } from '../columns.ts';
 import { createdAtColumn } from '../created-at-column.ts';
 import { defineKind } from '../define.ts';
@@ -12,15 +12,19 @@ export const clusterRole = defineKind<ClusterRole>({
   kind: 'ClusterRole',
   nameFormat: 'path',
   createOnUpdate: true,
-  validate: (object) => [...validateRules(object.rules, false), ...validateAggregation(object.aggregationRule)],
+  validate: (object, old) => [
+    ...validateRules(object.rules, false),
+    ...validateAggregation(object.aggregationRule, old?.aggregationRule),
+  ],
   columns: [nameColumn, createdAtColumn],
 });
 
-function validateAggregation(rule: AggregationRule | undefined): FieldError[] {
+function validateAggregation(rule: AggregationRule | undefined, old: AggregationRule | undefined): FieldError[] {
   if (!rule) return [];
   const path = FieldPath.of('aggregationRule', 'clusterRoleSelectors');
   const selectors = rule.clusterRoleSelectors ?? [];
   if (selectors.length === 0)
     return [required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil')];
-  return selectors.flatMap((selector, index) => validateLabelSelector(selector, path.index(index)));
+  const anyValue = (old?.clusterRoleSelectors ?? []).some(hasInvalidLabelValue);
+  return selectors.flatMap((selector, index) => validateLabelSelector(selector, path.index(index), anyValue));
 }

@@ -8,9 +8,12 @@ import {
   tooMany,
 } from '../../apimachinery/field.ts';
 import { parseQuantity, type Quantity } from '../../apimachinery/quantity.ts';
+import { atLeastZero } from '../field-checks.ts';
 import type { CapacityRequestPolicyRange, DeviceCapacity } from '../types/resource.v1.gen.ts';
 
 const maxValues = 10;
+const largestText = '9223372036854775807';
+const largest = parseQuantity(largestText);
 
 /** How much of a shared capacity may be asked for: some values, or a range. `path` is the policy's. */
 export function validateRequestPolicy(path: FieldPath, { value, requestPolicy }: DeviceCapacity): FieldError[] {
@@ -79,16 +82,25 @@ function validateRange(
     if (broken) errors.push(invalidValue(path.child(field), String(value), detail));
   };
   refuse(min.cmp(capacity) > 0, 'min', min, `min is larger than capacity value: ${capacity}`);
-  refuse(preset.cmp(min) < 0, 'min', preset, `default is less than min: ${min}`);
+  refuse(preset.cmp(min) < 0, 'default', preset, `default is less than min: ${min}`);
   if (max) {
     refuse(min.cmp(max) > 0, 'max', min, `min is larger than max: ${max}`);
     refuse(max.cmp(capacity) > 0, 'max', max, `max is larger than capacity value: ${capacity}`);
-    refuse(preset.cmp(max) > 0, 'max', preset, `default is more than max: ${max}`);
+    refuse(preset.cmp(max) > 0, 'default', preset, `default is more than max: ${max}`);
   }
   if (range.step === undefined) return errors;
   const step = parseQuantity(range.step);
+  refuse(step.sign() <= 0, 'step', step, 'must be greater than zero');
+  if (step.sign() <= 0) return errors;
   const first = min.add(step);
   refuse(first.cmp(capacity) > 0, 'step', step, `one step ${first} is larger than capacity value: ${capacity}`);
+  // Steps are counted in 64 bits.
+  const unsafe = { default: preset, min, ...(max ? { max } : {}), step };
+  const before = errors.length;
+  for (const [field, value] of Object.entries(unsafe))
+    if (value.sign() < 0) refuse(true, field, value, atLeastZero);
+    else refuse(value.cmp(largest) > 0, field, value, `must not be larger than ${largestText}`);
+  if (errors.length > before) return errors;
   for (const value of max ? [preset, max] : [preset])
     refuse(
       (value.value() - min.value()) % step.value() !== 0,

@@ -7,14 +7,15 @@ import {
   required,
   tooLong,
 } from '../../apimachinery/field.ts';
+import type { Draft } from '../../apimachinery/json.ts';
 import { validateConditions } from '../conditions.ts';
 import { validateNodeSelector } from '../core/pod-spec/affinity.ts';
-import { immutable, requiredOneOf } from '../field-checks.ts';
+import { immutable, requiredOneOf, semanticEqual } from '../field-checks.ts';
 import { validateInterfaceAddress } from '../ip-addresses.ts';
 import type { AllocatedDeviceStatus, AllocationResult, ResourceClaim } from '../types/resource.v1.gen.ts';
 import { validateBindingConditions } from './binding-conditions.ts';
 import { validateList } from './collections.ts';
-import { requestNames, validateReference, validateReferences } from './device-claim.ts';
+import { requestNames, validateReference, validateReferences, validateTolerations } from './device-claim.ts';
 import { validateOpaque, validateRaw } from './device-config.ts';
 import { validateDriverName, validateLabelName, validatePoolName } from './device-names.ts';
 
@@ -50,8 +51,8 @@ export function validateClaimStatusUpdate(claim: ResourceClaim, old: ResourceCla
   if (reservedFor.length > 0 && !allocation)
     errors.push(forbiddenField(path, 'may not be specified when `allocated` is not set'));
   else if (claim.metadata.deletionTimestamp) {
-    const before = new Set((old.status?.reservedFor ?? []).map(({ uid }) => uid));
-    if (reservedFor.some(({ uid }) => !before.has(uid)))
+    const before = old.status?.reservedFor ?? [];
+    if (reservedFor.some((consumer) => !before.some((each) => semanticEqual(each, consumer))))
       errors.push(
         forbiddenField(
           path,
@@ -63,6 +64,18 @@ export function validateClaimStatusUpdate(claim: ResourceClaim, old: ResourceCla
   const at = status.child('allocation');
   if (old.status?.allocation) return [...errors, ...immutable(at, allocation, old.status.allocation)];
   return [...errors, ...validateAllocation(at, allocation, requestNames(claim.spec?.devices))];
+}
+
+/** Devices that are deallocated with this write take what was said of them along. */
+export function dropDeallocatedDevices(claim: Draft<ResourceClaim>, old: ResourceClaim): void {
+  if (!claim.status?.devices) return;
+  const id = ({ driver, pool, device }: { driver: string; pool: string; device: string }) =>
+    `${driver}/${pool}/${device}`;
+  const gone = new Set((old.status?.allocation?.devices?.results ?? []).map(id));
+  for (const result of claim.status.allocation?.devices?.results ?? []) gone.delete(id(result));
+  const kept = claim.status.devices.filter((device) => !gone.has(id(device)));
+  if (kept.length) claim.status.devices = kept;
+  else delete claim.status.devices;
 }
 
 function deviceId(device: { driver: string; pool: string; device: string; shareID?: string }): string {
@@ -78,6 +91,7 @@ function validateAllocation(path: FieldPath, allocation: AllocationResult, names
       ...validatePoolName(at.child('pool'), result.pool),
       ...validateLabelName(at.child('device'), result.device),
       ...validateBindingConditions(at, result),
+      ...validateTolerations(at.child('tolerations'), result.tolerations),
       ...validateShareId(at.child('shareID'), result.shareID),
     ]),
     // Configurations come from the class and from the claim.
@@ -112,6 +126,8 @@ function validateDeviceStatus(
 
 function validateShareId(path: FieldPath, id: string | undefined): FieldError[] {
   if (id === undefined || /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return [];
+  const problem = parseProblem(id);
+  if (problem) return [invalidValue(path, id, `error validating uid: ${problem}`)];
   return [
     invalidValue(
       path,
@@ -119,6 +135,25 @@ function validateShareId(path: FieldPath, id: string | undefined): FieldError[] 
       'uid must be in RFC 4122 normalized form, `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` with lowercase hexadecimal characters',
     ),
   ];
+}
+
+/** What keeps a text from being read as a UUID in any of the forms that there are. */
+function parseProblem(id: string): string | undefined {
+  const hyphenated = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+  switch (Buffer.byteLength(id)) {
+    case 36:
+      return hyphenated.test(id) ? undefined : 'invalid UUID format';
+    case 32:
+      return /^[0-9a-f]{32}$/i.test(id) ? undefined : 'invalid UUID format';
+    case 38:
+      if (!id.startsWith('{') || !id.endsWith('}')) return 'invalid bracketed UUID format';
+      return hyphenated.test(id.slice(1, -1)) ? undefined : 'invalid UUID format';
+    case 45:
+      if (id.slice(0, 9).toLowerCase() !== 'urn:uuid:') return `invalid urn prefix: ${JSON.stringify(id.slice(0, 9))}`;
+      return hyphenated.test(id.slice(9)) ? undefined : 'invalid UUID format';
+    default:
+      return `invalid UUID length: ${Buffer.byteLength(id)}`;
+  }
 }
 
 function validateNetworkData(path: FieldPath, data: AllocatedDeviceStatus['networkData']): FieldError[] {

@@ -16,7 +16,6 @@ import { validateFullyQualifiedName, validateLabelName } from './device-names.ts
 
 const maxRequests = 32;
 const maxAlternatives = 8;
-const maxTolerations = 16;
 
 export function defaultClaimSpec(spec: Draft<ResourceClaimSpec> | undefined): void {
   for (const request of spec?.devices?.requests ?? [])
@@ -87,7 +86,14 @@ function validateAsked(path: FieldPath, asked: ExactDeviceRequest): FieldError[]
   } else if (allocationMode === 'ExactCount') {
     if (count <= 0) errors.push(invalidValue(path.child('count'), count, 'must be greater than zero'));
   } else errors.push(notSupported(path.child('allocationMode'), allocationMode, ['All', 'ExactCount']));
-  return [...errors, ...validateList(path.child('tolerations'), asked.tolerations, maxTolerations, validateToleration)];
+  return [...errors, ...validateTolerations(path.child('tolerations'), asked.tolerations)];
+}
+
+export function validateTolerations(
+  path: FieldPath,
+  tolerations: readonly DeviceToleration[] | undefined,
+): FieldError[] {
+  return validateList(path, tolerations, Number.POSITIVE_INFINITY, validateToleration);
 }
 
 function validateToleration(path: FieldPath, toleration: DeviceToleration): FieldError[] {

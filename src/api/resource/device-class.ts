@@ -1,6 +1,7 @@
 import { FieldPath, invalidValue } from '../../apimachinery/field.ts';
 import { isQualifiedName } from '../../apimachinery/names.ts';
 import { defineKind } from '../define.ts';
+import { semanticEqual } from '../field-checks.ts';
 import type { DeviceClass } from '../types/resource.v1.gen.ts';
 import { validateList } from './collections.ts';
 import { maxConfigs, validateOpaque, validateSelectors } from './device-config.ts';
@@ -12,11 +13,13 @@ export const deviceClass = defineKind<DeviceClass>({
   version: 'v1',
   kind: 'DeviceClass',
   generation: 'spec',
-  validate: ({ spec: given }) => {
+  validate: ({ spec: given }, old) => {
     const { selectors, config, extendedResourceName } = given ?? {};
+    const keepsSelectors = old !== undefined && semanticEqual(selectors, old.spec?.selectors);
+    const keepsConfig = old !== undefined && semanticEqual(config, old.spec?.config);
     return [
-      ...validateSelectors(spec.child('selectors'), selectors),
-      ...validateList(spec.child('config'), config, maxConfigs, validateOpaque),
+      ...validateSelectors(spec.child('selectors'), selectors, keepsSelectors),
+      ...validateList(spec.child('config'), config, maxConfigs, (at, each) => validateOpaque(at, each, keepsConfig)),
       ...(extendedResourceName === undefined || isExtendedResource(extendedResourceName)
         ? []
         : [

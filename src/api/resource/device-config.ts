@@ -8,22 +8,28 @@ export const maxConfigs = 32;
 const maxExpressionBytes = 10 * 1024;
 const maxParametersBytes = 10 * 1024;
 
-/** The CEL expressions themselves are compiled by the API server, which has the engine. */
-export function validateSelectors(path: FieldPath, selectors: readonly DeviceSelector[] | undefined): FieldError[] {
+/** The CEL expressions themselves are compiled by the API server, which has the engine; `stored` ones are not looked at again. */
+export function validateSelectors(
+  path: FieldPath,
+  selectors: readonly DeviceSelector[] | undefined,
+  stored = false,
+): FieldError[] {
   return validateList(path, selectors, maxSelectors, (at, { cel }) => {
     if (!cel) return [required(at.child('cel'))];
+    if (stored) return [];
     const expression = at.child('cel', 'expression');
     if (!cel.expression?.trim()) return [required(expression)];
     return Buffer.byteLength(cel.expression) > maxExpressionBytes ? [tooLong(expression, maxExpressionBytes)] : [];
   });
 }
 
-export function validateOpaque(path: FieldPath, { opaque }: DeviceClassConfiguration): FieldError[] {
+/** Parameters that are `stored` may be longer than new ones. */
+export function validateOpaque(path: FieldPath, { opaque }: DeviceClassConfiguration, stored = false): FieldError[] {
   const at = path.child('opaque');
   if (!opaque) return [required(at)];
   return [
     ...validateDriverName(at.child('driver'), opaque.driver),
-    ...validateRaw(at.child('parameters'), opaque.parameters, maxParametersBytes),
+    ...validateRaw(at.child('parameters'), opaque.parameters, stored ? Number.POSITIVE_INFINITY : maxParametersBytes),
   ];
 }
 

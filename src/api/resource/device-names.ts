@@ -23,7 +23,7 @@ export function validatePoolName(path: FieldPath, name: string | undefined): Fie
 export function validateQualifiedName(path: FieldPath, name: string): FieldError[] {
   const parts = name.split('/');
   if (parts.length === 1) return validateIdentifier(path, name);
-  if (parts.length > 2) return [];
+  if (parts.length > 2) return [invalidValue(path, name, 'must not contain more than one slash')];
   const [domain = '', id = ''] = parts;
   return [
     ...(domain === '' ? [invalidValue(path, '', 'the domain must not be empty')] : validateDriverName(path, domain)),

@@ -5,7 +5,7 @@ import { defineKind } from '../define.ts';
 import { immutableMessage, semanticEqual } from '../field-checks.ts';
 import { keepLabelsAndAnnotations } from '../status-metadata.ts';
 import type { ResourceClaim } from '../types/resource.v1.gen.ts';
-import { validateClaimStatusUpdate } from './claim-status.ts';
+import { dropDeallocatedDevices, validateClaimStatusUpdate } from './claim-status.ts';
 import { defaultClaimSpec, validateClaimSpec } from './device-claim.ts';
 
 const spec = FieldPath.of('spec');
@@ -20,7 +20,15 @@ export const resourceClaim = defineKind<ResourceClaim>({
     semanticEqual(object.spec, old.spec)
       ? []
       : [invalidValue(spec, internalForm('ResourceClaimSpec', object.spec), immutableMessage)],
-  subresources: { status: { prepareForUpdate: keepLabelsAndAnnotations, validateUpdate: validateClaimStatusUpdate } },
+  subresources: {
+    status: {
+      prepareForUpdate: (object, old) => {
+        keepLabelsAndAnnotations(object, old);
+        dropDeallocatedDevices(object, old);
+      },
+      validateUpdate: validateClaimStatusUpdate,
+    },
+  },
   columns: [
     nameColumn,
     column('State', claimState, { description: 'Whether it is allocated and reserved' }),

@@ -9,6 +9,7 @@ import {
 import type { Draft } from '../../apimachinery/json.ts';
 import { isDns1123Subdomain, isLabelValue, isQualifiedName } from '../../apimachinery/names.ts';
 import { ageColumn, column, nameColumn } from '../columns.ts';
+import { internalForm } from '../core/internal-form.ts';
 import { validateNodeSelector } from '../core/pod-spec/affinity.ts';
 import { defineKind } from '../define.ts';
 import { immutable, invalidFor, semanticEqual } from '../field-checks.ts';
@@ -35,6 +36,8 @@ const maxCounters = 32;
 const maxAttributes = 32;
 const maxTaints = 16;
 const maxAttributeLength = 64;
+/** Of an attribute or a capacity: domain, slash and identifier. */
+const maxKey = 63 + 1 + 32;
 
 const semver =
   /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$/;
@@ -54,14 +57,13 @@ export const resourceSlice = defineKind<ResourceSlice>({
   prepareForUpdate: ({ spec }, old) => {
     dropUnfinished(spec?.devices, old.spec?.devices ?? []);
   },
-  validate: (object) => validateSpec(object.spec ?? ({} as ResourceSliceSpec)),
-  validateCreate: (object) => validateTaints(object.spec?.devices ?? [], []),
-  validateUpdate: (object, old) => [
-    ...validateTaints(object.spec?.devices ?? [], old.spec?.devices ?? []),
-    ...immutable(spec.child('pool', 'name'), object.spec?.pool?.name, old.spec?.pool?.name),
-    ...immutable(spec.child('driver'), object.spec?.driver, old.spec?.driver),
-    ...immutable(spec.child('nodeName'), object.spec?.nodeName, old.spec?.nodeName),
-  ],
+  validate: (object, old) => validateSpec(object.spec ?? ({} as ResourceSliceSpec), old?.spec),
+  warnings: ({ spec }) => {
+    const driver = spec?.driver ?? '';
+    return driver === driver.toLowerCase()
+      ? []
+      : [`spec.driver: driver names should be lowercase; ${JSON.stringify(driver)} contains uppercase characters`];
+  },
   columns: [
     nameColumn,
     column('Node', ({ spec }) => spec.nodeName ?? '', { description: 'Node that has the devices' }),
@@ -92,7 +94,7 @@ function dropUnfinished(devices: Draft<Device>[] | undefined, old: readonly Devi
   }
 }
 
-function validateSpec(slice: ResourceSliceSpec): FieldError[] {
+function validateSpec(slice: ResourceSliceSpec, old: ResourceSliceSpec | undefined): FieldError[] {
   const { driver, pool, devices = [], sharedCounters } = slice;
   const errors = [
     ...validateDriverName(spec.child('driver'), driver),
@@ -110,17 +112,24 @@ function validateSpec(slice: ResourceSliceSpec): FieldError[] {
     errors.push(
       invalidValue(spec.child('pool', 'generation'), pool?.generation, 'must be greater than or equal to zero'),
     );
+  if (old)
+    errors.push(
+      ...immutable(spec.child('pool', 'name'), pool?.name, old.pool?.name),
+      ...immutable(spec.child('driver'), driver, old.driver),
+      ...immutable(spec.child('nodeName'), slice.nodeName, old.nodeName),
+    );
   errors.push(...validatePlace(slice));
   if (sharedCounters !== undefined && slice.devices !== undefined)
     errors.push(invalidValue(spec, '', 'only one of `sharedCounters` or `devices` is allowed'));
-  const costly = devices.some(({ taints, consumesCounters }) => taints?.length || consumesCounters?.length);
+  const costly = devices.some((device) => device.taints?.length || device.consumesCounters?.length || hasLists(device));
+  const before = new Map((old?.devices ?? []).map((device) => [device.name, device]));
   return [
     ...errors,
     ...validateList(
       spec.child('devices'),
       devices,
       costly ? maxCostlyDevices : maxDevices,
-      (at, device) => validateDevice(at, device, slice.perDeviceNodeSelection === true),
+      (at, device) => validateDevice(at, device, before.get(device.name), slice.perDeviceNodeSelection === true),
       ({ name }) => name,
     ),
     ...validateList(
@@ -148,7 +157,7 @@ function validatePlace(slice: ResourceSliceSpec): FieldError[] {
     errors.push(
       invalidValue(
         spec.child('nodeSelector', 'nodeSelectorTerms'),
-        nodeSelector.nodeSelectorTerms,
+        internalForm('NodeSelectorTerm', nodeSelector.nodeSelectorTerms),
         'must have exactly one node selector term',
       ),
     );
@@ -179,8 +188,9 @@ function placeOf(path: FieldPath, place: Place, emptyName: string): { set: strin
   return { set, errors };
 }
 
-function validateDevice(path: FieldPath, device: Device, ownPlace: boolean): FieldError[] {
-  const { attributes, capacity } = device;
+/** Capacities and taints that a device had already are not looked at again. */
+function validateDevice(path: FieldPath, device: Device, old: Device | undefined, ownPlace: boolean): FieldError[] {
+  const { attributes, capacity, taints } = device;
   const errors = validateLabelName(path.child('name'), device.name);
   const total = Object.keys(attributes ?? {}).length + Object.keys(capacity ?? {}).length;
   if (total > maxAttributes)
@@ -188,14 +198,21 @@ function validateDevice(path: FieldPath, device: Device, ownPlace: boolean): Fie
       invalidValue(path, total, `the total number of attributes and capacities must not exceed ${maxAttributes}`),
     );
   errors.push(
-    ...validateMap(path.child('attributes'), attributes, Infinity, validateQualifiedName, validateAttribute),
-    ...validateMap(path.child('capacity'), capacity, Infinity, validateQualifiedName, (at, given) =>
-      device.allowMultipleAllocations
-        ? validateRequestPolicy(at.child('requestPolicy'), given)
-        : given.requestPolicy
-          ? [forbiddenField(at.child('requestPolicy'), 'allowMultipleAllocations must be true')]
-          : [],
-    ),
+    ...validateMap(path.child('attributes'), attributes, Infinity, maxKey, validateQualifiedName, validateAttribute),
+  );
+  if (!old || !semanticEqual(old.capacity, capacity))
+    errors.push(
+      ...validateMap(path.child('capacity'), capacity, Infinity, maxKey, validateQualifiedName, (at, given) =>
+        device.allowMultipleAllocations
+          ? validateRequestPolicy(at.child('requestPolicy'), given)
+          : given.requestPolicy
+            ? [forbiddenField(at.child('requestPolicy'), 'allowMultipleAllocations must be true')]
+            : [],
+      ),
+    );
+  if (!old || !semanticEqual(old.taints, taints))
+    errors.push(...validateList(path.child('taints'), taints, maxTaints, validateTaint));
+  errors.push(
     ...validateList(
       path.child('consumesCounters'),
       device.consumesCounters,
@@ -225,28 +242,35 @@ function validateDevice(path: FieldPath, device: Device, ownPlace: boolean): Fie
   return [...errors, ...binding];
 }
 
-/** Taints that a device had already are not looked at again. */
-function validateTaints(devices: readonly Device[], old: readonly Device[]): FieldError[] {
-  const before = new Map(old.map((device) => [device.name, device.taints]));
-  return devices.flatMap(({ name, taints }, index) =>
-    before.has(name) && semanticEqual(before.get(name), taints)
-      ? []
-      : validateList(spec.child('devices').index(index).child('taints'), taints, maxTaints, validateTaint),
-  );
-}
-
 function validateAttribute(path: FieldPath, attribute: DeviceAttribute): FieldError[] {
   const { string, version } = attribute;
-  const errors: FieldError[] = [];
-  for (const [field, value] of Object.entries({ string, version }))
-    if (value !== undefined && value.length > maxAttributeLength)
-      errors.push(tooLong(path.child(field), maxAttributeLength));
-  if (version !== undefined && !semver.test(version))
-    errors.push(invalidValue(path.child('version'), version, 'must be a string compatible with semver.org spec 2.0.0'));
-  const set = Object.values(attribute).filter((value) => value !== undefined).length;
-  if (set !== 1) errors.push(invalidValue(path, set === 0 ? '' : attribute, 'exactly one value must be specified'));
+  const length = (field: string, value: string) =>
+    Buffer.byteLength(value) > maxAttributeLength ? [tooLong(path.child(field), maxAttributeLength)] : [];
+  const errors = string === undefined ? [] : length('string', string);
+  if (version !== undefined) {
+    if (!semver.test(version))
+      errors.push(
+        invalidValue(path.child('version'), version, 'must be a string compatible with semver.org spec 2.0.0'),
+      );
+    errors.push(...length('version', version));
+  }
+  const set = Object.values(attribute).filter((value) => value !== undefined && value !== null).length;
+  if (set !== 1)
+    errors.push(invalidValue(path, set === 0 ? '' : shownAttribute(attribute), 'exactly one value must be specified'));
   return errors;
 }
+
+/** As errors show it: by the names that the server's own type has. */
+const shownAttribute = (attribute: DeviceAttribute) => ({
+  IntValue: attribute.int ?? null,
+  BoolValue: attribute.bool ?? null,
+  StringValue: attribute.string ?? null,
+  VersionValue: attribute.version ?? null,
+  IntValues: attribute.ints ?? null,
+  BoolValues: attribute.bools ?? null,
+  StringValues: attribute.strings ?? null,
+  VersionValues: attribute.versions ?? null,
+});
 
 function validateTaint(path: FieldPath, { key = '', value = '', effect }: DeviceTaint): FieldError[] {
   return [
@@ -261,6 +285,6 @@ function validateCounterSet(path: FieldPath, { name, counters }: CounterSet, nam
     ...(name ? validateLabelName(path.child(nameField), name) : [required(path.child(nameField))]),
     ...(Object.keys(counters ?? {}).length === 0
       ? [required(path.child('counters'))]
-      : validateMap(path.child('counters'), counters, maxCounters, validateLabelName, () => [])),
+      : validateMap(path.child('counters'), counters, maxCounters, 63, validateLabelName, () => [])),
   ];
 }

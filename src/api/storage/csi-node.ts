@@ -20,9 +20,8 @@ export const csiNode = defineKind<CSINode>({
     const fixed = ({ allocatable: _, ...rest }: CSINodeDriver) => rest;
     return (old.spec?.drivers ?? []).flatMap((driver) => {
       const now = object.spec?.drivers?.find(({ name }) => name === driver.name);
-      // Upstream's name for the path.
       return now && !semanticEqual(fixed(now), fixed(driver))
-        ? [invalidValue(FieldPath.of('CSINodeDriver'), asInternal(now), immutableMessage)]
+        ? [invalidValue(path, asInternal(now), immutableMessage)]
         : [];
     });
   },
@@ -36,12 +35,12 @@ export const csiNode = defineKind<CSINode>({
   ],
 });
 
-/** As the server's own type shows it. */
-const asInternal = ({ name, nodeID, topologyKeys, allocatable }: CSINodeDriver) => ({
+/** As the server's own type shows it, without what may change. */
+const asInternal = ({ name, nodeID, topologyKeys }: CSINodeDriver) => ({
   Name: name,
   NodeID: nodeID,
   TopologyKeys: topologyKeys ?? null,
-  Allocatable: allocatable ? { Count: allocatable.count ?? null } : null,
+  Allocatable: null,
 });
 
 function validateDrivers(drivers: readonly CSINodeDriver[]): FieldError[] {

@@ -1,5 +1,5 @@
 import { type FieldError, FieldPath, invalidValue } from '../../apimachinery/field.ts';
-import { validateLabelSelector } from '../../apimachinery/labels.ts';
+import { hasInvalidLabelValue, validateLabelSelector } from '../../apimachinery/labels.ts';
 import { isDns1123Subdomain } from '../../apimachinery/names.ts';
 import { parseQuantity } from '../../apimachinery/quantity.ts';
 import { column, nameColumn } from '../columns.ts';
@@ -15,8 +15,8 @@ export const csiStorageCapacity = defineKind<CSIStorageCapacity>({
   version: 'v1',
   kind: 'CSIStorageCapacity',
   requireResourceVersionOnUpdate: true,
-  validate: (object) => [
-    ...validateLabelSelector(object.nodeTopology, at('nodeTopology')),
+  validate: (object, old) => [
+    ...validateLabelSelector(object.nodeTopology, at('nodeTopology'), hasInvalidLabelValue(old?.nodeTopology)),
     ...invalidFor(
       at('storageClassName'),
       object.storageClassName ?? '',

@@ -1,7 +1,7 @@
 import type { AdmissionStep } from '../../sdk/admission.ts';
 
 /** Steps that run last, whatever comes in at run time: the plugins' authority, and what is charged for. */
-const LAST = ['PluginConfiguration', 'RBACEscalation', 'ResourceQuota'];
+const LAST = ['PluginConfiguration', 'RBACEscalation', 'ResourceQuota', 'AlwaysDeny'];
 
 /** Where those that run last begin. */
 export function firstOfLast(steps: readonly AdmissionStep[]): number {

@@ -141,6 +141,40 @@ describe('ServiceAccount', () => {
       admit(step, 'pods', pod({ volumes: [{ name: 's', secret: { secretName: 'x' } }] }, mirror)),
     ).rejects.toThrow('a mirror pod may not reference secrets');
   });
+
+  it('holds pods to the secrets of an account that enforces them, containers added later too', async () => {
+    const enforcing = new FakeLookup().put(
+      'serviceaccounts',
+      account('default', {
+        metadata: {
+          name: 'default',
+          namespace: 'shop',
+          annotations: { 'kubernetes.io/enforce-mountable-secrets': 'true' },
+        },
+        secrets: [{ name: 'mine' }],
+      }),
+    );
+    const limited = serviceAccountStep({ lookup: enforcing });
+    const fromEnv = (name: string) => ({
+      name: 'c',
+      env: [{ name: 'E', valueFrom: { secretKeyRef: { name, key: 'k' } } }],
+    });
+    const fromAll = (name: string) => ({ name: 'c', envFrom: [{ secretRef: { name } }] });
+    await admit(limited, 'pods', pod({ containers: [fromEnv('mine'), fromAll('mine')] }));
+    for (const [spec, what] of [
+      [{ volumes: [{ name: 'v', secret: { secretName: 'x' } }] }, 'volume with secret.secretName="x"'],
+      [{ containers: [fromEnv('x')] }, 'container c with envVar E referencing secret.secretName="x"'],
+      [{ containers: [fromAll('x')] }, 'container c with envFrom referencing secret.secretName="x"'],
+      [{ initContainers: [fromAll('x')] }, 'init container c with envFrom referencing secret.secretName="x"'],
+    ] as const)
+      await expect(admit(limited, 'pods', pod(spec))).rejects.toThrow(
+        `pods "web" is forbidden: ${what} is not allowed because service account default does not reference that secret`,
+      );
+    const debugged = pod({ serviceAccountName: 'default', ephemeralContainers: [fromAll('x')] });
+    await expect(
+      admit(limited, 'pods', debugged, { operation: 'UPDATE', subresource: 'ephemeralcontainers' }),
+    ).rejects.toThrow('ephemeral container c with envFrom referencing secret.secretName="x"');
+  });
 });
 
 describe('defaults', () => {
@@ -293,6 +327,11 @@ describe('RuntimeClass', () => {
       nodeSelector: { vm: 'yes' },
       tolerations: [{ key: 'vm' }],
     });
+    const tolerations = [{ key: 'vm', operator: 'Equal', value: 'a' }, { key: 'x' }];
+    expect(specOf(await admit(step, 'pods', pod({ runtimeClassName: 'vm', tolerations }))).tolerations).toEqual([
+      { key: 'x' },
+      { key: 'vm', operator: 'Exists' },
+    ]);
     await admit(step, 'pods', pod({ runtimeClassName: 'vm', overhead: { memory: '65536Ki' } }));
     await expect(admit(step, 'pods', pod({ runtimeClassName: 'none' }))).rejects.toThrow(
       'pods "web" is forbidden: pod rejected: RuntimeClass "none" not found',
@@ -359,7 +398,7 @@ describe('rights that admission asks for', () => {
         owned,
       );
     await expect(create(allow())).rejects.toThrow(
-      /cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers on/,
+      'configmaps "x" is forbidden: cannot set blockOwnerDeletion if an ownerReference refers to a resource you can\'t set finalizers on: , <nil>',
     );
     await create(allow('jane update deployments/finalizers d'));
   });
@@ -462,6 +501,10 @@ describe('NodeRestriction', () => {
         user,
       }),
     ).rejects.toThrow('can not create pods that reference secrets');
+    const fromTemplate = { nodeName: 'n1', resourceClaims: [{ name: 'gpu', resourceClaimTemplateName: 't' }] };
+    await expect(admit(step, 'pods', pod(fromTemplate, mirror), { user })).rejects.toThrow(
+      'node "n1" can not create pods that reference resourceclaims',
+    );
     const status = (nodeName: string) =>
       admit(step, 'pods', pod({ nodeName }), {
         user,

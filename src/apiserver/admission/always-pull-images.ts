@@ -20,6 +20,7 @@ export const alwaysPullImages: AdmissionStep = {
     for (const list of LISTS)
       for (const [index, container] of (spec[list] ?? []).entries())
         if (!old || old[list]?.[index]?.image !== container.image) container.imagePullPolicy = 'Always';
+    for (const { image } of spec.volumes ?? []) if (image && !old) image.pullPolicy = 'Always';
   },
   validate(attributes, object) {
     if (attributes.operation !== 'CREATE') return;

@@ -1,4 +1,5 @@
 import type { CertificateSigningRequest } from '../../api/types/certificates.v1.gen.ts';
+import { deepEqual } from '../../apimachinery/deep-equal.ts';
 import type { AdmissionAttributes, AdmissionStep } from '../../sdk/admission.ts';
 import type { Authorizer } from '../../sdk/authorization.ts';
 import { SYSTEM_MASTERS } from '../../sdk/user.ts';
@@ -44,7 +45,7 @@ export function certificateApproval(authorizer: Authorizer): AdmissionStep {
   };
 }
 
-/** Who puts a certificate or a failure into a request's status must be allowed to sign for its signer. */
+/** Who puts a certificate or a condition into a request's status must be allowed to sign for its signer. */
 export function certificateSigning(authorizer: Authorizer): AdmissionStep {
   return {
     name: 'CertificateSigning',
@@ -52,9 +53,8 @@ export function certificateSigning(authorizer: Authorizer): AdmissionStep {
     async validate(attributes, object) {
       const request = object as unknown as CertificateSigningRequest;
       const old = attributes.oldObject as unknown as CertificateSigningRequest;
-      const failures = (from: CertificateSigningRequest) =>
-        JSON.stringify((from.status?.conditions ?? []).filter((condition) => condition.type === 'Failed'));
-      if (request.status?.certificate === old.status?.certificate && failures(request) === failures(old)) return;
+      const signed = ({ status }: CertificateSigningRequest) => [status?.certificate, status?.conditions ?? []];
+      if (deepEqual(signed(request), signed(old))) return;
       const { signerName } = old.spec;
       if (await maySign(authorizer, attributes, 'sign', signerName)) return;
       throw rejected(attributes, object, `user not permitted to sign requests with signerName ${quote(signerName)}`);
@@ -70,7 +70,7 @@ export const certificateSubjectRestriction: AdmissionStep = {
     const { spec } = object as unknown as CertificateSigningRequest;
     if (spec.signerName !== 'kubernetes.io/kube-apiserver-client') return;
     const organizations = await organizationsOf(spec.request).catch((error: Error) => {
-      throw rejected(attributes, object, `CertificateSubjectRestriction failed to parse CSR: ${error.message}`);
+      throw rejected(attributes, object, `failed to parse CSR: ${error.message}`);
     });
     if (organizations.includes(SYSTEM_MASTERS))
       throw rejected(

@@ -27,7 +27,12 @@ function checkPolicy(spec: Fields, errors: FieldError[]): void {
   const compiler = new ExpressionCompiler([...REQUEST_VARIABLES, ...params, 'namespaceObject', 'variables']);
   const declared = new Set<string>();
   const variables: StaticType = { kind: 'object', field: (name) => (declared.has(name) ? dyn : undefined) };
-  const check = checker(compiler, errors, new Map([...ADMISSION_TYPES, ['variables', variables]]));
+  const types = new Map([...ADMISSION_TYPES, ['variables', variables]] as const);
+  const check = checker(compiler, errors, types);
+  // A message is made without asking who may do what.
+  const checkMessage = lazily(() =>
+    checker(new ExpressionCompiler([...MESSAGE_VARIABLES, ...params, 'namespaceObject', 'variables']), errors, types),
+  );
   // A variable may refer to those before it.
   eachOf(spec, 'variables', root, (variable, at) => {
     check(variable.expression, at.child('expression'), []);
@@ -36,7 +41,7 @@ function checkPolicy(spec: Fields, errors: FieldError[]): void {
   eachOf(spec, 'matchConditions', root, ({ expression }, at) => check(expression, at.child('expression'), ['bool']));
   eachOf(spec, 'validations', root, ({ expression, messageExpression }, at) => {
     check(expression, at.child('expression'), ['bool']);
-    check(messageExpression, at.child('messageExpression'), ['string']);
+    if (messageExpression) checkMessage()(messageExpression, at.child('messageExpression'), ['string']);
   });
   eachOf(spec, 'auditAnnotations', root, ({ valueExpression }, at) =>
     check(valueExpression, at.child('valueExpression'), ['string', 'null']),
@@ -67,6 +72,16 @@ function checker(compiler: ExpressionCompiler, errors: FieldError[], scope: Read
     const name = type.replace(/<.*$/, '');
     if (wanted.length && !wanted.includes(name) && ['bool', 'string', 'int', 'double', 'list', 'map'].includes(name))
       errors.push(invalidValue(path, source, `must evaluate to ${wanted[0]}`));
+  };
+}
+
+const MESSAGE_VARIABLES = REQUEST_VARIABLES.filter((name) => name !== 'authorizer');
+
+function lazily<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
   };
 }
 

@@ -2,19 +2,26 @@ import type { ResourceQuota } from '../../api/types/core.v1.gen.ts';
 import type { AdmissionStep } from '../../sdk/admission.ts';
 import type { Authorizer } from '../../sdk/authorization.ts';
 import type { RbacAuthorizer } from '../authorization/rbac/rbac-authorizer.ts';
+import { alwaysAdmit, alwaysDeny } from './always.ts';
 import { alwaysPullImages } from './always-pull-images.ts';
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
 import type { AdmissionConfiguration } from './configuration/admission-configuration.ts';
 import { defaultIngressClass, defaultStorageClass } from './default-classes.ts';
 import { denyServiceExternalIPs } from './deny-service-external-ips.ts';
+import { deviceClaimAccess } from './device-claim-access.ts';
 import { eventRateLimit } from './event-rate-limit.ts';
+import { limitPodHardAntiAffinityTopology } from './hard-anti-affinity-topology.ts';
+import { type ImagePolicyOptions, imagePolicyWebhook } from './image-policy-webhook.ts';
 import { limitRanger } from './limit-ranger.ts';
 import type { AdmissionLookup } from './lookup.ts';
+import { namespaceAutoProvision, namespaceExists } from './namespace-existence.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { type OwnerReferencesOptions, ownerReferencesPermissionEnforcement } from './owner-references.ts';
 import { pluginConfiguration } from './plugin-configuration.ts';
+import { podNodeSelector } from './pod-node-selector.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
+import { podTolerationRestriction } from './pod-toleration-restriction.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
 import { priority } from './priority.ts';
 import { rbacEscalation } from './rbac-escalation.ts';
@@ -29,9 +36,11 @@ export interface DefaultAdmissionOptions {
   readonly authorizer: Authorizer;
   readonly rbac?: RbacAuthorizer;
   readonly updateQuotaStatus: (quota: ResourceQuota) => Promise<ResourceQuota>;
+  readonly createNamespace: (name: string) => Promise<unknown>;
   readonly resourceOf: OwnerReferencesOptions['resourceOf'];
   /** Of steps that can be configured. */
   readonly configuration?: AdmissionConfiguration;
+  readonly imagePolicy?: ImagePolicyOptions;
   /** Webhooks, policies and plugins: they run after the built-in steps and before ResourceQuota. */
   readonly extensions?: readonly AdmissionStep[];
   /** Names of steps to leave out, and of those off by default to take in. */
@@ -40,26 +49,41 @@ export interface DefaultAdmissionOptions {
 }
 
 const OFF_BY_DEFAULT = [
+  'AlwaysAdmit',
+  'AlwaysDeny',
   'AlwaysPullImages',
+  'DenyServiceExternalIPs',
   'EventRateLimit',
   'ExtendedResourceToleration',
+  'ImagePolicyWebhook',
+  'LimitPodHardAntiAffinityTopology',
+  'NamespaceAutoProvision',
+  'NamespaceExists',
   'OwnerReferencesPermissionEnforcement',
-  'DenyServiceExternalIPs',
+  'PodNodeSelector',
+  'PodTolerationRestriction',
 ];
 
 /** The built-in admission steps in upstream's order. */
 export function defaultAdmissionSteps(options: DefaultAdmissionOptions): readonly AdmissionStep[] {
   const { lookup, authorizer, rbac, configuration } = options;
   const steps: readonly AdmissionStep[] = [
+    alwaysAdmit,
+    namespaceAutoProvision(lookup, options.createNamespace),
     namespaceLifecycle(lookup),
+    namespaceExists(lookup),
+    limitPodHardAntiAffinityTopology,
     limitRanger(lookup),
     serviceAccountStep({ lookup }),
     nodeRestriction(lookup, authorizer),
     taintNodesByCondition,
     alwaysPullImages,
+    imagePolicyWebhook(options.imagePolicy),
     podSecurity({ lookup, ...configuration?.podSecurity }),
+    podNodeSelector(lookup, configuration?.nodeSelectors),
     priority(lookup),
     defaultTolerationSeconds(),
+    podTolerationRestriction(lookup, configuration?.tolerations),
     eventRateLimit(configuration?.eventLimits ?? []),
     extendedResourceToleration,
     defaultStorageClass(lookup),
@@ -73,10 +97,16 @@ export function defaultAdmissionSteps(options: DefaultAdmissionOptions): readonl
     defaultIngressClass(lookup),
     denyServiceExternalIPs,
     podTopologyLabels(lookup),
+    deviceClaimAccess(lookup, authorizer),
     ...(options.extensions ?? []),
     pluginConfiguration(authorizer),
     ...(rbac ? [rbacEscalation({ rbac, authorizer })] : []),
-    resourceQuota({ lookup, updateStatus: options.updateQuotaStatus }),
+    resourceQuota({
+      lookup,
+      updateStatus: options.updateQuotaStatus,
+      ...(configuration?.limitedResources ? { limited: configuration.limitedResources } : {}),
+    }),
+    alwaysDeny,
   ];
   return steps.filter(
     ({ name }) =>

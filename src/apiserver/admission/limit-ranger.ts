@@ -78,7 +78,7 @@ function fill(
 
 function podProblems(pod: Pod, range: LimitRange): readonly string[] {
   const problems: string[] = [];
-  const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+  const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
   for (const item of range.spec?.limits ?? []) {
     if (item.type === 'Container') {
       for (const container of containers)

@@ -72,6 +72,9 @@ async function checkPod(request: NodeRequest): Promise<void> {
     const claims = (of: Pod) => of.status?.resourceClaimStatuses ?? [];
     if (!isDeepStrictEqual(claims(pod), claims(object as unknown as Pod)))
       reject(`node ${quote(nodeName)} cannot update resource claim statues`);
+    const extended = (of: Pod) => of.status?.extendedResourceClaimStatus ?? {};
+    if (!isDeepStrictEqual(extended(pod), extended(object as unknown as Pod)))
+      reject(`node ${quote(nodeName)} cannot update extended resource claim status`);
     return;
   }
   if (subresource === 'eviction') {
@@ -113,15 +116,19 @@ function checkMirrorPod({ nodeName, reject, lookup }: NodeRequest, pod: Pod): vo
     reject(`node ${nodeName} UID mismatch: expected ${owner.uid} got ${node.metadata.uid}`);
   if (pod.spec.serviceAccountName) reject(`node ${who} can not create pods that reference a service account`);
   const references = podReferences({ ...pod, metadata: { ...pod.metadata, annotations: {} } });
-  for (const [resource, text] of [
-    ['secrets', 'secrets'],
-    ['configmaps', 'configmaps'],
-    ['persistentvolumeclaims', 'persistentvolumeclaims'],
-    ['resourceclaims', 'resourceclaims'],
-  ]) {
-    if (references.some((reference) => reference.startsWith(`${resource}/`)))
-      reject(`node ${who} can not create pods that reference ${text}`);
-  }
+  const projects = (source: 'clusterTrustBundle' | 'podCertificate') =>
+    pod.spec.volumes?.some(({ projected }) => projected?.sources?.some((from) => from[source] !== undefined));
+  const uses = (resource: string) => references.some((reference) => reference.startsWith(`${resource}/`));
+  const refused = [
+    uses('secrets') && 'secrets',
+    uses('configmaps') && 'configmaps',
+    projects('clusterTrustBundle') && 'clustertrustbundles',
+    projects('podCertificate') && 'podcertificates',
+    uses('persistentvolumeclaims') && 'persistentvolumeclaims',
+    // Of a template too, which names no claim yet.
+    pod.spec.resourceClaims?.length && 'resourceclaims',
+  ].find(Boolean);
+  if (refused) reject(`node ${who} can not create pods that reference ${refused}`);
 }
 
 function checkNode({ attributes, object, nodeName, reject }: NodeRequest): void {
@@ -146,12 +153,8 @@ function checkNode({ attributes, object, nodeName, reject }: NodeRequest): void 
 
 function checkClaim({ attributes, object, nodeName, reject }: NodeRequest): void {
   const { operation, subresource } = attributes;
-  if (operation !== 'UPDATE')
-    reject(
-      `unexpected operation ${quote(operation)}, node ${quote(nodeName)} can only update the status of persistentvolumeclaims`,
-    );
-  if (subresource !== 'status')
-    reject(`node ${quote(nodeName)} can only update the status subresource of persistentvolumeclaims`);
+  if (subresource !== 'status') reject('may only update PVC status');
+  if (operation !== 'UPDATE') reject(`unexpected operation ${quote(operation)}`);
   const strip = (claim: PersistentVolumeClaim) => {
     const {
       capacity: _,
@@ -168,7 +171,7 @@ function checkClaim({ attributes, object, nodeName, reject }: NodeRequest): void
     strip(object as unknown as PersistentVolumeClaim),
   );
   if (!same)
-    reject(`node ${quote(nodeName)} is not allowed to update fields other than status.capacity and status.conditions`);
+    reject(`node ${quote(nodeName)} is not allowed to update fields other than status.quantity and status.conditions`);
 }
 
 async function checkToken({ attributes, object, nodeName, lookup, authorizer, reject }: NodeRequest): Promise<void> {

@@ -2,7 +2,7 @@ import type { ObjectMeta, OwnerReference, UnstructuredObject } from '../../apima
 import { parseApiVersion } from '../../apimachinery/meta.ts';
 import type { AdmissionAttributes, AdmissionStep } from '../../sdk/admission.ts';
 import type { Authorizer } from '../../sdk/authorization.ts';
-import { rejected } from './rejection.ts';
+import { isFor, quote, rejected } from './rejection.ts';
 
 export interface OwnerReferencesOptions {
   readonly authorizer: Authorizer;
@@ -20,17 +20,19 @@ export function ownerReferencesPermissionEnforcement({
   resourceOf,
 }: OwnerReferencesOptions): AdmissionStep {
   const base = { resourceRequest: true, subresource: '', path: '' } as const;
-  const allowed = async (attributes: Parameters<Authorizer['authorize']>[0]) =>
-    (await authorizer.authorize(attributes)).decision === 'allow';
+  /** Why it is not allowed, as upstream tells it; undefined when it is. */
+  const refusal = async (attributes: Parameters<Authorizer['authorize']>[0]) => {
+    const { decision, reason = '' } = await authorizer.authorize(attributes);
+    return decision === 'allow' ? undefined : `${reason}, <nil>`;
+  };
   return {
     name: 'OwnerReferencesPermissionEnforcement',
-    handles: ({ operation, subresource, kind }) =>
-      (operation === 'CREATE' || operation === 'UPDATE') &&
-      subresource !== 'status' &&
-      !(kind.group === '' && kind.kind === 'Pod' && subresource === 'binding'),
+    handles: (attributes) =>
+      (attributes.operation === 'CREATE' || attributes.operation === 'UPDATE') &&
+      !isFor(attributes, '', 'pods', 'status'),
     async validate(attributes, object) {
       if (!object) return;
-      const { user, resource, namespace, name } = attributes;
+      const { user, resource, subresource, namespace, name } = attributes;
       const before = attributes.oldObject?.metadata.ownerReferences ?? [];
       const after = object.metadata.ownerReferences ?? [];
       if (attributes.operation === 'CREATE' && after.length === 0) return;
@@ -43,17 +45,13 @@ export function ownerReferencesPermissionEnforcement({
           group: resource.group,
           version: resource.version,
           resource: resource.resource,
+          subresource,
           namespace,
           name,
         };
-        if (!(await allowed(own))) {
-          throw rejected(
-            attributes,
-            object,
-            "cannot set an ownerRef on a resource you can't delete: " +
-              `User ${JSON.stringify(user.name)} cannot delete it`,
-          );
-        }
+        const why = await refusal(own);
+        if (why !== undefined)
+          throw rejected(attributes, object, `cannot set an ownerRef on a resource you can't delete: ${why}`);
       }
       for (const reference of newlyBlocking(attributes, object, before)) {
         const { group, version } = parseApiVersion(reference.apiVersion);
@@ -62,7 +60,7 @@ export function ownerReferencesPermissionEnforcement({
           throw rejected(
             attributes,
             object,
-            `cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion ${reference.apiVersion} Kind ${reference.kind}`,
+            `cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion ${reference.apiVersion} Kind ${reference.kind}: no matches for kind ${quote(reference.kind)} in version ${quote(reference.apiVersion)}`,
           );
         const finalizers = {
           ...base,
@@ -75,13 +73,13 @@ export function ownerReferencesPermissionEnforcement({
           namespace: target.namespaced ? namespace : '',
           name: reference.name,
         };
-        if (!(await allowed(finalizers))) {
+        const why = await refusal(finalizers);
+        if (why !== undefined)
           throw rejected(
             attributes,
             object,
-            "cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers on: no RBAC policy matched",
+            `cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers on: ${why}`,
           );
-        }
       }
     },
   };

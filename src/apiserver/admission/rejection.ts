@@ -1,5 +1,5 @@
 import type { UnstructuredObject } from '../../apimachinery/meta.ts';
-import { forbidden, type StatusError } from '../../apimachinery/status-error.ts';
+import { forbidden, StatusError } from '../../apimachinery/status-error.ts';
 import type { AdmissionAttributes } from '../../sdk/admission.ts';
 
 type Named = { readonly metadata?: { readonly name?: string; readonly generateName?: string } };
@@ -13,6 +13,9 @@ export function rejected(
   const name = attributes.name || object?.metadata?.name || object?.metadata?.generateName || 'unknown';
   return forbidden({ group: attributes.resource.group, resource: attributes.resource.resource }, name, why);
 }
+
+/** What an admission step can't go on with, in its own words: a 500 without a reason. */
+export const failed = (message: string): StatusError => new StatusError({ code: 500, message });
 
 /** Whether a request is for this resource (and no subresource of it). */
 export function isFor(attributes: AdmissionAttributes, group: string, resource: string, subresource = ''): boolean {

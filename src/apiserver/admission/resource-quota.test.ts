@@ -97,4 +97,70 @@ describe('ResourceQuota', () => {
       'requested: services.nodeports=1, used: services.nodeports=1, limited: services.nodeports=1',
     );
   });
+
+  it('charges a resize for what is added to what the pod has been given', async () => {
+    const { step, stored } = setUp(quota({ 'requests.cpu': '3' }, { 'requests.cpu': '2' }));
+    const sized = (cpu: string, holds: string, conditions: object[] = []) => ({
+      ...asking(cpu),
+      status: { containerStatuses: [{ name: 'c', resources: { requests: { cpu: holds } } }], conditions },
+    });
+    const resize = (object: object, oldObject: object) =>
+      admit(step, 'pods', object, { operation: 'UPDATE', subresource: 'resize', oldObject: oldObject as never });
+    await resize(sized('1', '2'), sized('2', '2'));
+    await resize(sized('2', '2'), sized('1', '2'));
+    expect(stored().status!.used).toEqual({ 'requests.cpu': '2' });
+    await expect(resize(sized('4', '2'), sized('2', '2'))).rejects.toThrow(
+      'exceeded quota: team, requested: requests.cpu=2',
+    );
+    await resize(sized('2500m', '2'), sized('1', '2'));
+    expect(stored().status!.used).toEqual({ 'requests.cpu': '2500m' });
+    const infeasible = [{ type: 'PodResizePending', reason: 'Infeasible', status: 'True' }];
+    await resize(sized('9', '2', infeasible), sized('9', '2', infeasible));
+  });
+
+  it('refuses what is limited and no quota covers', async () => {
+    const lookup = new FakeLookup();
+    const limit = { group: '', resource: 'pods', matchContains: ['cpu'], matchScopes: [] };
+    const scope = { scopeName: 'PriorityClass', operator: 'In', values: ['high', 'top'] };
+    const step = resourceQuota({
+      lookup,
+      updateStatus: async (changed) => changed,
+      limited: [limit, { ...limit, matchContains: [], matchScopes: [scope] }],
+    });
+    await admit(step, 'pods', pod());
+    await expect(admit(step, 'pods', asking('1'))).rejects.toThrow(
+      'pods "web" is forbidden: insufficient quota to consume: cpu,requests.cpu',
+    );
+    await expect(admit(step, 'pods', pod({ priorityClassName: 'top' }))).rejects.toThrow(
+      'insufficient quota to match these scopes: [{PriorityClass In [high top]}]',
+    );
+    lookup.put('resourcequotas', quota({ cpu: '2', 'requests.cpu': '2' }, { cpu: '0', 'requests.cpu': '0' }));
+    await admit(step, 'pods', asking('1'));
+    const scopeSelector = { matchExpressions: [{ ...scope, values: ['top'] }] };
+    lookup.put('resourcequotas', quota({ pods: '1' }, { pods: '0' }, { scopeSelector }));
+    await admit(step, 'pods', pod({ priorityClassName: 'top' }));
+  });
+
+  it('counts the devices that a claim can get at most', async () => {
+    const { step, stored } = setUp(
+      quota({ 'gpu.deviceclass.resource.k8s.io/devices': '40' }, { 'gpu.deviceclass.resource.k8s.io/devices': '0' }),
+    );
+    const claim = (requests: object[]) => ({
+      kind: 'ResourceClaim',
+      metadata: { name: 'c', namespace: 'shop' },
+      spec: { devices: { requests } },
+    });
+    const firstAvailable = [{ deviceClassName: 'gpu', count: 2 }, { deviceClassName: 'gpu' }, { deviceClassName: 'x' }];
+    await admit(
+      step,
+      'resource.k8s.io/resourceclaims',
+      claim([{ exactly: { deviceClassName: 'gpu' } }, { firstAvailable }]),
+    );
+    expect(stored().status!.used).toEqual({ 'gpu.deviceclass.resource.k8s.io/devices': '3' });
+    const all = claim([{ exactly: { deviceClassName: 'gpu', allocationMode: 'All' } }]);
+    await admit(step, 'resource.k8s.io/resourceclaims', all);
+    await expect(admit(step, 'resource.k8s.io/resourceclaims', all)).rejects.toThrow(
+      'requested: gpu.deviceclass.resource.k8s.io/devices=32, used: gpu.deviceclass.resource.k8s.io/devices=35',
+    );
+  });
 });

@@ -1,10 +1,10 @@
-import { isDeepStrictEqual } from 'node:util';
-import type { Pod, Toleration } from '../../api/types/core.v1.gen.ts';
+import type { Pod } from '../../api/types/core.v1.gen.ts';
 import type { RuntimeClass } from '../../api/types/node.v1.gen.ts';
 import type { Draft } from '../../apimachinery/json.ts';
 import { Quantity } from '../../apimachinery/quantity.ts';
 import type { AdmissionAttributes, AdmissionStep } from '../../sdk/admission.ts';
 import { type AdmissionLookup, find } from './lookup.ts';
+import { mergedTolerations } from './merge-tolerations.ts';
 import { isFor, quote, rejected } from './rejection.ts';
 
 /** Pods of a RuntimeClass get its overhead, node selector and tolerations. */
@@ -29,14 +29,14 @@ export function runtimeClassStep(lookup: AdmissionLookup): AdmissionStep {
       const { nodeSelector, tolerations } = runtimeClass.scheduling ?? {};
       if (nodeSelector) pod.spec.nodeSelector = mergeNodeSelector(attributes, pod, nodeSelector);
       if (tolerations?.length)
-        pod.spec.tolerations = mergeTolerations(pod.spec.tolerations ?? [], tolerations) as Draft<Toleration>[];
+        pod.spec.tolerations = mergedTolerations([...(pod.spec.tolerations ?? []), ...tolerations]);
     },
     async validate(attributes, object) {
       const pod = object as unknown as Pod;
       const runtimeClass = await classOf(attributes, pod);
       const overhead = runtimeClass?.overhead?.podFixed;
-      const given = pod.spec.overhead;
-      if (!given || Object.keys(given).length === 0) return;
+      const { overhead: given = {} } = pod.spec;
+      if (!overhead && Object.keys(given).length === 0) return;
       if (!overhead)
         throw rejected(
           attributes,
@@ -67,10 +67,6 @@ function mergeNodeSelector(
     merged[key] = value;
   }
   return merged;
-}
-
-function mergeTolerations(given: readonly Toleration[], wanted: readonly Toleration[]): readonly Toleration[] {
-  return [...given, ...wanted.filter((toleration) => !given.some((known) => isDeepStrictEqual(known, toleration)))];
 }
 
 function sameQuantities(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {

@@ -15,6 +15,8 @@ export interface ServiceAccountStepOptions {
 const TOKEN_MOUNT_PATH = '/var/run/secrets/kubernetes.io/serviceaccount';
 const VOLUME_PREFIX = 'kube-api-access-';
 const MIRROR = 'kubernetes.io/config.mirror';
+/** As Go reads a boolean. */
+const TRUE = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
 const ENFORCE_SECRETS = 'kubernetes.io/enforce-mountable-secrets';
 
 /** Gives a pod its ServiceAccount, the token volume that lets it reach the API, and the account's pull secrets. */
@@ -38,8 +40,11 @@ export function serviceAccountStep({ lookup, defaultAccountWaitMs = 1000 }: Serv
 
   return {
     name: 'ServiceAccount',
-    handles: (attributes) => attributes.operation === 'CREATE' && isFor(attributes, '', 'pods'),
+    handles: (attributes) =>
+      (attributes.operation === 'CREATE' && isFor(attributes, '', 'pods')) ||
+      (attributes.operation === 'UPDATE' && isFor(attributes, '', 'pods', 'ephemeralcontainers')),
     async mutate(attributes, object) {
+      if (attributes.operation !== 'CREATE') return;
       const pod = object as unknown as Draft<Pod>;
       if (pod.metadata.annotations?.[MIRROR] !== undefined) return;
       if (!pod.spec.serviceAccountName) pod.spec.serviceAccountName = 'default';
@@ -52,11 +57,12 @@ export function serviceAccountStep({ lookup, defaultAccountWaitMs = 1000 }: Serv
     async validate(attributes, object) {
       const pod = object as unknown as Pod;
       if (pod.metadata.annotations?.[MIRROR] !== undefined) {
-        checkMirrorPod(attributes, pod);
+        if (attributes.operation === 'CREATE') checkMirrorPod(attributes, pod);
         return;
       }
       const account = await accountOf(attributes, pod);
-      if (account.metadata.annotations?.[ENFORCE_SECRETS] === 'true') checkMountableSecrets(attributes, pod, account);
+      if (TRUE.has(account.metadata.annotations?.[ENFORCE_SECRETS] ?? ''))
+        checkMountableSecrets(attributes, pod, account);
     },
   };
 }
@@ -114,37 +120,36 @@ function checkMirrorPod(attributes: AdmissionAttributes, pod: Pod): void {
 
 function checkMountableSecrets(attributes: AdmissionAttributes, pod: Pod, account: ServiceAccount): void {
   const mountable = new Set((account.secrets ?? []).map((secret) => secret.name));
+  const refuse = (what: string, kind = 'secret') => {
+    throw rejected(
+      attributes,
+      pod,
+      `${what} is not allowed because service account ${account.metadata.name} does not reference that ${kind}`,
+    );
+  };
   for (const volume of pod.spec.volumes ?? []) {
     const name = volume.secret?.secretName;
-    if (name && !mountable.has(name)) {
-      throw rejected(
-        attributes,
-        pod,
-        `volume with secret.secretName=${quote(name)} is not allowed because service account ${account.metadata.name} does not reference that secret`,
-      );
-    }
+    if (name && !mountable.has(name)) refuse(`volume with secret.secretName=${quote(name)}`);
   }
-  const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
-  for (const container of containers) {
-    for (const variable of container.env ?? []) {
-      const name = variable.valueFrom?.secretKeyRef?.name;
-      if (name && !mountable.has(name)) {
-        throw rejected(
-          attributes,
-          pod,
-          `container ${container.name} with envVar ${variable.name} referencing secret.secretName=${quote(name)} is not allowed because service account ${account.metadata.name} does not reference that secret`,
-        );
+  for (const [kind, containers = []] of [
+    ['init container', pod.spec.initContainers],
+    ['container', pod.spec.containers],
+    ['ephemeral container', pod.spec.ephemeralContainers as readonly unknown[] as readonly Container[] | undefined],
+  ] as const) {
+    for (const container of containers) {
+      const { env = [], envFrom = [] } = container;
+      for (const variable of env) {
+        const name = variable.valueFrom?.secretKeyRef?.name;
+        if (name && !mountable.has(name))
+          refuse(`${kind} ${container.name} with envVar ${variable.name} referencing secret.secretName=${quote(name)}`);
       }
+      for (const { secretRef } of envFrom)
+        if (secretRef?.name && !mountable.has(secretRef.name))
+          refuse(`${kind} ${container.name} with envFrom referencing secret.secretName=${quote(secretRef.name)}`);
     }
   }
   const pullable = new Set((account.imagePullSecrets ?? []).map((secret) => secret.name));
   (pod.spec.imagePullSecrets ?? []).forEach(({ name }, index) => {
-    if (name && !pullable.has(name)) {
-      throw rejected(
-        attributes,
-        pod,
-        `imagePullSecrets[${index}].name=${quote(name)} is not allowed because service account ${account.metadata.name} does not reference that imagePullSecret`,
-      );
-    }
+    if (name && !pullable.has(name)) refuse(`imagePullSecrets[${index}].name=${quote(name)}`, 'imagePullSecret');
   });
 }

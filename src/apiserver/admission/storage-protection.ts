@@ -35,9 +35,9 @@ export function persistentVolumeClaimResize(lookup: AdmissionLookup): AdmissionS
       if (before === undefined || after === undefined || Quantity.parse(after).cmp(Quantity.parse(before)) <= 0) return;
       if (old.status?.phase !== 'Bound')
         throw rejected(attributes, claim, 'Only bound persistent volume claims can be expanded');
-      const className =
-        claim.spec?.storageClassName ?? claim.metadata.annotations?.['volume.beta.kubernetes.io/storage-class'];
-      if (className && lookup.get('storageclasses', className)?.allowVolumeExpansion) return;
+      const className = classOf(claim);
+      if (className && className === classOf(old) && lookup.get('storageclasses', className)?.allowVolumeExpansion)
+        return;
       throw rejected(
         attributes,
         claim,
@@ -46,3 +46,6 @@ export function persistentVolumeClaimResize(lookup: AdmissionLookup): AdmissionS
     },
   };
 }
+
+const classOf = ({ metadata, spec }: PersistentVolumeClaim) =>
+  metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? spec?.storageClassName;

@@ -379,7 +379,7 @@ describe('an aggregated API', () => {
         resources: [
           {
             resource: 'flunders',
-            responseKind: { group: GROUP, version: 'v1alpha1', kind: 'Flunder' },
+            responseKind: { group: '', version: '', kind: 'Flunder' },
             scope: 'Namespaced',
             shortNames: ['fl'],
             subresources: [{ subresource: 'status', verbs: ['get', 'update'] }],

@@ -39,7 +39,8 @@ export async function checkAvailability(
   const found = reader.get<Service>('services', name, namespace);
   if (!found) return unavailable('ServiceNotFound', `${of} is not present`);
   const { type = 'ClusterIP', ports = [] } = found.spec ?? {};
-  if (type !== 'ExternalName') {
+  // Of other Services the endpoints may not be here to be looked at.
+  if (type === 'ClusterIP') {
     const servicePort = ports.find((candidate) => candidate.port === port);
     if (!servicePort) return unavailable('ServicePortError', `${of} is not listening on port ${port}`);
     if (slicesOf(reader, namespace, name) === 0)
@@ -51,8 +52,9 @@ export async function checkAvailability(
         `endpointslices for ${of} have no addresses with port name ${JSON.stringify(portName)}`,
       );
   }
-  const asked = backends.endpoints(service).slice(0, MAX_ENDPOINTS_ASKED);
   try {
+    const asked = backends.endpoints(service).slice(0, MAX_ENDPOINTS_ASKED);
+    if (asked.length === 0) throw new Error(`no endpoints available for service ${JSON.stringify(name)}`);
     const resources = await Promise.any(asked.map((endpoint) => discover(endpoint, service, backends)));
     return { condition: { status: 'True', reason: 'Passed', message: 'all checks passed' }, resources };
   } catch (error) {

@@ -57,8 +57,16 @@ export interface AuditBackend {
   readonly name: string;
   /** How many events were lost since the start. */
   readonly lost: number;
+  /** Requests wait until their first event has gone out; `strict`: those whose hasn't are refused. */
+  readonly waits?: 'lenient' | 'strict';
+  /** Larger events are sent without objects, or not at all. */
+  readonly maxEventBytes?: number;
+  /** As a line of text, in place of JSON. */
+  readonly legacy?: boolean;
   /** Neither throws nor waits. The event's JSON, whole or in pieces. */
   write(line: AuditLine): void;
+  /** The same, and resolves whether it has gone out. Never rejects. */
+  send(line: AuditLine): Promise<boolean>;
   /** Resolves when what was written has gone out, or can't. */
   close(): Promise<void>;
 }

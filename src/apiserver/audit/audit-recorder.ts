@@ -9,6 +9,7 @@ import type { RequestInfo } from '../request/request-info.ts';
 import type { AuditBackend, AuditEvent, AuditLevel, AuditLine, AuditStage } from './audit-event.ts';
 import type { AuditPolicy } from './audit-policy.ts';
 import { auditUser } from './audit-user.ts';
+import { bytesOf, legacyLine, truncatedLine } from './event-lines.ts';
 import { matchingRule } from './matching-rule.ts';
 import { RecordedList } from './recorded-list.ts';
 import { RequestRecord } from './request-record.ts';
@@ -28,6 +29,8 @@ export class AuditRecorder implements AuditTrail {
   readonly #levels = new Map<AuditLevel, number>();
   readonly #encoding = new Set<Promise<void>>();
   #events = 0;
+  #rejected = 0;
+  #tooLarge = 0;
 
   constructor(options: AuditRecorderOptions) {
     this.#options = options;
@@ -73,28 +76,28 @@ export class AuditRecorder implements AuditTrail {
         ...(userAgent ? { userAgent } : {}),
         requestReceivedTimestamp: microTime(this.#now()),
       },
-      emit: (stage, event) => {
-        if (!omitted.has(stage)) this.#emit(event);
-      },
+      emit: (stage, event) => (omitted.has(stage) ? undefined : this.#emit(event)),
       time: () => microTime(this.#now()),
     });
   }
 
-  #emit(event: AuditEvent): void {
+  /** Resolves whether it may go on; undefined when nobody has to wait. */
+  #emit(event: AuditEvent): Promise<boolean> | undefined {
     this.#events++;
     const failed = (error: unknown) =>
       this.#options.logger.error({ err: error, auditID: event.auditID }, 'an audit event was not recorded');
     if (event.responseObject instanceof RecordedList) {
       const encoding = linesOf(event, event.responseObject)
-        .then((line) => this.#write(line), failed)
+        .then((line) => void this.#write(event, line), failed)
         .finally(() => this.#encoding.delete(encoding));
       this.#encoding.add(encoding);
-      return;
+      return undefined;
     }
     try {
-      this.#write(JSON.stringify(event));
+      return this.#write(event, JSON.stringify(event));
     } catch (error) {
       failed(error);
+      return undefined;
     }
   }
 
@@ -103,8 +106,32 @@ export class AuditRecorder implements AuditTrail {
     await Promise.all(this.#encoding);
   }
 
-  #write(line: AuditLine): void {
-    for (const backend of this.#options.backends) backend.write(line);
+  #write(event: AuditEvent, line: AuditLine): Promise<boolean> | undefined {
+    const first = event.stage === 'RequestReceived';
+    const waited: Promise<boolean>[] = [];
+    for (const backend of this.#options.backends) {
+      const given = backend.legacy ? legacyLine(event) : this.#fitted(backend, event, line);
+      if (given === undefined) continue;
+      if (!first || !backend.waits) backend.write(given);
+      else waited.push(backend.send(given).then((stored) => stored || backend.waits !== 'strict'));
+    }
+    if (waited.length === 0) return undefined;
+    return Promise.all(waited).then((all) => {
+      const goesOn = all.every(Boolean);
+      if (!goesOn) this.#rejected++;
+      return goesOn;
+    });
+  }
+
+  /** What of the event the backend takes; undefined when it is too large even without objects. */
+  #fitted({ maxEventBytes }: AuditBackend, event: AuditEvent, line: AuditLine): AuditLine | undefined {
+    if (maxEventBytes === undefined || bytesOf(line) <= maxEventBytes) return line;
+    if (event.level === 'Request' || event.level === 'RequestResponse') {
+      const short = truncatedLine(event);
+      if (Buffer.byteLength(short) <= maxEventBytes) return short;
+    }
+    this.#tooLarge++;
+    return undefined;
   }
 
   readonly families = (): MetricFamily[] => [
@@ -118,7 +145,10 @@ export class AuditRecorder implements AuditTrail {
       type: 'counter',
       name: 'apiserver_audit_error_total',
       help: 'Counter of audit events that failed to be audited properly. Plugin identifies the plugin affected by the error.',
-      samples: this.#options.backends.map(({ name, lost }) => ({ labels: { plugin: name }, value: lost })),
+      samples: [
+        ...this.#options.backends.map(({ name, lost }) => ({ labels: { plugin: name }, value: lost })),
+        ...(this.#tooLarge ? [{ labels: { plugin: 'truncate' }, value: this.#tooLarge }] : []),
+      ],
     },
     {
       type: 'counter',
@@ -130,8 +160,7 @@ export class AuditRecorder implements AuditTrail {
       type: 'counter',
       name: 'apiserver_audit_requests_rejected_total',
       help: 'Counter of apiserver requests rejected due to an error in audit logging backend.',
-      // No backend is asked before a request is answered.
-      samples: [{ labels: {}, value: 0 }],
+      samples: [{ labels: {}, value: this.#rejected }],
     },
   ];
 }

@@ -13,10 +13,19 @@ export interface AuditWebhookOptions {
   /** Before the first repetition; 10 s. */
   readonly initialBackoffMs?: number;
   /** Batches a second on average, and at once; 10 and 15. */
-  readonly throttle?: { readonly qps: number; readonly burst: number };
+  readonly throttle?: { readonly qps: number; readonly burst: number } | 'none';
+  /** Events that may wait for their batch; 10,000. */
+  readonly bufferSize?: number;
+  /** Of one batch, in bytes. */
+  readonly maxBatchBytes?: number;
+  /** Every event is sent at once, on its own. */
+  readonly waits?: AuditBackend['waits'];
+  readonly maxEventBytes?: number;
 }
 
 const BUFFER_SIZE = 10_000;
+/** Beyond so many characters that wait for the webhook, events are lost, however few they are. */
+const MAX_WAITING = 64 * 1024 * 1024;
 const ATTEMPTS = 5;
 const BACKOFF_FACTOR = 1.5;
 const BACKOFF_JITTER = 0.2;
@@ -24,10 +33,15 @@ const BACKOFF_JITTER = 0.2;
 /** Events in batches to a webhook. What finds the buffer full, or is refused five times, is counted and lost. */
 export class AuditWebhook implements AuditBackend {
   readonly name = 'webhook';
+  readonly waits: AuditBackend['waits'];
+  readonly maxEventBytes: number | undefined;
   readonly #options: AuditWebhookOptions;
   readonly #batchMaxSize: number;
   readonly #closing = new AbortController();
   #buffer: string[] = [];
+  /** Characters, of events on their way too. */
+  #waiting = 0;
+  readonly #alone = new Set<Promise<boolean>>();
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> | undefined;
   readonly #throttle: { readonly qps: number; readonly burst: number };
@@ -38,25 +52,65 @@ export class AuditWebhook implements AuditBackend {
   constructor(options: AuditWebhookOptions) {
     this.#options = options;
     this.#batchMaxSize = options.batchMaxSize ?? 400;
-    this.#throttle = options.throttle ?? { qps: 10, burst: 15 };
+    this.waits = options.waits;
+    this.maxEventBytes = options.maxEventBytes;
+    const { throttle = { qps: 10, burst: 15 } } = options;
+    this.#throttle = throttle === 'none' ? { qps: Number.MAX_SAFE_INTEGER, burst: 1 } : throttle;
     this.#tokens = this.#throttle.burst;
   }
 
   write(line: AuditLine): void {
-    if (this.#buffer.length >= BUFFER_SIZE || this.#closing.signal.aborted) {
-      this.lost++;
+    if (this.waits) {
+      void this.send(line);
       return;
     }
-    this.#buffer.push(typeof line === 'string' ? line : line.join(''));
+    const event = this.#take(line);
+    if (event === undefined) return;
+    this.#buffer.push(event);
     if (this.#buffer.length >= this.#batchMaxSize) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), this.#options.batchMaxWaitMs ?? 30_000).unref();
+  }
+
+  send(line: AuditLine): Promise<boolean> {
+    const event = this.#take(line);
+    if (event === undefined) return Promise.resolve(false);
+    const sending = this.#send([event]);
+    this.#alone.add(sending);
+    return sending.finally(() => this.#alone.delete(sending));
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
     this.#flush();
     await this.#sending;
+    await Promise.all(this.#alone);
     await this.#options.disconnect();
+  }
+
+  /** Undefined: there is no room for it. */
+  #take(line: AuditLine): string | undefined {
+    const event = typeof line === 'string' ? line : line.join('');
+    const { bufferSize = BUFFER_SIZE } = this.#options;
+    const full = this.#buffer.length + this.#alone.size >= bufferSize || this.#waiting + event.length > MAX_WAITING;
+    if (full || this.#closing.signal.aborted) {
+      this.lost++;
+      return undefined;
+    }
+    this.#waiting += event.length;
+    return event;
+  }
+
+  /** The next batch: as many as may go together, one at least. */
+  #batch(): string[] {
+    const { maxBatchBytes = Number.POSITIVE_INFINITY } = this.#options;
+    let count = 0;
+    let bytes = 0;
+    while (count < Math.min(this.#buffer.length, this.#batchMaxSize)) {
+      bytes += Buffer.byteLength(this.#buffer[count]!);
+      if (count > 0 && bytes > maxBatchBytes) break;
+      count++;
+    }
+    return this.#buffer.splice(0, count);
   }
 
   #flush(): void {
@@ -69,7 +123,7 @@ export class AuditWebhook implements AuditBackend {
     do {
       const turn = this.#turn();
       if (turn) await turn;
-      await this.#send(this.#buffer.splice(0, this.#batchMaxSize));
+      await this.#send(this.#batch());
     } while (this.#buffer.length >= this.#batchMaxSize || (this.#buffer.length && this.#closing.signal.aborted));
     this.#sending = undefined;
     if (this.#buffer.length)
@@ -85,13 +139,23 @@ export class AuditWebhook implements AuditBackend {
     return this.#tokens < 0 ? this.#pause((-this.#tokens / qps) * 1000) : undefined;
   }
 
-  async #send(lines: readonly string[]): Promise<void> {
+  /** Whether they were taken. */
+  async #send(lines: readonly string[]): Promise<boolean> {
+    try {
+      return await this.#post(lines);
+    } finally {
+      for (const { length } of lines) this.#waiting -= length;
+    }
+  }
+
+  async #post(lines: readonly string[]): Promise<boolean> {
     const { post, logger, initialBackoffMs = 10_000 } = this.#options;
     const body = `{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":[${lines.join(',')}]}`;
     let delay = initialBackoffMs;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await post(body);
+        await post(body);
+        return true;
       } catch (error) {
         // A server that stops does not wait for a webhook that is away.
         if (attempt < ATTEMPTS && !this.#closing.signal.aborted) {
@@ -101,7 +165,7 @@ export class AuditWebhook implements AuditBackend {
         }
         this.lost += lines.length;
         logger.error({ err: error, events: lines.length }, 'the audit webhook did not take events; they are lost');
-        return;
+        return false;
       }
     }
   }

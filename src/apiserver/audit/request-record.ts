@@ -3,6 +3,7 @@ import { isStatusError } from '../../apimachinery/status-error.ts';
 import type { UserInfo } from '../../sdk/user.ts';
 import type { HttpExchange } from '../http/http-exchange.ts';
 import type { AuditRecord } from '../request/audit-trail.ts';
+import { PlainTextError } from '../request/plain-text-error.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import type { RequestInfo } from '../request/request-info.ts';
 import type { Result } from '../request/result.ts';
@@ -18,7 +19,7 @@ export interface RequestRecordOptions {
   /** Whether the client wants the connection for another protocol. */
   readonly upgrade: boolean;
   readonly head: Omit<AuditEvent, 'stage' | 'stageTimestamp'>;
-  readonly emit: (stage: AuditStage, event: AuditEvent) => void;
+  readonly emit: (stage: AuditStage, event: AuditEvent) => Promise<boolean> | undefined;
   readonly time: () => string;
 }
 
@@ -27,6 +28,7 @@ type ResponseStatus = AuditEvent['responseStatus'];
 /** One request's events: the first when it is made, the last when it is over. */
 export class RequestRecord implements AuditRecord {
   readonly annotations = new Map<string, string>();
+  readonly received: Promise<boolean> | undefined;
   readonly #options: RequestRecordOptions;
   #over = false;
   #reference: ObjectReference | undefined;
@@ -50,7 +52,7 @@ export class RequestRecord implements AuditRecord {
         apiVersion: info.version,
         ...(info.subresource ? { subresource: info.subresource } : {}),
       };
-    this.#emit('RequestReceived', undefined);
+    this.received = this.#emit('RequestReceived', undefined);
   }
 
   impersonated(user: UserInfo, constraint: string | undefined): void {
@@ -142,8 +144,10 @@ export class RequestRecord implements AuditRecord {
 
   fail(error: unknown): void {
     if (isStatusError(error)) {
-      this.#status = error.status;
-      this.#respond(() => error.status);
+      if (!(error instanceof PlainTextError)) {
+        this.#status = error.status;
+        this.#respond(() => error.status);
+      }
       this.#answered = undefined;
       this.end(error.code);
       return;
@@ -213,9 +217,9 @@ export class RequestRecord implements AuditRecord {
     this.#emit(stage, status);
   }
 
-  #emit(stage: AuditStage, responseStatus: ResponseStatus): void {
+  #emit(stage: AuditStage, responseStatus: ResponseStatus): Promise<boolean> | undefined {
     const { head, emit, time } = this.#options;
-    emit(stage, {
+    return emit(stage, {
       ...head,
       stage,
       ...(this.#impersonated ? { impersonatedUser: this.#impersonated } : {}),

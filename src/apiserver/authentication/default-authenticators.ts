@@ -20,6 +20,7 @@ export interface DefaultAuthenticatorsOptions {
   readonly clientCAs?: () => readonly string[];
   readonly frontProxy?: { readonly cas: () => readonly string[]; readonly allowedNames?: readonly string[] };
   readonly anonymousPaths?: readonly string[];
+  readonly noteLegacyTokenUse?: NonNullable<Parameters<typeof createLegacyTokenAuthenticator>[0]['noteUse']>;
 }
 
 /** The built-in authenticators in the order in which upstream asks them. */
@@ -36,7 +37,13 @@ export function defaultAuthenticators(options: DefaultAuthenticatorsOptions): re
       : []),
     createX509Authenticator(options.clientCAs ? { clientCAs: options.clientCAs } : {}),
     createServiceAccountAuthenticator({ keys, issuers, audiences, getter, logger }),
-    createLegacyTokenAuthenticator({ keys, audiences, getter, logger }),
+    createLegacyTokenAuthenticator({
+      keys,
+      audiences,
+      getter,
+      logger,
+      ...(options.noteLegacyTokenUse ? { noteUse: options.noteLegacyTokenUse } : {}),
+    }),
     audienceAgnostic(createBootstrapTokenAuthenticator({ getter, logger }), audiences),
     createAnonymousAuthenticator(options.anonymousPaths ? { paths: options.anonymousPaths } : {}),
   ];

@@ -8,6 +8,8 @@ import { serviceAccountGroups, serviceAccountUsername } from './service-account-
 import { LEGACY_ISSUER } from './token-issuer.ts';
 import { parseToken, type TokenKeys } from './token-keys.ts';
 
+const LAST_USED = 'kubernetes.io/legacy-token-last-used';
+
 interface LegacyClaims {
   readonly namespace: string;
   readonly secretName: string;
@@ -21,8 +23,12 @@ export function createLegacyTokenAuthenticator(options: {
   readonly audiences: readonly string[];
   readonly getter: ObjectGetter;
   readonly logger: Logger;
+  /** Told once a day of each Secret whose token is used. */
+  readonly noteUse?: (secret: { namespace: string; name: string; uid: string }, day: string) => Promise<void>;
+  readonly now?: () => number;
 }): Authenticator {
-  const { keys, getter, logger } = options;
+  const { keys, getter, logger, noteUse, now = Date.now } = options;
+  const noted = new BoundedCache<string, string>(1024);
   const verified = new BoundedCache<string, { claims: LegacyClaims; result: AuthenticationResult }>(1024);
 
   function verify(token: string) {
@@ -63,6 +69,16 @@ export function createLegacyTokenAuthenticator(options: {
     return stored.length === given.length && timingSafeEqual(stored, given);
   }
 
+  function note({ metadata }: Secret): void {
+    const { namespace = '', name, uid = '' } = metadata;
+    const day = new Date(now()).toISOString().slice(0, 10);
+    if (!noteUse || metadata.labels?.[LAST_USED] === day || noted.get(uid) === day) return;
+    noted.set(uid, day);
+    noteUse({ namespace, name, uid }, day).catch((error) =>
+      logger.warn({ err: error, secret: `${namespace}/${name}` }, 'the use of a legacy token was not noted'),
+    );
+  }
+
   return {
     name: 'legacy-service-account',
     authenticate(request: AuthenticationRequest) {
@@ -74,7 +90,10 @@ export function createLegacyTokenAuthenticator(options: {
         return undefined;
       const { claims, result } = known;
       const decide = (secret: Secret | undefined, account: ServiceAccount | undefined) => {
-        if (isBacked(token, claims, secret, account)) return result;
+        if (isBacked(token, claims, secret, account)) {
+          note(secret!);
+          return result;
+        }
         logger.debug(
           { serviceAccount: result.user.name },
           'legacy ServiceAccount token refused: its Secret or ServiceAccount no longer backs it',

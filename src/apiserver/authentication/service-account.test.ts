@@ -182,7 +182,8 @@ describe('discovery of the issuer', () => {
 });
 
 describe('legacy tokens', () => {
-  it('live as long as their Secret holds them', async () => {
+  it('live as long as their Secret holds them, which notes the day', async () => {
+    const noted: object[] = [];
     const token = issuer.issueLegacy({
       namespace: 'shop',
       serviceAccount: { name: 'web', uid: 'uid-of-web' },
@@ -193,11 +194,15 @@ describe('legacy tokens', () => {
       audiences: [AUDIENCE],
       getter: objects,
       logger: silentLogger,
+      now: () => Date.parse('2026-03-04T23:00:00Z'),
+      noteUse: async (secret, day) => void noted.push({ ...secret, day }),
     });
     const ask = () => legacy.authenticate({ headers: {}, bearerToken: token });
     expect(await ask()).toBeUndefined();
     objects.put('secrets', 'web-token', 'shop', { data: { token: Buffer.from(token).toString('base64') } });
     expect((await ask())!.user.name).toBe('system:serviceaccount:shop:web');
+    await ask();
+    expect(noted).toMatchObject([{ day: '2026-03-04' }]);
     expect(authenticator.authenticate({ headers: {}, bearerToken: token })).toBeUndefined();
     objects.put('secrets', 'web-token', 'shop', { data: { token: Buffer.from(`${token}x`).toString('base64') } });
     expect(await ask()).toBeUndefined();

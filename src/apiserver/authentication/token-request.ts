@@ -29,16 +29,15 @@ export async function requestToken(
   request: TokenRequest,
 ): Promise<TokenRequest> {
   const { issuer, getter, audiences: defaultAudiences } = options;
+  const { name: stated, namespace: statedNamespace } = request.metadata ?? {};
+  if (statedNamespace && statedNamespace !== namespace)
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  if (stated && stated !== name)
+    throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, name, [
+      invalidValue(FieldPath.of('metadata', 'name'), stated, 'must match the service account name if specified'),
+    ]);
   const account = await find(getter, 'serviceaccounts', name, namespace);
   if (!account) throw notFound({ group: '', resource: 'serviceaccounts' }, name);
-  if (request.metadata?.name && request.metadata.name !== name) {
-    throw badRequest(`the name of the object (${request.metadata.name}) does not match the name on the URL (${name})`);
-  }
-  if (request.metadata?.namespace && request.metadata.namespace !== namespace) {
-    throw badRequest(
-      `the namespace of the object (${request.metadata.namespace}) does not match the namespace on the request (${namespace})`,
-    );
-  }
   const { uid } = account.metadata;
   if (request.metadata?.uid && request.metadata.uid !== uid)
     throw conflict(

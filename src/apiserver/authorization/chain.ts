@@ -78,22 +78,22 @@ export class AuthorizationChain implements Authorizer {
   rulesFor(user: UserInfo, namespace: string): RulesReview {
     const resource: ResourceRule[] = [];
     const nonResource: NonResourceRule[] = [];
-    const unable: string[] = [];
+    const errors: string[] = [];
+    let incomplete = false;
     for (const authorizer of this.#authorizers) {
       const rules = authorizer.rulesFor?.(user, namespace);
       if (!rules) {
-        unable.push(`${authorizer.name.toLowerCase()} authorizer does not support user rule resolution`);
+        incomplete = true;
+        errors.push(`${authorizer.name.toLowerCase()} authorizer does not support user rule resolution`);
         continue;
       }
       resource.push(...rules.resource);
       nonResource.push(...rules.nonResource);
+      errors.push(...(rules.errors ?? []));
     }
-    return {
-      resource,
-      nonResource,
-      incomplete: unable.length > 0,
-      ...(unable.length ? { evaluationError: unable.join(', ') } : {}),
-    };
+    const distinct = [...new Set(errors)];
+    const evaluationError = distinct.length > 1 ? `[${distinct.join(', ')}]` : distinct[0];
+    return { resource, nonResource, incomplete, ...(evaluationError ? { evaluationError } : {}) };
   }
 
   #from(

@@ -78,9 +78,25 @@ describe('the fieldPath of a rule', () => {
     expect(problems(spec(path))).toEqual([]);
   });
 
-  it.each(['.x', '.a.x', '.list[0]', '.a.b.c', '.a.', ".a['x']", '.a[b]'])('%s does not', (path) => {
+  const none = 'does not refer to a valid field';
+  it.each([
+    ['.x', none],
+    ['.a.x', none],
+    ['.list[0]', 'expected single quoted string but got 0'],
+    ['.a.b.c', none],
+    ['.a.', 'unexpected end of JSON path'],
+    [".a['x']", none],
+    ['.a[b]', 'expected single quoted string but got b'],
+    ['a', 'expected [ or . but got: a'],
+  ])('%s does not', (path, why) => {
     expect(problems(spec(path))).toEqual([
-      `schema.properties[spec].x-kubernetes-validations[0].fieldPath: Invalid value: ${JSON.stringify(path)}: fieldPath must be a valid path`,
+      `schema.properties[spec].x-kubernetes-validations[0].fieldPath: Invalid value: ${JSON.stringify(path)}: fieldPath must be a valid path: ${why}`,
+    ]);
+  });
+
+  it('and the rule as a whole are in the messages', () => {
+    expect(problems({ type: 'object', ...rule('1 > "a"') })).toEqual([
+      'schema.properties[spec].x-kubernetes-validations[0].rule: Invalid value: {"Rule":"1 \\u003e \\"a\\"","Message":"","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}: compilation failed: ERROR: <input>:1:3: found no matching overload for \'_>_\' applied to \'(int, string)\'\n | 1 > "a"\n | ..^',
     ]);
   });
 });

@@ -1,7 +1,7 @@
 import type { JSONSchemaProps, ValidationRule } from '../../api/types/apiextensions.v1.gen.ts';
 import { FieldError, type FieldPath, forbiddenField, invalidValue, showValue } from '../../apimachinery/field.ts';
 import { additionalPropertiesSchema, itemsSchema } from '../custom-resources/schema/schema-parts.ts';
-import { isFieldPath } from './field-path.ts';
+import { fieldPathSteps } from './field-path.ts';
 import { RuleCompiler } from './rule-compiler.ts';
 import { mentions, withTypeMeta } from './schema-rules.ts';
 import { dyn, leastBytes, MAX_BYTES, typeOfSchema } from './schema-types.ts';
@@ -88,8 +88,14 @@ function checkRule(
 ): void {
   const { compiler, errors } = context;
   const count = given ?? Math.floor(MAX_BYTES / (leastBytes(props) + 1));
-  if (rule.fieldPath && !isFieldPath(props, rule.fieldPath))
-    errors.push(invalidValue(path.child('fieldPath'), rule.fieldPath, 'fieldPath must be a valid path'));
+  if (rule.fieldPath) {
+    try {
+      fieldPathSteps(props, rule.fieldPath);
+    } catch (error) {
+      const why = `fieldPath must be a valid path: ${(error as Error).message}`;
+      errors.push(invalidValue(path.child('fieldPath'), rule.fieldPath, why));
+    }
+  }
   const self = typeOfSchema(props);
   const scope = new Map([
     ['self', self],
@@ -114,7 +120,7 @@ function checkRule(
     if (estimate > EXPRESSION_LIMIT)
       errors.push(forbiddenField(path.child('rule'), tooDear('estimated rule cost', estimate, EXPRESSION_LIMIT)));
   } catch (error) {
-    errors.push(invalidValue(path.child('rule'), rule.rule, failedToCompile((error as Error).message)));
+    errors.push(invalidRule(path.child('rule'), rule, failedToCompile((error as Error).message)));
   }
   if (!rule.messageExpression) return;
   try {
@@ -131,13 +137,26 @@ function checkRule(
       );
   } catch (error) {
     errors.push(
-      invalidValue(
+      invalidRule(
         path.child('messageExpression'),
-        rule.messageExpression,
+        rule,
         failedToCompile((error as Error).message).replace(/^(?!messageExpression)/, 'messageExpression '),
       ),
     );
   }
+}
+
+/** The value is the rule as a whole, as Go's JSON has it: by the names that its fields have there, and with HTML escaped. */
+function invalidRule(path: FieldPath, rule: ValidationRule, detail: string): FieldError {
+  const shown = JSON.stringify({
+    Rule: rule.rule,
+    Message: rule.message ?? '',
+    MessageExpression: rule.messageExpression ?? '',
+    Reason: rule.reason ?? null,
+    FieldPath: rule.fieldPath ?? '',
+    OptionalOldSelf: rule.optionalOldSelf ?? null,
+  }).replace(/[<>&\u2028\u2029]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return new FieldError('FieldValueInvalid', path, `Invalid value: ${shown}: ${detail}`);
 }
 
 function failedToCompile(why: string): string {

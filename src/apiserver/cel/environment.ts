@@ -9,22 +9,18 @@ import { registerOptionals } from './library/optionals.ts';
 import { registerQuantities } from './library/quantities.ts';
 import { registerSemanticVersions } from './library/semantic-versions.ts';
 import { registerStrings } from './library/strings.ts';
+import { registerTypeNames } from './library/type-names.ts';
 import { registerUrls } from './library/urls.ts';
+import type { Meter } from './meter.ts';
 
-/** Where the count of an environment's steps is kept. */
-export interface StepCount {
-  left: number;
+interface RunnableNode {
+  /** A step of a loop, which may be a promise. */
+  readonly mayWait?: true;
+  evaluate(...args: unknown[]): unknown;
 }
 
-/** The message of upstream for an expression that takes too long. */
-export const COST_EXCEEDED = 'operation cancelled: actual cost limit exceeded';
-
-/** The message of upstream when several expressions together have taken too long. */
-export const BUDGET_EXCEEDED =
-  'validation failed due to running out of cost budget, no further validation rules will be run';
-
 interface Evaluator {
-  run(node: { evaluate(...args: unknown[]): unknown }, scope: unknown): unknown;
+  run(node: RunnableNode, scope: unknown): unknown;
 }
 
 const PROBE = '@evaluator';
@@ -51,6 +47,7 @@ function base() {
   registerJsonPatches(environment);
   registerOptionals(environment);
   registerMacros(environment);
+  registerTypeNames(environment);
   const made = { environment, evaluator: undefined as Evaluator | undefined };
   // The evaluator is the library's own affair, but macros see it: that is where steps are counted.
   environment.registerFunction('k8tsEvaluator(ast): bool', (() => ({
@@ -64,11 +61,11 @@ function base() {
   return made;
 }
 
-/** An environment in which expressions see `variables`, of any type, and `optional` ones, and take as many steps as `count` has left. */
+/** An environment in which expressions see `variables`, of any type, and `optional` ones, and take the steps that `meter` allows. */
 export function createEnvironment(
   variables: readonly string[],
   optional: readonly string[],
-  count: StepCount,
+  meter: Meter,
 ): Environment {
   const shared = base();
   const environment = shared.environment.clone();
@@ -77,10 +74,11 @@ export function createEnvironment(
   environment.evaluate(`k8tsEvaluator(${JSON.stringify(PROBE)})`);
   const evaluator = shared.evaluator!;
   shared.evaluator = undefined;
-  // One error for all: those who are told a thousand times need no thousand stack traces.
-  const exceeded = new Error(COST_EXCEEDED);
   evaluator.run = (node, scope) => {
-    if (--count.left < 0) throw exceeded;
+    if (--meter.slice < 0) {
+      const later = meter.next(node.mayWait === true);
+      if (later) return later.then(() => node.evaluate(evaluator, node, scope));
+    }
     return node.evaluate(evaluator, node, scope);
   };
   return environment;

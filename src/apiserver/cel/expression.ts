@@ -1,26 +1,21 @@
 import type { Environment } from '@marcbachmann/cel-js';
-import { createEnvironment, type StepCount } from './environment.ts';
+import { CompileError } from './compile-error.ts';
+import { createEnvironment } from './environment.ts';
+import { correct } from './library/corrections.ts';
+import { Patterns } from './library/patterns.ts';
+import { type Budget, COST_EXCEEDED, EXPRESSION_STEPS, Meter } from './meter.ts';
+import { chargeForReading } from './runtime-cost.ts';
 import { prepareSource } from './source.ts';
-
-/** How many steps one expression may take, as upstream has it; about 0.1 s on a slow machine. */
-export const EXPRESSION_STEPS = 1_000_000;
-
-/** A tree node of the library, as far as it is looked at. */
-export interface SyntaxNode {
-  readonly op: string;
-  readonly args: unknown;
-  readonly start: number;
-}
-
-/** Why an expression does not compile, in the form of upstream's compiler. */
-export class CompileError extends Error {
-  constructor(message: string, source: string, at = 0) {
-    const before = source.slice(0, at).split('\n');
-    const line = source.split('\n')[before.length - 1] ?? '';
-    const column = before.at(-1)!.length;
-    super(`ERROR: <input>:${before.length}:${column + 1}: ${message}\n | ${line}\n | ${'.'.repeat(column)}^`);
-  }
-}
+import { checkLiterals } from './static-literals.ts';
+import {
+  eachNode,
+  giveLoopsScopes,
+  letHasLookAnywhere,
+  letLoopsWait,
+  makeMaps,
+  placeOfNode,
+  type SyntaxNode,
+} from './syntax.ts';
 
 /** Why an evaluation has no result. */
 export class EvaluationError extends Error {}
@@ -30,21 +25,20 @@ export interface Expression {
   readonly syntax: SyntaxNode;
   /** The type of its value as far as it is known: `bool`, `string`, `dyn`, ... */
   readonly type: string;
-  /** Throws EvaluationError. A promise only where the authorizer is asked. */
-  evaluate(variables: Readonly<Record<string, unknown>>, budget?: StepCount): unknown;
+  /** Throws EvaluationError. A promise only where the authorizer is asked, and when a budget with turns lets others go on. */
+  evaluate(variables: Readonly<Record<string, unknown>>, budget?: Budget): unknown;
 }
 
 /** Compiles expressions over a set of variables. */
 export class ExpressionCompiler {
-  /** Of the expression that is being evaluated; what goes on after the authorizer was asked draws on it in between. */
-  readonly #count: StepCount = { left: EXPRESSION_STEPS };
+  readonly #meter = new Meter();
+  readonly #patterns = new Patterns();
   readonly #environment: Environment;
   /** What expressions took that the one being evaluated refers to. */
   #nested = 0;
-  #depth = 0;
 
   constructor(variables: readonly string[], optional: readonly string[] = []) {
-    this.#environment = createEnvironment(variables, optional, this.#count);
+    this.#environment = createEnvironment(variables, optional, this.#meter);
   }
 
   /** Throws CompileError. */
@@ -55,11 +49,23 @@ export class ExpressionCompiler {
     } catch (error) {
       throw new CompileError(`Syntax error: ${summaryOf(error)}`, source, placeOf(error));
     }
+    const { ast } = run as unknown as { readonly ast: SyntaxNode };
+    letLoopsWait(ast);
+    eachNode(ast, (node) => {
+      makeMaps(node);
+      letHasLookAnywhere(node);
+    });
     const checked = run.check() as { valid: boolean; type?: string; error?: Error };
     if (!checked.valid) throw new CompileError(upstreamWords(checked.error), source, placeOf(checked.error));
+    checkLiterals(ast, source);
+    eachNode(ast, (node) => {
+      correct(node, this.#patterns);
+      chargeForReading(node, this.#meter);
+      giveLoopsScopes(node);
+    });
     return {
       source,
-      syntax: (run as unknown as { ast: SyntaxNode }).ast,
+      syntax: ast,
       type: checked.type ?? 'dyn',
       evaluate: (variables, budget) => this.#evaluate(run, variables, budget),
     };
@@ -69,30 +75,44 @@ export class ExpressionCompiler {
   #evaluate(
     run: ReturnType<Environment['parse']>,
     variables: Readonly<Record<string, unknown>>,
-    budget: StepCount | undefined,
+    budget: Budget | undefined,
   ): unknown {
-    const count = this.#count;
-    const outer = { left: count.left, nested: this.#nested };
+    const meter = this.#meter;
     const granted = Math.min(EXPRESSION_STEPS, Math.max(0, budget?.left ?? EXPRESSION_STEPS));
-    count.left = granted;
+    const nestedBefore = this.#nested;
     this.#nested = 0;
-    this.#depth++;
-    try {
-      const result: unknown = run(variables as Record<string, unknown>);
-      if (result instanceof Promise)
-        return result.catch((error) => {
-          throw new EvaluationError(upstreamWords(error));
-        });
-      return result;
-    } catch (error) {
-      throw new EvaluationError(upstreamWords(error));
-    } finally {
-      const taken = granted - count.left + this.#nested;
+    const { allowance, outer } = meter.begin(granted, budget?.turns);
+    const account = () => {
+      const taken = granted - allowance.left + this.#nested;
       if (budget) budget.left -= taken;
-      this.#depth--;
-      count.left = this.#depth === 0 ? EXPRESSION_STEPS : outer.left;
-      this.#nested = outer.nested + taken;
+      this.#nested = nestedBefore + taken;
+    };
+    let result: unknown;
+    try {
+      result = run(variables as Record<string, unknown>);
+      meter.settle();
+      if (allowance.left < 0 && !(result instanceof Promise)) throw new Error(COST_EXCEEDED);
+    } catch (error) {
+      throw new EvaluationError(runtimeWords(error));
+    } finally {
+      meter.end(outer);
+      if (!(result instanceof Promise)) account();
+      else this.#nested = nestedBefore;
     }
+    if (!(result instanceof Promise)) return result;
+    return result
+      .then((value) => {
+        meter.settle();
+        if (allowance.left < 0) throw new Error(COST_EXCEEDED);
+        return value;
+      })
+      .catch((error) => {
+        throw new EvaluationError(runtimeWords(error));
+      })
+      .finally(() => {
+        meter.settle();
+        if (budget) budget.left -= granted - allowance.left;
+      });
   }
 }
 
@@ -101,7 +121,19 @@ function summaryOf(error: unknown): string {
 }
 
 function placeOf(error: unknown): number {
-  return (error as { range?: { start: number } }).range?.start ?? 0;
+  const { node, range } = error as { node?: SyntaxNode; range?: { start: number } };
+  return node && 'op' in node ? placeOfNode(node) : (range?.start ?? 0);
+}
+
+/** Failures of an evaluation whose words tell of types that expressions without types don't know beforehand. */
+const overloads = new Set([
+  ...['no_such_overload', 'no_matching_overload', 'invalid_logical_operand', 'invalid_condition_type'],
+  ...['cannot_index_type', 'invalid_index_type', 'invalid_comprehension_range', 'optional_expected'],
+]);
+
+function runtimeWords(error: unknown): string {
+  const { code } = error as { code?: string };
+  return code !== undefined && overloads.has(code) ? 'no such overload' : upstreamWords(error);
 }
 
 /** The library's messages in the words of cel-go. */
@@ -115,6 +147,8 @@ function upstreamWords(error: unknown): string {
       return `no such key: ${summary.slice('No such key: '.length)}`;
     case 'index_out_of_bounds':
       return `index out of bounds: ${/index (-?\d+)/.exec(summary)?.[1] ?? ''}`;
+    case 'optional_value_missing':
+      return 'optional.none() dereference';
     case 'modulo_by_zero':
       return 'modulus by zero';
     case 'no_matching_overload':
@@ -123,6 +157,8 @@ function upstreamWords(error: unknown): string {
         (_, name: string, types: string) => `found no matching overload for '${name}' applied to '(${types})'`,
       );
     default:
+      if (summary.startsWith('integer overflow')) return 'integer overflow';
+      if (summary === 'Unsigned integer overflow') return 'unsigned integer overflow';
       return summary.replace(
         /^no such overload: (.+?) (==|!=|<=?|>=?|\+|-|\*|\/|%|in) (.+)$/,
         (_, a: string, operator: string, b: string) =>
@@ -131,5 +167,10 @@ function upstreamWords(error: unknown): string {
   }
 }
 
-/** `list<int>` is `list(int)`. */
-const upstreamType = (type: string) => type.replaceAll('<', '(').replaceAll('>', ')');
+/** `list<int>` is `list(int)`, and times go by their short names. */
+const upstreamType = (type: string) =>
+  type
+    .replaceAll('<', '(')
+    .replaceAll('>', ')')
+    .replaceAll('google.protobuf.Timestamp', 'timestamp')
+    .replaceAll('google.protobuf.Duration', 'duration');

@@ -24,6 +24,8 @@ timestamp("2023-02-03T04:05:06.789Z").getMinutes() == 5
 timestamp("2023-02-03T04:05:06.789Z").getSeconds() == 6
 timestamp("2023-02-03T04:05:06.789Z").getMilliseconds() == 789
 timestamp("2023-02-03T04:05:06Z").getHours("America/New_York") == 23
+timestamp("2023-02-03T04:05:06Z").getHours("+02:00") == 6 && timestamp("2023-02-03T04:05:06Z").getHours("-09:30") == 18 && timestamp("2023-02-03T04:05:06Z").getMinutes("05:30") == 35
+timestamp("2023-01-01T00:00:00Z").getDayOfYear("-01:00") == 364 && timestamp("2023-02-03T04:05:06Z").getDate("America/New_York") == 2
 timestamp("2023-02-03T04:05:06Z") + duration("1h") == timestamp("2023-02-03T05:05:06Z")
 timestamp("2023-02-03T05:05:06Z") - timestamp("2023-02-03T04:05:06Z") == duration("1h")
 timestamp("2023-02-03T05:05:06Z") - duration("1h") == timestamp("2023-02-03T04:05:06Z")
@@ -32,7 +34,7 @@ duration("1h30m").getHours() == 1
 duration("1h30m").getMinutes() == 90
 duration("1h30m").getSeconds() == 5400
 duration("1.5s").getMilliseconds() == 1500
-duration("-1.5h") < duration("0s")
+duration("-1.5h") < duration("0s") && duration("-1.5s") + duration("1s") == duration("-0.5s") && string(duration("-1.5s")) == "-1.5s"
 string(timestamp("2023-02-03T04:05:06Z")) == "2023-02-03T04:05:06Z"
 int(timestamp("1970-01-01T00:01:00Z")) == 60
 timestamp(60) == timestamp("1970-01-01T00:01:00Z")
@@ -45,7 +47,9 @@ type(true) == bool
 type(null) == null_type
 type(b"a") == bytes
 type(1u) == uint
-dyn(1) == 1.0
+type(ip("::1")) == net.IP && type(quantity("1")) == kubernetes.Quantity && type(semver("1.0.0")) == kubernetes.Semver && type(optional.none()) == optional_type
+type(timestamp(0)) == google.protobuf.Timestamp
+dyn(1) == 1.0 && dyn(1) in [1u] && dyn([1.0]) == [1]
 1 < 1.5
 1u < 2
 uint(3) == 3u
@@ -60,6 +64,9 @@ string(1u) == "1"
 bool("true") && bool("True") && !bool("false")
 bytes("abc") == b"abc"
 string(b"abc") == "abc"
+"😀abc".indexOf("b") == 2 && "😀abc".substring(0, 1) == "😀" && "😀a".split("") == ["😀", "a"] && "TacoCÆt".lowerAscii() == "tacocÆt"
+string(123456789.0) == "1.23456789e+08" && string(0.5) == "0.5" && {"__proto__": 1}["__proto__"] == 1
+[0, 1].all(i, x, 1 / x == 2) == false && [0, 1].exists(i, x, 1 / x == 1) && [1, 2].exists_one(i, x, x == 2)
 size("héllo") == 5
 "héllo".size() == 5
 [1,2].size() == 2 && size({"a":1}) == 1
@@ -83,7 +90,8 @@ true ? true : 1/0 == 1
 {"a":1,"b":2}.exists(k, k == "a")
 {"a":1}.filter(k, true) == ["a"]
 has(self.n) && !has(self.zz)
-has(self.map.x)
+has(self.map.x) && has(self.objs[0].b) && !has(self.objs[1].b) && has(self.?map.x) && !has(self.?zz.x)
+"ABC".matches("(?i)^a") && "a1".matches("\\Aa[[:digit:]]")
 "abc".contains("b") && "abc".startsWith("a") && "abc".endsWith("c") && "abc".matches("b")
 matches("abc", "^a")
 "abc".charAt(3) == ""
@@ -98,8 +106,8 @@ matches("abc", "^a")
 "  trim ".trim() == "trim"
 strings.quote("single-quote with \"double quote\"") == "\"single-quote with \\\"double quote\\\"\""
 "%s".format(["a"]) == "a" && "%d".format([1]) == "1" && "%%".format([]) == "%"
-"%s %s %s".format([1, 1.5, true]) == "1 1.5 true"
-"%s".format([{"b": 1, "a": 2}]) == "{a: 2, b: 1}"
+"%s %s %s".format([dyn(1), dyn(1.5), dyn(true)]) == "1 1.5 true"
+"%s".format([{"b": 1, "a": 2}]) == "{\"a\":2, \"b\":1}" && "%s".format([["x"]]) == "[\"x\"]"
 "%.3f".format([1.2345]) == "1.234" || "%.3f".format([1.2345]) == "1.235"
 "%e".format([1052.032911275]) == "1.052033e+03"
 "%x %X %o %b".format([255, 255, 8, 5]) == "ff FF 10 101"
@@ -120,7 +128,7 @@ strings.quote("single-quote with \"double quote\"") == "\"single-quote with \\\"
 [1,2,3,2].indexOf(2) == 1 && [1,2,3,2].lastIndexOf(2) == 3 && [1].indexOf(5) == -1
 "abc 123".find("[0-9]+") == "123" && "abc".find("xyz") == ""
 "123 abc 456".findAll("[0-9]+") == ["123","456"] && "123 abc 456".findAll("[0-9]+", 1) == ["123"] && "123 abc 456".findAll("xyz") == []
-sets.contains([], []) && sets.contains([1,2],[2]) && sets.equivalent([1],[1,1]) && sets.equivalent([1], [1u, 1.0]) && sets.intersects([1],[1,2]) && !sets.intersects([1],[])
+sets.contains([], []) && sets.contains([1,2],[2]) && sets.equivalent([1],[1,1]) && sets.equivalent([1], [dyn(1u), dyn(1.0)]) && sets.intersects([1],[1,2]) && !sets.intersects([1],[])
 [1,2,3].all(i, v, i < v) && {"a":1}.all(k, v, k == "a" && v == 1)
 [1,2].exists(i, v, i == 1 && v == 2) && [1,2,2].existsOne(i, v, v == 1)
 [1,2,3].transformList(i, v, i + v) == [1,3,5]
@@ -175,7 +183,7 @@ self.n > 3 && self.n >= 5 && self.n <= 5 && self.n != 4
 int("9223372036854775807") + 0 == 9223372036854775807
 cel.bind(x, 1, x + 1) == 2
 self.list.sort() == [1,2,3] && [1,1].distinct() == [1] && [[1],[2]].flatten() == [1,2] && lists.range(3) == [0,1,2] && [1,2,3].slice(1,2) == [2] && [1,2].reverse() == [2,1]
-self.list.first().value() == 3 && self.list.last().value() == 2
+self.objs.sortBy(o, -o.a).map(o, o.a) == [2, 1] && self.list.first().value() == 3 && self.list.last().value() == 2
 `;
 
 describe('the functions of expressions', () => {
@@ -185,7 +193,27 @@ describe('the functions of expressions', () => {
   });
 
   it.each([
+    ['self.n + self.metadata', 'no such overload'],
+    ['self.n.startsWith("a")', 'no such overload'],
+    ['self.list[3]', 'index out of bounds: 3'],
+    ['9223372036854775807 + self.n', 'integer overflow'],
+    ['uint(self.n - 9)', 'unsigned integer overflow'],
+    ['int(string(self.n) + "x")', "type conversion error from 'string' to 'int'"],
+    ['"abc".substring(4)', 'index out of range: 4'],
+    ['timestamp(0).getHours("Nowhere/Else") == 1', 'unknown time zone Nowhere/Else'],
+    ['[0, 1].all(x, 1 / x == 1)', 'division by zero'],
+  ])('%s fails', (source, why) => {
+    expect(() => compiler.compile(source).evaluate({ self })).toThrow(new Error(why));
+  });
+
+  it.each([
     ['1 == 1.0', "found no matching overload for '_==_' applied to '(int, double)'"],
+    ['[1, "a"]', "expected type 'int' but found 'string'"],
+    ['{"a": 1, "b": []}', "expected type 'int' but found 'list(dyn)'"],
+    ['"a".matches("[")', 'ERROR: <input>:1:13: invalid matches argument'],
+    ['duration("1 hour") > duration("1s")', 'ERROR: <input>:1:10: invalid duration argument'],
+    ['timestamp("2023-02-30T00:00:00Z") == timestamp(0)', 'invalid timestamp argument'],
+    ['1 + "a"', "ERROR: <input>:1:3: found no matching overload for '_+_' applied to '(int, string)'"],
     ['quantity("1") > quantity("2")', "found no matching overload for '_>_' applied to '(kubernetes.Quantity"],
     ['"a".nothing()', "found no matching overload for 'string.nothing' applied to '()'"],
     ['math.greatest(1, 2) == 2', "undeclared reference to 'math' (in container '')"],

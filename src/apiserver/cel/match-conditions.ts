@@ -1,5 +1,5 @@
 import type { MatchCondition } from '../../api/types/admissionregistration.v1.gen.ts';
-import { BudgetExceededError, evaluateWithin, MATCH_CONDITIONS_STEPS } from './cost-budget.ts';
+import { BudgetExceededError, budgetOf, evaluateWithin, MATCH_CONDITIONS_STEPS } from './cost-budget.ts';
 import type { Expression, ExpressionCompiler } from './expression.ts';
 
 export interface ConditionResult {
@@ -20,7 +20,7 @@ export class MatchConditions {
   }
 
   async evaluate(variables: Readonly<Record<string, unknown>>): Promise<ConditionResult> {
-    const budget = { left: MATCH_CONDITIONS_STEPS };
+    const budget = budgetOf(MATCH_CONDITIONS_STEPS);
     const errors: string[] = [];
     for (const { source, expression } of this.#conditions) {
       try {

@@ -1,26 +1,13 @@
-import { Optional } from '@marcbachmann/cel-js';
+import type { RuleFindings } from '../../api/kind.ts';
 import type { JSONSchemaProps, ValidationRule } from '../../api/types/apiextensions.v1.gen.ts';
-import { deepEqual } from '../../apimachinery/deep-equal.ts';
-import { duplicate, type FieldError, forbiddenField, invalidValue, required } from '../../apimachinery/field.ts';
 import { isDictionary } from '../../apimachinery/schema-walk.ts';
 import { additionalPropertiesSchema, itemsSchema } from '../custom-resources/schema/schema-parts.ts';
-import { correlate } from '../custom-resources/validation/correlate.ts';
-import { BUDGET_EXCEEDED, COST_EXCEEDED, type StepCount } from './environment.ts';
-import type { Expression, SyntaxNode } from './expression.ts';
+import { Correlation } from '../custom-resources/validation/correlate.ts';
 import { escapeName } from './names.ts';
 import { RuleCompiler } from './rule-compiler.ts';
+import { type Place, type Rule, type RuleApplication, RuleEvaluation } from './rule-evaluation.ts';
+import type { SyntaxNode } from './syntax.ts';
 import { typedToCel } from './values.ts';
-
-/** Steps that all rules of a schema may take on one object. */
-const OBJECT_STEPS = 2_000_000;
-
-interface Rule {
-  readonly given: ValidationRule;
-  readonly expression: Expression;
-  /** Looks at the old value. */
-  readonly transition: boolean;
-  readonly message: Expression | undefined;
-}
 
 /** A node of the schema with rules at it or below. */
 interface RuleNode {
@@ -29,6 +16,8 @@ interface RuleNode {
   readonly fields: ReadonlyMap<string, RuleNode>;
   readonly values: RuleNode | undefined;
   readonly items: RuleNode | undefined;
+  /** Of the `allOf` of the node. */
+  readonly all: readonly RuleNode[];
 }
 
 /** The `x-kubernetes-validations` of a schema. */
@@ -39,32 +28,23 @@ export class SchemaRules {
   /** Rules that don't compile are left out: the CRD was accepted with them at another time. */
   constructor(props: JSONSchemaProps) {
     this.#props = withTypeMeta(props);
-    this.#root = ruleNode(this.#props, new RuleCompiler());
+    this.#root = ruleNode(this.#props, this.#props, new RuleCompiler());
   }
 
-  validate(object: unknown, old?: unknown): FieldError[] {
-    if (!this.#root) return [];
-    const errors: FieldError[] = [];
-    const self = typedToCel(object, this.#props);
-    const oldSelf = old === undefined ? undefined : typedToCel(old, this.#props);
-    const budget = { left: OBJECT_STEPS };
-    try {
-      visit(this.#root, { value: object, cel: self, old, oldCel: oldSelf, at: '' }, errors, budget);
-    } catch (error) {
-      if (!(error instanceof Stopped)) throw error;
-      errors.push(error.field);
-    }
-    return errors;
-  }
-}
-
-/** Ends the evaluation of an object's rules. */
-class Stopped extends Error {
-  readonly field: FieldError;
-
-  constructor(at: string, type: string, why: string) {
-    super(why);
-    this.field = invalidValue(at, type, why);
+  /** A promise when it takes so long that others have their turn in between. */
+  validate(object: unknown, old?: unknown): RuleFindings | Promise<RuleFindings> {
+    if (!this.#root) return { errors: [], warnings: [] };
+    const correlation = old === undefined ? undefined : new Correlation(object, old, this.#props);
+    const applications = visit(this.#root, {
+      value: object,
+      cel: typedToCel(object, this.#props),
+      old,
+      oldCel: old === undefined ? undefined : typedToCel(old, this.#props),
+      correlation,
+      correlated: correlation !== undefined,
+      at: '',
+    });
+    return new RuleEvaluation(applications).run();
   }
 }
 
@@ -79,17 +59,23 @@ export function withTypeMeta(props: JSONSchemaProps): JSONSchemaProps {
   return { ...props, type: 'object', properties: { ...props.properties, apiVersion: text, kind: text, metadata } };
 }
 
-function ruleNode(props: JSONSchemaProps, compiler: RuleCompiler): RuleNode | undefined {
-  const rules = (props['x-kubernetes-validations'] ?? []).flatMap((given) => compiled(given, compiler) ?? []);
+/** Rules of `given`, which is the node's schema or restricts it, on values of `props`. */
+function ruleNode(given: JSONSchemaProps, props: JSONSchemaProps, compiler: RuleCompiler): RuleNode | undefined {
+  const rules = (given['x-kubernetes-validations'] ?? []).flatMap((rule) => compiled(rule, compiler) ?? []);
   const fields = new Map<string, RuleNode>();
-  for (const [name, field] of Object.entries(props.properties ?? {})) {
-    const node = ruleNode(field, compiler);
+  for (const [name, field] of Object.entries(given.properties ?? {})) {
+    const of = props.properties && Object.hasOwn(props.properties, name) ? props.properties[name] : undefined;
+    const node = of && ruleNode(field, of, compiler);
     if (node) fields.set(name, node);
   }
-  const below = (child: JSONSchemaProps | undefined) => child && ruleNode(child, compiler);
-  const values = below(additionalPropertiesSchema(props));
-  const items = below(itemsSchema(props));
-  return rules.length || fields.size || values || items ? { props, rules, fields, values, items } : undefined;
+  const below = (child: JSONSchemaProps | undefined, of: JSONSchemaProps | undefined) =>
+    child && of && ruleNode(child, of, compiler);
+  const values = below(additionalPropertiesSchema(given), additionalPropertiesSchema(props));
+  const items = below(itemsSchema(given), itemsSchema(props));
+  const all = (given.allOf ?? []).flatMap((part) => ruleNode(part, props, compiler) ?? []);
+  return rules.length || fields.size || values || items || all.length
+    ? { props, rules, fields, values, items, all }
+    : undefined;
 }
 
 function compiled(given: ValidationRule, compiler: RuleCompiler): Rule | undefined {
@@ -109,141 +95,65 @@ export function mentions(node: unknown, name: string): boolean {
   return op === 'id' ? args === name : mentions(args, name);
 }
 
-interface Place {
-  readonly value: unknown;
-  readonly cel: unknown;
-  readonly old: unknown;
-  readonly oldCel: unknown;
-  readonly at: string;
-}
-
-function visit(node: RuleNode, place: Place, errors: FieldError[], budget: StepCount): void {
+/** The rules at a place and below, as they are to be evaluated. */
+function* visit(node: RuleNode, place: Place): Generator<RuleApplication> {
   const { value, old } = place;
   if (value === null || value === undefined) return;
-  const unchanged = old !== undefined && deepEqual(value, old);
   for (const rule of node.rules) {
-    if (unchanged && !rule.transition) continue;
-    if (rule.transition && old === undefined && !rule.given.optionalOldSelf) continue;
-    apply(rule, node.props, place, errors, budget);
+    if (rule.transition && (old === undefined || old === null) && !rule.given.optionalOldSelf) continue;
+    yield { rule, props: node.props, place };
   }
-  if (Array.isArray(value)) visitItems(node, place, value, errors, budget);
-  else if (isDictionary(value)) visitFields(node, place, value, errors, budget);
+  // What an allOf finds in unchanged values is not excused, unless all around it is unchanged.
+  for (const part of node.all) yield* visit(part, { ...place, correlated: false });
+  if (Array.isArray(value)) yield* visitItems(node, place, value);
+  else if (isDictionary(value)) yield* visitFields(node, place, value);
 }
 
-function visitItems(
-  node: RuleNode,
-  place: Place,
-  value: readonly unknown[],
-  errors: FieldError[],
-  budget: StepCount,
-): void {
+function* visitItems(node: RuleNode, place: Place, value: readonly unknown[]): Generator<RuleApplication> {
   const { items } = node;
   if (!items) return;
-  const old = Array.isArray(place.old) ? place.old : undefined;
-  const find = old && correlate(node.props, old);
+  const oldCel = new Map<unknown, unknown>();
+  if (node.props['x-kubernetes-list-type'] === 'map' && Array.isArray(place.old) && Array.isArray(place.oldCel))
+    for (const [index, item] of place.old.entries()) oldCel.set(item, place.oldCel[index]);
+  const lists = oldCel.size ? new Correlation(value, place.old, node.props) : undefined;
   for (const [index, item] of value.entries()) {
-    const before = find?.(item, index);
-    const oldCel = before === undefined || !old ? undefined : (place.oldCel as unknown[])[old.indexOf(before)];
-    visit(
-      items,
-      { value: item, cel: (place.cel as unknown[])[index], old: before, oldCel, at: `${place.at}[${index}]` },
-      errors,
-      budget,
-    );
+    const old = lists?.index(index)?.old;
+    yield* visit(items, {
+      value: item,
+      cel: (place.cel as unknown[])[index],
+      old,
+      oldCel: old === undefined ? undefined : oldCel.get(old),
+      at: `${place.at}[${index}]`,
+      ...below(place, place.correlated ? place.correlation?.index(index) : undefined),
+    });
   }
 }
 
-function visitFields(
+function* visitFields(
   node: RuleNode,
   place: Place,
   value: Readonly<Record<string, unknown>>,
-  errors: FieldError[],
-  budget: StepCount,
-): void {
+): Generator<RuleApplication> {
   if (node.fields.size === 0 && !node.values) return;
-  const old = isDictionary(place.old) ? place.old : undefined;
+  const known = isDictionary(place.old) && node.props['x-kubernetes-map-type'] !== 'atomic' ? place.old : undefined;
   for (const key of Object.keys(value)) {
-    const known = node.fields.get(key);
-    const child = known ?? (node.props.properties?.[key] ? undefined : node.values);
+    const field = node.fields.get(key);
+    const child = field ?? (node.props.properties?.[key] ? undefined : node.values);
     if (!child) continue;
-    const name = known ? (escapeName(key) ?? key) : key;
+    const name = field ? (escapeName(key) ?? key) : key;
     const of = (cel: unknown) => (cel instanceof Map ? cel.get(name) : undefined);
-    const before = old && Object.hasOwn(old, key) ? old[key] : undefined;
-    const at = known ? (place.at === '' ? key : `${place.at}.${key}`) : `${place.at}[${key}]`;
-    visit(child, { value: value[key], cel: of(place.cel), old: before, oldCel: of(place.oldCel), at }, errors, budget);
+    yield* visit(child, {
+      value: value[key],
+      cel: of(place.cel),
+      old: known && Object.hasOwn(known, key) ? known[key] : undefined,
+      oldCel: known ? of(place.oldCel) : undefined,
+      at: field ? (place.at === '' ? key : `${place.at}.${key}`) : `${place.at}[${key}]`,
+      ...below(place, place.correlated ? place.correlation?.key(key) : undefined),
+    });
   }
 }
 
-function apply(
-  rule: Rule,
-  props: JSONSchemaProps,
-  { cel, old, oldCel, value, at }: Place,
-  errors: FieldError[],
-  budget: StepCount,
-): void {
-  const { given, expression } = rule;
-  const place = at || '<nil>';
-  const kind = props.type ?? 'object';
-  const oldSelf = given.optionalOldSelf ? (old === undefined ? Optional.none() : Optional.of(oldCel)) : oldCel;
-  const variables = { self: cel, ...(oldSelf === undefined ? {} : { oldSelf }) };
-  let result: unknown;
-  try {
-    result = expression.evaluate(variables, budget);
-  } catch (error) {
-    const { message } = error as Error;
-    if (budget.left <= 0) throw new Stopped(place, kind, BUDGET_EXCEEDED);
-    if (message.startsWith(COST_EXCEEDED))
-      throw new Stopped(
-        place,
-        kind,
-        `'${message}': no further validation rules will be run due to call cost exceeds limit for rule: ${shownRule(given)}`,
-      );
-    errors.push(invalidValue(place, kind, failedEvaluation(message, given)));
-    return;
-  }
-  if (result === true) return;
-  const message = messageOf(rule, variables, budget);
-  const where = given.fieldPath ? fieldBelow(at, given.fieldPath) : place;
-  const shown = kind === 'object' || kind === 'array' ? kind : value;
-  switch (given.reason) {
-    case 'FieldValueForbidden':
-      errors.push(forbiddenField(where, message));
-      break;
-    case 'FieldValueRequired':
-      errors.push(required(where, message));
-      break;
-    case 'FieldValueDuplicate':
-      errors.push(duplicate(where, shown));
-      break;
-    default:
-      errors.push(invalidValue(where, shown, message));
-  }
-}
-
-function failedEvaluation(why: string, given: ValidationRule): string {
-  if (why.startsWith('no such overload'))
-    return `'${why}': call arguments did not match a supported operator, function or macro signature for rule: ${shownRule(given)}`;
-  return `${why} evaluating rule: ${shownRule(given)}`;
-}
-
-/** A rule as messages show it: its own message, or itself. */
-const shownRule = ({ rule, message }: ValidationRule) => (message || rule).trim();
-
-function messageOf({ given, message }: Rule, variables: Readonly<Record<string, unknown>>, budget: StepCount): string {
-  if (message) {
-    try {
-      const text = message.evaluate(variables, budget);
-      if (typeof text === 'string' && text.trim() !== '' && !/[\n\r]/.test(text) && text.length <= 5 * 1024)
-        return text.trim();
-    } catch {
-      // The fixed message says it, then.
-    }
-  }
-  return given.message ? given.message.trim() : `failed rule: ${given.rule.trim()}`;
-}
-
-/** `.a.b`, `.list[0]`, `.map['key']` below a place. */
-function fieldBelow(at: string, path: string): string {
-  const below = path.replace(/\['([^']*)'\]/g, '.$1').replace(/^\./, '');
-  return at === '' ? below : `${at}.${below}`;
+/** Below what has no counterpart in the old object, the nearest value around it that has one decides. */
+function below({ correlation }: Place, of: Correlation | undefined): Pick<Place, 'correlation' | 'correlated'> {
+  return { correlation: of ?? correlation, correlated: of !== undefined };
 }

@@ -1,6 +1,6 @@
 /**
  * Syntax that the library lacks, put in terms of what it has: optional entries (`[?a]`, `{?'k': a}`) as calls of
- * `optionalList` and `optionalMap`, and objects of named types (`Object.spec{replicas: 3}`) as maps.
+ * `optionalList` and `optionalMap`, and objects of named types (`Object.spec{replicas: 3}`) as maps for `objectOf`.
  */
 export function prepareSource(source: string): string {
   if (!/[[{,]\s*\?|[A-Za-z0-9_]\s*\{/.test(source)) return source;
@@ -104,8 +104,10 @@ function map(entries: readonly Entry[], named: boolean): string {
     const key = text.slice(0, colon).trim();
     return [named ? JSON.stringify(key) : key, text.slice(colon + 1).trim()] as const;
   });
-  if (!entries.some(({ optional }) => optional))
-    return `{${pairs.map(([key, value]) => `${key}: ${value}`).join(', ')}}`;
+  if (!entries.some(({ optional }) => optional)) {
+    const text = `{${pairs.map(([key, value]) => `${key}: ${value}`).join(', ')}}`;
+    return named ? `objectOf(${text})` : text;
+  }
   return `optionalMap(${texts(pairs.map(([key]) => key))}, ${texts(pairs.map(([, value]) => value))}, ${flags(entries)})`;
 }
 

@@ -1,6 +1,8 @@
-import { CompileError, type Expression, type SyntaxNode } from './expression.ts';
+import { CompileError } from './compile-error.ts';
+import type { Expression } from './expression.ts';
 import { dyn, type StaticType, scalar } from './schema-types.ts';
 import { callCost, comparisonCost, loopCost, sizeOfResult } from './static-cost.ts';
+import { placeOfNode, type SyntaxNode } from './syntax.ts';
 
 export type Scope = ReadonlyMap<string, StaticType>;
 
@@ -12,10 +14,6 @@ export interface Analysis {
 
 const BOOL = scalar('bool');
 const comparisons = new Set(['==', '!=', '<', '<=', '>', '>=']);
-const names: Readonly<Record<string, string>> = {
-  timestamp: 'google.protobuf.Timestamp',
-  duration: 'google.protobuf.Duration',
-};
 
 /** Follows the types of a schema through an expression: fields that are not there, operands that never fit, and what it costs. */
 export function analyse(expression: Expression, scope: Scope): Analysis {
@@ -225,7 +223,7 @@ class Analyser {
     return new CompileError(
       `found no matching overload for '_${node.op}_' applied to '(${shown(a)}, ${shown(b)})'`,
       this.#source,
-      node.start,
+      placeOfNode(node),
     );
   }
 }
@@ -309,5 +307,5 @@ function computes(op: string, { kind: a }: StaticType, { kind: b }: StaticType):
 export function shown(type: StaticType): string {
   if (type.kind === 'list') return `list(${type.item ? shown(type.item()) : 'dyn'})`;
   if (type.kind === 'map') return `map(string, ${type.item ? shown(type.item()) : 'dyn'})`;
-  return names[type.kind] ?? type.kind;
+  return type.kind;
 }

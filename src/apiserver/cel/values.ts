@@ -2,6 +2,8 @@ import { Duration } from '@marcbachmann/cel-js/evaluator';
 import type { JSONSchemaProps } from '../../api/types/apiextensions.v1.gen.ts';
 import { Quantity } from '../../apimachinery/quantity.ts';
 import { additionalPropertiesSchema, itemsSchema } from '../custom-resources/schema/schema-parts.ts';
+import { durationText, parseDuration } from './library/durations.ts';
+import { timestampText } from './library/formatting.ts';
 import { escapeName } from './names.ts';
 
 /** JSON data as CEL sees it: objects are Maps, whole numbers ints, and strings of some formats times and durations. */
@@ -69,30 +71,6 @@ function formatted(text: string, format: string | undefined): unknown {
   }
 }
 
-const units: Readonly<Record<string, bigint>> = {
-  ns: 1n,
-  us: 1000n,
-  µs: 1000n,
-  μs: 1000n,
-  ms: 1_000_000n,
-  s: 1_000_000_000n,
-  m: 60_000_000_000n,
-  h: 3_600_000_000_000n,
-};
-
-function parseDuration(text: string): Duration | undefined {
-  if (!/^[+-]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$/.test(text)) return undefined;
-  let nanos = 0n;
-  for (const [, amount = '0', unit = 's'] of text.matchAll(/(\d*\.?\d+|\d+\.)(ns|us|µs|μs|ms|s|m|h)/g)) {
-    const [whole = '0', fraction = ''] = amount.split('.');
-    nanos +=
-      BigInt(whole || '0') * units[unit]! +
-      (BigInt(fraction.slice(0, 15) || '0') * units[unit]!) / 10n ** BigInt(Math.min(15, fraction.length));
-  }
-  if (text.startsWith('-')) nanos = -nanos;
-  return new Duration(nanos / 1_000_000_000n, Number(nanos % 1_000_000_000n));
-}
-
 /** Plain JSON of what an expression came to. */
 export function celToJson(value: unknown): unknown {
   switch (typeof value) {
@@ -105,10 +83,11 @@ export function celToJson(value: unknown): unknown {
   }
   if (value === null) return null;
   if (Array.isArray(value)) return value.map(celToJson);
-  if (value instanceof Date) return value.toISOString().replace(/\.000Z$/, 'Z');
+  if (value instanceof Date) return timestampText(value);
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
   if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [String(key), celToJson(item)]));
-  if (value instanceof Duration || value instanceof Quantity) return String(value);
+  if (value instanceof Duration) return durationText(value);
+  if (value instanceof Quantity) return String(value);
   if (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null)
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, celToJson(item)]));
   return String(value);

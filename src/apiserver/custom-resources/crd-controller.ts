@@ -1,5 +1,6 @@
 import type { KindDefinition, KindRegistry } from '../../api/kind.ts';
 import type { CustomResourceDefinition } from '../../api/types/apiextensions.v1.gen.ts';
+import { deepEqual } from '../../apimachinery/deep-equal.ts';
 import type { Logger } from '../../apimachinery/logger.ts';
 import { isStatusError } from '../../apimachinery/status-error.ts';
 import type { Transport } from '../../apimachinery/transport.ts';
@@ -55,20 +56,32 @@ export class CrdController {
   /** What it defines is served when this returns (with the first rules: when their engine is loaded); its status follows. */
   upsert(crd: CustomResourceDefinition): void {
     const { name } = crd.metadata;
+    const before = this.#crds.get(name);
     this.#crds.set(name, crd);
     try {
       this.#reconcile(crd);
     } catch (error) {
       this.#options.logger.error({ err: error, crd: name }, 'a custom resource definition cannot be served');
     }
+    if (before?.status?.acceptedNames && !deepEqual(before.status.acceptedNames, crd.status?.acceptedNames))
+      this.#offerNames(crd);
   }
 
-  remove({ metadata: { name }, spec }: CustomResourceDefinition): void {
+  remove(crd: CustomResourceDefinition): void {
+    const { name } = crd.metadata;
     this.#crds.delete(name);
     this.#withdraw(name);
-    // Names it held are free for those who wanted them.
-    for (const other of this.#crds.values())
-      if (other.spec.group === spec.group && !isTrue(other.status?.conditions ?? [], 'NamesAccepted'))
+    this.#offerNames(crd);
+  }
+
+  /** Names that it held and does not any more are free for those who wanted them. */
+  #offerNames({ metadata: { name }, spec }: CustomResourceDefinition): void {
+    for (const other of [...this.#crds.values()])
+      if (
+        other.metadata.name !== name &&
+        other.spec.group === spec.group &&
+        !isTrue(other.status?.conditions ?? [], 'NamesAccepted')
+      )
         this.upsert(other);
   }
 

@@ -251,6 +251,56 @@ describe('custom resources', () => {
     });
   });
 
+  it('are ruled by expressions when their shape is right, which excuse what does not change', async () => {
+    const schema = (validations: readonly object[]) => ({
+      openAPIV3Schema: {
+        type: 'object',
+        properties: {
+          spec: {
+            type: 'object',
+            properties: {
+              name: { type: 'string', 'x-kubernetes-validations': validations },
+              n: { type: 'integer', maximum: 5 },
+            },
+          },
+        },
+      },
+    });
+    const lamp = (name: string, spec: object) => ({
+      apiVersion: 'stable.example.com/v1',
+      kind: 'Lamp',
+      metadata: { name },
+      spec,
+    });
+    await established(crd('lamps', 'Lamp', {}, { schema: schema([]), selectableFields: [], subresources: {} }));
+    const old = await send('POST', base('lamps'), lamp('old', { name: 'UPPER', n: 1 }));
+    const path = `${CRDS}/lamps.stable.example.com`;
+    const definition = structuredClone(await send('GET', path));
+    definition.spec.versions[0].schema = schema([
+      { rule: 'self == self.lowerAscii()', message: 'name must be lowercase' },
+    ]);
+    await send('PUT', path, definition);
+    const bad = await until(async () => {
+      const { message } = await failure(
+        send('POST', base('lamps'), lamp('bad', { name: 'Bad', n: 6 }), { query: { dryRun: 'All' } }),
+      );
+      return message.includes('lowercase') ? message : undefined;
+    });
+    expect(bad).toBe(
+      'Lamp.stable.example.com "bad" is invalid: [spec.n: Invalid value: 6: spec.n in body should be less than or equal to 5, spec.name: Invalid value: "Bad": name must be lowercase]',
+    );
+    expect((await failure(send('POST', base('lamps'), lamp('bad', { name: 1 })))).message).toBe(
+      'Lamp.stable.example.com "bad" is invalid: [spec.name: Invalid value: "integer": spec.name in body must be of type string: "integer", <nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation]',
+    );
+    const { warnings } = await api.transport.request({
+      method: 'PUT',
+      path: `${base('lamps')}/old`,
+      body: { ...old, spec: { name: 'UPPER', n: 2 } },
+    });
+    expect(warnings).toEqual(['spec.name: Invalid value: "UPPER": name must be lowercase']);
+    await send('DELETE', path);
+  });
+
   it('have status and scale subresources and generations', async () => {
     await send('POST', base('crontabs'), cronTab('crontabs', 'sub', { replicas: 2 }, { status: { phase: 'dropped' } }));
     const read = await send('GET', `${base('crontabs')}/sub`);
@@ -280,6 +330,20 @@ describe('custom resources', () => {
       spec: { replicas: 4 },
       metadata: { generation: 2 },
     });
+    const beyond = { contentType: 'application/merge-patch+json' } as const;
+    expect(
+      (await failure(send('PATCH', `${base('crontabs')}/sub/scale`, { spec: { replicas: 11 } }, beyond))).code,
+    ).toBe(422);
+    const applied = { ...scale, metadata: { name: 'sub' }, spec: { replicas: 3 }, status: undefined };
+    const conflict = await failure(
+      send('PATCH', `${base('crontabs')}/sub/scale`, applied, {
+        contentType: 'application/apply-patch+yaml',
+        query: { fieldManager: 'autoscaler' },
+      }),
+    );
+    expect(conflict.message).toMatch(
+      /^Apply failed with 1 conflict: conflict with "\w+" with subresource "scale" using autoscaling\/v1: \.spec\.replicas$/,
+    );
     await send('POST', base('crontabs'), cronTab('crontabs', 'unscaled', {}));
     expect(await failure(send('GET', `${base('crontabs')}/unscaled/scale`))).toMatchObject({
       code: 500,
@@ -427,7 +491,10 @@ describe('custom resources', () => {
       status: 'True',
       reason: 'InstanceDeletionInProgress',
     });
-    expect((await failure(send('POST', base('things'), thing('late')))).code).toBe(405);
+    expect(await failure(send('POST', base('things'), thing('late')))).toMatchObject({
+      code: 405,
+      message: 'create not allowed while custom resource definition is terminating',
+    });
     await send(
       'PATCH',
       `${base('things')}/held`,

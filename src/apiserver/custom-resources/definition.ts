@@ -14,7 +14,7 @@ import { fieldAt, setFieldAt, stepsOf } from './object-fields.ts';
 import { printerColumns } from './printer-columns.ts';
 import { conforms, structuralDecoding } from './schema/decode-object.ts';
 import { structuralSchema } from './schema/structural-schema.ts';
-import { customResourceValidator, type MakeRules } from './validation/custom-resource-validator.ts';
+import { CustomResourceValidator, type MakeRules } from './validation/custom-resource-validator.ts';
 
 /** Converts objects to another version of their kind: a conversion webhook. */
 export type Converter = (
@@ -53,7 +53,7 @@ function customKind(
   const apiVersion = `${group}/${version.name}`;
   const storedVersion = `${group}/${storageVersion}`;
   const status = version.subresources?.status !== undefined;
-  const validator = customResourceValidator(props, schema, hasRules(version) ? makeRules : undefined);
+  const validator = new CustomResourceValidator(props, schema, hasRules(version) ? makeRules : undefined);
   const terminating = crd.metadata.deletionTimestamp !== undefined;
 
   const replica = (path: string) => stepsOf(path);
@@ -115,8 +115,11 @@ function customKind(
       if (!status && !deepEqual((object as { status?: unknown }).status, (old as { status?: unknown }).status))
         object.metadata.generation = (old.metadata.generation ?? 0) + 1;
     },
-    validateCreate: (object) => validator(object),
-    validateUpdate: (object, old) => validator(object, old),
+    validateCreate: (object) => validator.validate(object),
+    validateUpdate: (object, old) => validator.validate(object, old),
+    ...(validator.hasRules
+      ? { validateRules: (object, old, found) => validator.validateRules(object, old, found) }
+      : {}),
     subresources: {
       ...(status
         ? {
@@ -125,7 +128,7 @@ function customKind(
                 const { labels, annotations } = draft(old.metadata);
                 Object.assign(object.metadata, { labels, annotations });
               },
-              validateUpdate: (object, old): FieldError[] => validator(object, old),
+              validateUpdate: (object, old): FieldError[] => validator.validate(object, old),
             },
           }
         : {}),

@@ -54,16 +54,31 @@ const METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,a
 const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
 const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 
+const PATCH_TYPES_OF_CUSTOM =
+  'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml';
+
 describe('custom resources on the wire', () => {
   it('have no protobuf form', async () => {
-    const sent = await api.send('POST', path, Buffer.from('k8s\0'), { 'content-type': PROTOBUF });
-    expect(sent.status).toBe(415);
-    expect(sent.json).toMatchObject({
-      kind: 'Status',
+    const { default: messages } = await import('../../api/facts/protobuf.json', { with: { type: 'json' } });
+    const codec = createProtobufCodec({ messages: messages as never, schemaOf });
+    for (const [body, message] of [
+      [
+        codec.wrap('shown.example.com/v1', 'Lamp', Buffer.from('{}')),
+        'Lamp in version "v1" cannot be handled as a Lamp: object *unstructured.Unstructured does not implement the protobuf marshalling interface',
+      ],
+      [
+        Buffer.from('garbage'),
+        'the object provided is unrecognized (must be of type Lamp): provided data does not appear to be a protobuf message, expected prefix [107 56 115 0] (67617262616765)',
+      ],
+    ] as const) {
+      const sent = await api.send('POST', path, Buffer.from(body), { 'content-type': PROTOBUF });
+      expect(sent.json).toMatchObject({ reason: 'BadRequest', code: 400, message: expect.stringContaining(message) });
+    }
+    const malformed = await api.send('POST', path, lamp('x'), { 'content-type': 'application/json;charset' });
+    expect(malformed.json).toMatchObject({
       reason: 'UnsupportedMediaType',
-      message: expect.stringContaining(
-        'the body of the request was in an unknown format - accepted media types include:',
-      ),
+      message:
+        'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf',
     });
     for (const [where, kind] of [
       [path, 'LampList'],
@@ -79,9 +94,13 @@ describe('custom resources on the wire', () => {
   });
 
   it('are patched in the types of patches, and deleted with options in protobuf', async () => {
-    for (const where of [`${path}/one`, '/api/v1/namespaces/default']) {
-      const patched = await api.send('PATCH', where, Buffer.from('k8s\0'), { 'content-type': PROTOBUF });
-      expect([patched.status, patched.json.reason]).toEqual([415, 'UnsupportedMediaType']);
+    for (const [where, contentType, message] of [
+      [`${path}/one`, 'application/strategic-merge-patch+json', PATCH_TYPES_OF_CUSTOM],
+      [`${path}/one`, PROTOBUF, PATCH_TYPES_OF_CUSTOM],
+      ['/api/v1/namespaces/default', PROTOBUF, '415: Unsupported Media Type'],
+    ] as const) {
+      const patched = await api.send('PATCH', where, Buffer.from('k8s\0'), { 'content-type': contentType });
+      expect(patched.json).toMatchObject({ code: 415, reason: 'UnsupportedMediaType', message });
     }
     const { default: messages } = await import('../../api/facts/protobuf.json', { with: { type: 'json' } });
     const codec = createProtobufCodec({ messages: messages as never, schemaOf });
@@ -106,6 +125,11 @@ describe('custom resources on the wire', () => {
       code: 415,
       message: expect.stringContaining('application/json, application/yaml, application/vnd.kubernetes.protobuf'),
     });
+  });
+
+  it('are missing as what they are not', async () => {
+    const answer = await api.send('PUT', `${path}/one/status`, lamp('one'));
+    expect(answer.json).toMatchObject({ code: 404, message: 'lamps.shown.example.com "one" not found' });
   });
 
   it('come as tables', async () => {

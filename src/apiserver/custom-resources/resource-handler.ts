@@ -1,8 +1,7 @@
 import type { KindDefinition } from '../../api/kind.ts';
 import type { CustomResourceDefinition } from '../../api/types/apiextensions.v1.gen.ts';
-import { methodNotSupported, unsupportedMediaType } from '../../apimachinery/status-error.ts';
+import { methodNotSupported, StatusError } from '../../apimachinery/status-error.ts';
 import { compareVersions } from '../discovery/group-order.ts';
-import { mediaTypeOf } from '../registry/read-object.ts';
 import type { RegistryServices } from '../registry/registry-services.ts';
 import { serveResource } from '../registry/resource-operations.ts';
 import type { RequestContext } from '../request/request-context.ts';
@@ -11,8 +10,6 @@ import type { Result } from '../request/result.ts';
 import { convertEntries } from '../watch-cache/convert-entries.ts';
 import { compileSelection } from '../watch-cache/filter.ts';
 import { convertingSink } from './converted-reads.ts';
-
-const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 
 /** The verbs of a custom resource: those of any, with warnings of old versions, and with webhooks that convert. */
 export function customResourceHandler(
@@ -31,8 +28,11 @@ export function customResourceHandler(
   return async (context, definition) => {
     const warning = deprecations.get(definition.version);
     if (warning) context.warnings.push(warning);
-    if (terminating && context.info.verb === 'create') throw methodNotSupported(definition, 'create');
-    refuseProtobuf(context);
+    if (terminating && context.info.verb === 'create')
+      throw new StatusError({
+        ...methodNotSupported(definition, 'create').status,
+        message: 'create not allowed while custom resource definition is terminating',
+      });
     if (!definition.storage?.convert) return serveResource(services, context, definition);
     return serveConverted(context, definition);
   };
@@ -87,13 +87,4 @@ function defaultWarning({ spec: { group, names, versions } }: CustomResourceDefi
     .sort(compareVersions);
   const instead = better ? `; use ${group}/${better} ${names.kind}` : '';
   return `${group}/${name} ${names.kind} is deprecated${instead}`;
-}
-
-/** Custom resources have no messages; the scale of one is a built-in kind. */
-function refuseProtobuf({ info, headers }: RequestContext): void {
-  if (info.verb !== 'create' && info.verb !== 'update') return;
-  if (info.subresource === 'scale') return;
-  const given = headers['content-type'];
-  if (typeof given === 'string' && mediaTypeOf(given) === PROTOBUF)
-    throw unsupportedMediaType(['application/json', 'application/yaml']);
 }

@@ -66,7 +66,9 @@ describe('conversion by a webhook', () => {
     );
     expect(await failure(() => ({ convertedObjects: [] }))).toEqual(failed('returned 0 objects, expected 1'));
     expect(await failure(({ objects }) => ({ convertedObjects: objects }))).toEqual(
-      failed('returned invalid object: invalid groupVersion (expected example.com/v2, received example.com/v1)'),
+      failed(
+        'returned invalid object at index 0: invalid groupVersion (expected example.com/v2, received example.com/v1)',
+      ),
     );
     expect(await failure(() => ({ convertedObjects: [object('other', 'example.com/v2')] }))).toEqual(
       failed('returned invalid object: must have the same name: one != other'),

@@ -40,19 +40,27 @@ export function webhookConverter(webhook: WebhookConversion, client: WebhookClie
     const converted = convertedObjects(answer, uid, reviewVersion, (why) => fail(`failed: ${why}`));
     if (converted.length !== pending.length)
       throw fail(`returned ${converted.length} objects, expected ${pending.length}`);
+    const single = objects.length === 1;
     const results = new Map(
-      pending.map((object, index) => {
-        const what = (problem: string) =>
-          pending.length === 1 ? `returned ${problem}` : `returned ${problem} in object at index ${index}`;
-        return [
-          object,
-          checked(converted[index], object, apiVersion, (problem, why) => fail(`${what(problem)}: ${why}`)),
-        ];
-      }),
+      pending.map((object, index) => [
+        object,
+        checked(converted[index], object, apiVersion, (fault, why) =>
+          fail(`returned ${faults[fault](single, index)}: ${why}`),
+        ),
+      ]),
     );
     return objects.map((object) => results.get(object) ?? object);
   };
 }
+
+/** What was converted is not of the wanted version or kind, is another object, or has metadata that it may not have. */
+type Fault = 'type' | 'object' | 'metadata';
+
+const faults: Readonly<Record<Fault, (single: boolean, index: number) => string>> = {
+  type: (single, index) => `invalid ${single ? '' : 'converted '}object at index ${index}`,
+  object: (single, index) => (single ? 'invalid object' : `invalid converted object at index ${index}`),
+  metadata: (single, index) => (single ? 'invalid metadata' : `invalid metadata in object at index ${index}`),
+};
 
 type Fail = (why: string) => StatusError;
 
@@ -84,14 +92,14 @@ function checked(
   value: unknown,
   original: UnstructuredObject,
   apiVersion: string,
-  fail: (problem: string, why: string) => StatusError,
+  fail: (fault: Fault, why: string) => StatusError,
 ): UnstructuredObject {
-  const invalid = (why: string) => fail('invalid object', why);
+  const invalid = (why: string) => fail('object', why);
   if (!isDictionary(value)) throw invalid("Object 'Kind' is missing");
   if (value.apiVersion !== apiVersion)
-    throw invalid(`invalid groupVersion (expected ${apiVersion}, received ${String(value.apiVersion)})`);
+    throw fail('type', `invalid groupVersion (expected ${apiVersion}, received ${String(value.apiVersion)})`);
   if (value.kind !== original.kind)
-    throw invalid(`invalid kind (expected ${original.kind}, received ${String(value.kind)})`);
+    throw fail('type', `invalid kind (expected ${original.kind}, received ${String(value.kind)})`);
   const { metadata } = value;
   const given = isDictionary(metadata) ? metadata : {};
   for (const [field, name] of [
@@ -101,7 +109,7 @@ function checked(
   ] as const)
     if ((given[field] ?? '') !== (original.metadata[field] ?? ''))
       throw invalid(`must have the same ${name}: ${original.metadata[field] ?? ''} != ${given[field] ?? ''}`);
-  const unfit = (why: string) => fail('invalid metadata', why);
+  const unfit = (why: string) => fail('metadata', why);
   if (!isDictionary(metadata)) throw unfit('missing metadata in converted object');
   const kept = { ...original.metadata } as Record<string, unknown>;
   for (const field of ['labels', 'annotations'] as const) {

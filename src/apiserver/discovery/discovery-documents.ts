@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { KindDefinition, KindRegistry } from '../../api/kind.ts';
 import { apiVersionOf } from '../../apimachinery/meta.ts';
+import { DiscoveryDocument } from './discovery-document.ts';
 import { CUSTOM_VERSION_PRIORITY, compareGroups, compareVersions, groupPriority } from './group-order.ts';
 
 /** One resource or subresource, in whatever form it is then shown. */
@@ -15,9 +16,11 @@ export interface DiscoveredResource {
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly stored: boolean;
+  /** Of a CustomResourceDefinition. */
+  readonly custom?: boolean;
   readonly subresources: readonly Omit<
     DiscoveredResource,
-    'subresources' | 'shortNames' | 'categories' | 'stored' | 'singularName'
+    'subresources' | 'shortNames' | 'categories' | 'stored' | 'custom' | 'singularName'
   >[];
 }
 
@@ -41,18 +44,15 @@ export interface DiscoveredGroup {
 /** Groups from elsewhere (aggregated APIs), merged into what the registry serves, in whose place they are. */
 export type DiscoverySource = () => readonly DiscoveredGroup[];
 
-export interface Document {
-  readonly body: string;
-  readonly etag: string;
-}
-
+/** The order in which those of custom resources are told. */
+const CUSTOM_VERBS = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
 const READ_WRITE = ['get', 'patch', 'update'];
 
 /** What is served, as the discovery documents say it; made when first asked for after a change. */
 export class DiscoveryDocuments {
   readonly #kinds: KindRegistry;
   readonly #sources: DiscoverySource[] = [];
-  readonly #documents = new Map<string, Document | undefined>();
+  readonly #documents = new Map<string, DiscoveryDocument>();
   #groups: readonly DiscoveredGroup[] | undefined;
 
   constructor(kinds: KindRegistry) {
@@ -71,14 +71,15 @@ export class DiscoveryDocuments {
     this.#documents.clear();
   }
 
-  document(key: string, make: (groups: readonly DiscoveredGroup[]) => object | undefined): Document | undefined {
-    if (this.#documents.has(key)) return this.#documents.get(key);
+  document(
+    key: string,
+    make: (groups: readonly DiscoveredGroup[]) => object | undefined,
+  ): DiscoveryDocument | undefined {
+    const known = this.#documents.get(key);
+    if (known) return known;
     const object = make(this.groups());
-    const body = object && JSON.stringify(object);
-    const document =
-      body === undefined
-        ? undefined
-        : { body, etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` };
+    if (!object) return undefined;
+    const document = new DiscoveryDocument(object);
     this.#documents.set(key, document);
     return document;
   }
@@ -137,6 +138,7 @@ function discovered(definition: KindDefinition): DiscoveredResource {
   const { group, version, kind, resource, singular, namespaced, verbs, shortNames, categories, subresources } =
     definition;
   const own = { group, version, kind, namespaced };
+  const custom = definition.decoding !== undefined;
   const below = [
     ...(subresources.status ? [{ ...own, name: 'status', verbs: READ_WRITE }] : []),
     ...(subresources.scale
@@ -155,10 +157,11 @@ function discovered(definition: KindDefinition): DiscoveredResource {
     ...own,
     name: resource,
     singularName: singular,
-    verbs: [...verbs].sort(),
+    verbs: custom ? CUSTOM_VERBS.filter((verb) => (verbs as readonly string[]).includes(verb)) : [...verbs].sort(),
     shortNames,
     categories,
     stored: !definition.virtual,
+    ...(custom ? { custom } : {}),
     subresources: below,
   };
 }
@@ -205,19 +208,28 @@ function storageVersionHash({ group, version, kind }: DiscoveredResource): strin
   return createHash('sha256').update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString('base64');
 }
 
+/** The group and version that a built-in kind shares with where it is listed go without saying. */
+function responseKind(
+  { group, version, kind }: Pick<DiscoveredResource, 'group' | 'version' | 'kind'>,
+  listed: DiscoveredResource,
+): object {
+  const known = !listed.custom && group === listed.group && version === listed.version;
+  return known ? { group: '', version: '', kind } : { group, version, kind };
+}
+
 /** Aggregated discovery, `apidiscovery.k8s.io/v2`. */
-export function aggregated(groups: readonly DiscoveredGroup[], apiVersion: string): object {
+export function aggregated(groups: readonly DiscoveredGroup[]): object {
   return {
     kind: 'APIGroupDiscoveryList',
-    apiVersion,
+    apiVersion: 'apidiscovery.k8s.io/v2',
     metadata: {},
     items: groups.map(({ group, versions }) => ({
-      metadata: { ...(group ? { name: group } : {}), creationTimestamp: null },
+      metadata: group ? { name: group } : {},
       versions: versions.map(({ version, resources, freshness }) => ({
         version,
         resources: resources.map((resource) => ({
           resource: resource.name,
-          responseKind: { group: resource.group, version: resource.version, kind: resource.kind },
+          responseKind: responseKind(resource, resource),
           scope: resource.namespaced ? 'Namespaced' : 'Cluster',
           singularResource: resource.singularName,
           verbs: resource.verbs,
@@ -227,7 +239,7 @@ export function aggregated(groups: readonly DiscoveredGroup[], apiVersion: strin
             ? {
                 subresources: resource.subresources.map((sub) => ({
                   subresource: sub.name,
-                  responseKind: { group: sub.group, version: sub.version, kind: sub.kind },
+                  responseKind: responseKind(sub, resource),
                   verbs: sub.verbs,
                 })),
               }

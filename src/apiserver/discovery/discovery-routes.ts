@@ -1,38 +1,44 @@
-import { methodNotSupported } from '../../apimachinery/status-error.ts';
-import { parseAccept } from '../http/negotiation.ts';
+import { methodNotAllowed } from '../../apimachinery/status-error.ts';
+import { type Format, mediaTypeOf, negotiate, negotiateConversion, wantsPretty } from '../http/negotiation.ts';
+import type { ProtobufSource } from '../http/protobuf.ts';
+import { pageNotFound } from '../request/plain-text-error.ts';
 import { headerOf, type RequestContext } from '../request/request-context.ts';
 import { type RequestRouter, resourceNotFound } from '../request/request-router.ts';
-import type { ContentResult, Result } from '../request/result.ts';
+import type { Result } from '../request/result.ts';
+import type { DiscoveryDocument } from './discovery-document.ts';
 import {
   aggregated,
   apiGroup,
   type DiscoveredGroup,
   type DiscoveryDocuments,
-  type Document,
   resourceList,
 } from './discovery-documents.ts';
 
+/** All groups in one document, if the client asks for it in any place of its `Accept`. */
+const AGGREGATED = { group: 'apidiscovery.k8s.io', version: 'v2', kind: 'APIGroupDiscoveryList' };
+
 export interface DiscoveryRouteOptions {
   readonly documents: DiscoveryDocuments;
+  readonly protobuf: ProtobufSource;
   /** `host:port` for clients, as far as it is known. */
   serverAddress(): string;
 }
 
 /** `/api`, `/apis` and what is below them: which groups, versions and resources there are. */
-export function addDiscoveryRoutes(router: RequestRouter, { documents, serverAddress }: DiscoveryRouteOptions): void {
+export function addDiscoveryRoutes(
+  router: RequestRouter,
+  { documents, protobuf, serverAddress }: DiscoveryRouteOptions,
+): void {
   const core = (groups: readonly DiscoveredGroup[]) => groups.filter(({ group }) => group === '');
   const named = (groups: readonly DiscoveredGroup[]) => groups.filter(({ group }) => group !== '');
 
   const root = (path: string, select: typeof core, legacy: (groups: readonly DiscoveredGroup[]) => object) => {
     router.addPath(path, (context) => {
       readOnly(context);
-      const version = aggregatedVersion(context);
-      if (version) {
-        const apiVersion = `apidiscovery.k8s.io/${version}`;
-        const document = documents.document(`${path} ${version}`, (groups) => aggregated(select(groups), apiVersion))!;
-        return reply(context, document, `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`);
-      }
-      return reply(context, documents.document(path, (groups) => legacy(select(groups)))!, 'application/json');
+      const wanted = negotiateConversion(headerOf(context.headers, 'accept'), AGGREGATED);
+      if (!wanted) return plain(context, documents.document(path, (groups) => legacy(select(groups)))!);
+      const document = documents.document(`${path} aggregated`, (groups) => aggregated(select(groups)))!;
+      return tagged(context, document, wanted);
     });
   };
   root('/api', core, (groups) => ({
@@ -49,18 +55,18 @@ export function addDiscoveryRoutes(router: RequestRouter, { documents, serverAdd
   });
   router.addPrefix('/apis', (context) => {
     const [group = '', given, ...rest] = pathParts(context);
-    if (rest.length) throw resourceNotFound();
+    if (rest.length) throw pageNotFound();
     if (given !== undefined) return version(context, group, given);
     readOnly(context);
     const document = documents.document(`/apis/${group}`, (groups) => {
       const found = groups.find((candidate) => candidate.group === group);
       return found && { kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(found) };
     });
-    if (!document) throw resourceNotFound();
-    return reply(context, document, 'application/json');
+    if (!document) throw pageNotFound();
+    return plain(context, document);
   });
 
-  function version(context: RequestContext, group: string, name: string): Result {
+  function version(context: RequestContext, group: string, name: string): Promise<Result> {
     readOnly(context);
     const document = documents.document(`/apis/${group}/${name}`, (groups) => {
       const found = groups
@@ -69,7 +75,29 @@ export function addDiscoveryRoutes(router: RequestRouter, { documents, serverAdd
       return found && resourceList(group, name, found.resources);
     });
     if (!document) throw resourceNotFound();
-    return reply(context, document, 'application/json');
+    return plain(context, document);
+  }
+
+  async function plain({ headers, query }: RequestContext, document: DiscoveryDocument): Promise<Result> {
+    const { format, pretty } = negotiate(headerOf(headers, 'accept'), { shapes: false, protobuf: true });
+    const body = document.body(format, pretty || wantsPretty(headers, query), protobuf);
+    return { type: 'content', status: 200, contentType: mediaTypeOf(format), body: await body };
+  }
+
+  async function tagged(
+    { headers, query }: RequestContext,
+    document: DiscoveryDocument,
+    { format, pretty }: { readonly format: Format; readonly pretty: boolean },
+  ): Promise<Result> {
+    const { etag } = document;
+    const contentType = `${mediaTypeOf(format)};g=${AGGREGATED.group};v=${AGGREGATED.version};as=${AGGREGATED.kind}`;
+    const common = { etag, vary: 'Accept', 'cache-control': 'public' };
+    const unchanged = headerOf(headers, 'if-none-match')
+      ?.split(',')
+      .some((tag) => tag.trim() === etag);
+    if (unchanged) return { type: 'content', status: 304, contentType, body: '', headers: common };
+    const body = await document.body(format, pretty || wantsPretty(headers, query), protobuf);
+    return { type: 'content', status: 200, contentType, body, headers: common };
   }
 }
 
@@ -81,33 +109,5 @@ function pathParts({ info }: RequestContext): string[] {
 }
 
 function readOnly({ method }: RequestContext): void {
-  if (method !== 'GET' && method !== 'HEAD')
-    throw methodNotSupported({ group: '', resource: '' }, method.toLowerCase());
-}
-
-function aggregatedVersion({ headers }: RequestContext): string | undefined {
-  const accept = headerOf(headers, 'accept');
-  if (!accept?.includes('apidiscovery.k8s.io')) return undefined;
-  for (const { mediaType, parameters } of parseAccept(accept)) {
-    if (mediaType !== 'application/json') continue;
-    if (parameters.as === undefined) return undefined;
-    const v = parameters.v;
-    if (
-      parameters.g === 'apidiscovery.k8s.io' &&
-      parameters.as === 'APIGroupDiscoveryList' &&
-      (v === 'v2' || v === 'v2beta1')
-    )
-      return v;
-  }
-  return undefined;
-}
-
-function reply({ headers }: RequestContext, { body, etag }: Document, contentType: string): ContentResult {
-  const common = { etag, vary: 'Accept', 'cache-control': 'public' };
-  const unchanged = headerOf(headers, 'if-none-match')
-    ?.split(',')
-    .some((tag) => tag.trim() === etag);
-  return unchanged
-    ? { type: 'content', status: 304, contentType, body: '', headers: common }
-    : { type: 'content', status: 200, contentType, body, headers: common };
+  if (method !== 'GET' && method !== 'HEAD') throw methodNotAllowed();
 }

@@ -21,6 +21,6 @@ export function versionInfo(): Readonly<Record<string, string>> {
 }
 
 export function addVersionRoute(router: RequestRouter): void {
-  const body = JSON.stringify(versionInfo());
+  const body = JSON.stringify(versionInfo(), null, 2);
   router.addPath('/version', () => ({ type: 'content', status: 200, contentType: 'application/json', body }));
 }

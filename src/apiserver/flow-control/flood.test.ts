@@ -4,6 +4,7 @@ import type { FlowSchema } from '../../api/types/flowcontrol.v1.gen.ts';
 import { selfSignedCertificate } from '../../client/testing/self-signed.ts';
 import type { AdmissionStep } from '../../sdk/admission.ts';
 import type { ApiServerOptions } from '../api-server-options.ts';
+import type { Result } from '../request/result.ts';
 import { startTestApiServer } from '../testing.ts';
 
 interface Answer {
@@ -156,6 +157,76 @@ it('stores nothing for a client that was told of a timeout, and refuses what com
   await api.stop();
   await expect(transport.request({ method: 'GET', path: configMaps })).rejects.toThrow('the API server has stopped');
   await expect(transport.watch({ method: 'GET', path: configMaps }, () => {}).done).rejects.toThrow('has stopped');
+});
+
+it('refuses in plain text, and shows who waits for whom', async () => {
+  const { api, sessionOf, get } = await startServer({
+    readOnlyInFlight: 1,
+    mutatingInFlight: 1,
+    requestTimeoutMs: 2000,
+  });
+  const session = sessionOf();
+  let finish: (value: Result) => void = () => {};
+  api.server.router.addPath('/slow', () => new Promise<Result>((resolve) => (finish = resolve)));
+  const slow = get(session, 'slow', '/slow').answer;
+  const level = 'global-default';
+  const dump = async (name: string) => {
+    const path = `/debug/api_priority_and_fairness/dump_${name}`;
+    const { body } = await api.transport.request<string>({
+      method: 'GET',
+      path,
+      ...(name === 'requests' ? { query: { includeRequestDetails: '1' } } : {}),
+    });
+    return String(body)
+      .split('\n')
+      .map((line) => line.split(/, */))
+      .filter(([first]) => first === level || first === 'PriorityLevelName');
+  };
+  await expect.poll(() => dump('requests')).toHaveLength(2);
+  const refused = get(session, 'refused', `${configMaps}/c0`).answer;
+  await expect.poll(() => dump('requests')).toHaveLength(3);
+  const [head, waits, works] = await dump('requests');
+  expect(head!.slice(9)).toEqual([
+    'StartTime',
+    'UserName',
+    'Verb',
+    'APIPath',
+    'Namespace',
+    'Name',
+    'APIVersion',
+    'Resource',
+    'SubResource',
+  ]);
+  expect(waits![3]).toBe('0');
+  expect(waits!.slice(9)).toEqual([
+    '0001-01-01T00:00:00Z',
+    'refused',
+    'get',
+    `${configMaps}/c0`,
+    'default',
+    'c0',
+    'v1',
+    'configmaps',
+    '',
+  ]);
+  expect(works!.slice(0, 5)).toEqual([level, level, '-1', '-1', 'slow']);
+  const queue = (await dump('queues')).find(([, index]) => index === waits![2]);
+  expect(queue).toEqual([level, waits![2], '1', '0', '0', '0.00000000ss', '1', '1', '0.00300000ss']);
+  expect((await dump('priority_levels'))[1]).toEqual([level, '1', 'false', 'false', '1', '1', '1', '0', '0', '0']);
+
+  const { status, headers, body } = await refused;
+  expect([status, body]).toEqual([429, 'Too many requests, please try again later.\n']);
+  expect(headers).toMatchObject({ 'content-type': 'text/plain; charset=utf-8', 'retry-after': '1' });
+  finish({ type: 'content', status: 200, contentType: 'text/plain', body: '' });
+  await slow;
+  const plain = await Promise.all(
+    ['/nowhere', '/healthz/none', '/apis/none.example.com/v1/things'].map((path) => get(session, 'a', path).answer),
+  );
+  expect(plain.map(({ body }) => body)).toEqual(new Array(3).fill('404 page not found\n'));
+  const { body: known } = await get(session, 'a', '/api/v1/things').answer;
+  expect(JSON.parse(known)).toMatchObject({ kind: 'Status', code: 404, reason: 'NotFound' });
+  session.destroy();
+  await api.stop();
 });
 
 it('restores what it is configured by, and says which FlowSchemas have no level', async () => {

@@ -11,6 +11,12 @@ type OfLevel = readonly [name: string, help: string, value: (level: PriorityLeve
 
 const OF_FLOWS: readonly OfFlow[] = [
   ['counter', 'dispatched_requests_total', 'Requests let in.', ({ dispatched }) => dispatched],
+  [
+    'counter',
+    'request_dispatch_no_accommodation_total',
+    'Requests that found no seat free.',
+    ({ unaccommodated }) => unaccommodated,
+  ],
   ['gauge', 'current_executing_requests', 'Requests worked on.', ({ executing }) => executing],
   ['gauge', 'current_executing_seats', 'Seats that requests hold.', ({ seats }) => seats],
   ['gauge', 'current_inqueue_requests', 'Requests that wait in queues.', ({ queued }) => queued],
@@ -75,6 +81,18 @@ export function* flowControlMetrics(fairness: PriorityAndFairness): Iterable<Met
       ...some(executions, { ...labels, type: 'regular' }),
       ...some(watchStarts, { ...labels, type: 'watch' }),
     ]),
+  };
+  yield {
+    type: 'histogram',
+    name: `${PREFIX}work_estimated_seats`,
+    help: 'How many seats requests were thought to take.',
+    samples: flows.flatMap(({ labels, count: { widths } }) => some(widths, labels)),
+  };
+  yield {
+    type: 'histogram',
+    name: `${PREFIX}request_queue_length_after_enqueue`,
+    help: 'Length of the queue that a request was put in, with it.',
+    samples: flows.flatMap(({ labels, count: { queueLengths } }) => some(queueLengths, labels)),
   };
   const levels = [...fairness.levels()];
   for (const [name, help, value] of OF_LEVELS)

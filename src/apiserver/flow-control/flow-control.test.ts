@@ -4,7 +4,7 @@ import type { RequestContext } from '../request/request-context.ts';
 import { parseRequestInfo } from '../request/request-info.ts';
 import { startTestApiServer } from '../testing.ts';
 import { PriorityAndFairness } from './priority-and-fairness.ts';
-import { PriorityLevel } from './priority-level.ts';
+import { type LevelRequest, PriorityLevel } from './priority-level.ts';
 import { RetryAfter } from './retry-after.ts';
 import { estimateSeats } from './work-estimate.ts';
 
@@ -91,11 +91,19 @@ it('refuses a request that has waited too long, and keeps its seat for others', 
     type: 'Limited',
     limited: { limitResponse: { type: 'Queue', queuing: { queues: 4, handSize: 2, queueLengthLimit: 5 } } },
   });
-  const signal = () => new AbortController().signal;
+  const waiting = (distinguisher: string): LevelRequest => ({
+    context: request('somebody'),
+    flowSchema: 'all',
+    distinguisher,
+    seats: 1,
+    arrived: performance.now(),
+    queue: undefined,
+    started: undefined,
+  });
   const got = level.tryEnter(1);
   expect(level.tryEnter(1)).toBe(0);
-  expect(await level.wait('b', 1, 10, signal())).toBe('time-out');
-  const later = level.wait('c', 1, 60_000, signal());
+  expect(await level.wait(waiting('b'), 10)).toBe('time-out');
+  const later = level.wait(waiting('c'), 60_000);
   level.leave(got);
   expect(await later).toBe(1);
   expect([level.seats, level.waiting]).toEqual([1, 0]);

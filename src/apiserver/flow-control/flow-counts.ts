@@ -4,6 +4,9 @@ import type { Rejection } from './priority-level.ts';
 /** Upper bounds in seconds, of waiting and of executing. */
 const SECONDS_BUCKETS = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30];
 
+const SEATS_BUCKETS = [1, 2, 4, 10];
+const LENGTH_BUCKETS = [0, 10, 25, 50, 100, 250, 500, 1000];
+
 /** What became of the requests of one FlowSchema in one priority level. */
 export class FlowCounts {
   readonly priorityLevel: string;
@@ -15,6 +18,12 @@ export class FlowCounts {
   readonly executions = new Histogram(SECONDS_BUCKETS);
   /** Of watches, until they have begun. */
   readonly watchStarts = new Histogram(SECONDS_BUCKETS);
+  /** Of all that came. */
+  readonly widths = new Histogram(SEATS_BUCKETS);
+  /** Of queues, with the request that was just put there. */
+  readonly queueLengths = new Histogram(LENGTH_BUCKETS);
+  /** Requests that found no seat free. */
+  unaccommodated = 0;
   dispatched = 0;
   executing = 0;
   seats = 0;

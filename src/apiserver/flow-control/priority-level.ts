@@ -1,14 +1,29 @@
 import { createHash } from 'node:crypto';
 import type { PriorityLevelConfigurationSpec } from '../../api/types/flowcontrol.v1.gen.ts';
+import type { RequestContext } from '../request/request-context.ts';
 import { RetryAfter } from './retry-after.ts';
 import { SeatDemand } from './seat-demand.ts';
 
+/** A request that a level has, as the debugging dumps show it. Times as `performance.now()` tells them. */
+export interface LevelRequest {
+  readonly context: RequestContext;
+  readonly flowSchema: string;
+  readonly distinguisher: string;
+  readonly seats: number;
+  readonly arrived: number;
+  /** Of the queue it waits in, or came from. */
+  queue: number | undefined;
+  started: number | undefined;
+}
+
 interface Waiting {
   readonly seats: number;
+  readonly request: LevelRequest;
   readonly start: () => void;
 }
 
 interface Queue {
+  readonly index: number;
   readonly waiting: Waiting[];
   /** Seats given so far: the queue that had least is served next. */
   virtual: number;
@@ -45,6 +60,7 @@ export class PriorityLevel {
   waiting = 0;
   waitingSeats = 0;
   /** Since it is there. */
+  readonly working = new Set<LevelRequest>();
   readonly counts = { dispatched: 0, rejected: 0, timedOut: 0, cancelled: 0 };
 
   constructor(name: string, spec: PriorityLevelConfigurationSpec) {
@@ -62,6 +78,19 @@ export class PriorityLevel {
 
   get activeQueues(): number {
     return this.#queues.filter((queue) => queue?.waiting.length).length;
+  }
+
+  queueLength(index = -1): number {
+    return this.#queues[index]?.waiting.length ?? 0;
+  }
+
+  /** Those that there are by its configuration, of which few may have had something to do. */
+  *queues(): Iterable<{ readonly index: number; readonly virtual: number; readonly requests: LevelRequest[] }> {
+    const count = this.#spec.limited?.limitResponse?.queuing?.queues ?? 0;
+    for (let index = 0; index < count; index++) {
+      const { waiting = [], virtual = 0 } = this.#queues[index] ?? {};
+      yield { index, virtual, requests: waiting.map(({ request }) => request) };
+    }
   }
 
   /** `total`: how many seats all levels have together. */
@@ -95,13 +124,16 @@ export class PriorityLevel {
   }
 
   /** After `tryEnter` gave none: the seats when it is its turn, or why it won't be. */
-  wait(flow: string, width: number, timeoutMs: number, signal: AbortSignal): Rejection | Promise<number | Rejection> {
+  wait(request: LevelRequest, timeoutMs: number): Rejection | Promise<number | Rejection> {
+    const { flowSchema, distinguisher, context } = request;
     const { queuing } = this.#spec.limited?.limitResponse ?? {};
     if (!queuing) return this.#reject('concurrency-limit');
-    const queue = this.#queueFor(flow, queuing.queues ?? 64, queuing.handSize ?? 8);
+    const queue = this.#queueFor(`${flowSchema}\n${distinguisher}`, queuing.queues ?? 64, queuing.handSize ?? 8);
     if (queue.waiting.length >= (queuing.queueLengthLimit ?? 50)) return this.#reject('queue-full');
+    const { signal } = context;
     if (signal.aborted) return 'cancelled';
-    return this.#enqueue(queue, width, timeoutMs, signal);
+    request.queue = queue.index;
+    return this.#enqueue(queue, request, timeoutMs, signal);
   }
 
   /** `now` as `performance.now()` tells it. */
@@ -121,7 +153,8 @@ export class PriorityLevel {
     return seats;
   }
 
-  #enqueue(queue: Queue, width: number, timeoutMs: number, signal: AbortSignal): Promise<number | Rejection> {
+  #enqueue(queue: Queue, request: LevelRequest, timeoutMs: number, signal: AbortSignal): Promise<number | Rejection> {
+    const width = request.seats;
     return new Promise((resolve) => {
       const settle = () => {
         clearTimeout(timer);
@@ -129,6 +162,7 @@ export class PriorityLevel {
       };
       const waiting: Waiting = {
         seats: width,
+        request,
         start: () => {
           settle();
           resolve(this.#start(width));
@@ -190,7 +224,7 @@ export class PriorityLevel {
     }
     let best: Queue | undefined;
     for (const index of hand) {
-      this.#queues[index] ??= { waiting: [], virtual: 0 };
+      this.#queues[index] ??= { index, waiting: [], virtual: 0 };
       const queue = this.#queues[index];
       if (!best || queue.waiting.length < best.waiting.length) best = queue;
     }

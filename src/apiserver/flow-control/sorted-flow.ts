@@ -1,10 +1,10 @@
 import type { FlowSchema } from '../../api/types/flowcontrol.v1.gen.ts';
-import { tooManyRequests } from '../../apimachinery/status-error.ts';
 import type { FlowClass } from '../request/flow-control.ts';
+import { tooManyRequestsText } from '../request/plain-text-error.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import { requestedTimeoutMs } from '../request/request-timeout.ts';
 import type { FlowCounts } from './flow-counts.ts';
-import type { PriorityLevel, Rejection } from './priority-level.ts';
+import type { LevelRequest, PriorityLevel, Rejection } from './priority-level.ts';
 import { estimateSeats, type StoredObjects } from './work-estimate.ts';
 
 /** Of one request, in a level that says nothing else. */
@@ -44,33 +44,48 @@ export class SortedFlow implements FlowClass {
       Math.min(MAX_SEATS, this.level.maxSeats),
       this.#options.stored,
     );
+    const request: LevelRequest = {
+      context,
+      flowSchema: this.schema?.metadata.name ?? 'catch-all',
+      distinguisher: this.#distinguisherOf(context),
+      seats: width,
+      arrived: performance.now(),
+      queue: undefined,
+      started: undefined,
+    };
+    this.#options.counts.widths.observe(width);
     const seats = this.level.tryEnter(width);
-    return seats > 0 ? this.#admit(seats, context.info.verb) : this.#wait(context, width);
+    return seats > 0 ? this.#admit(request, seats) : this.#wait(request);
   }
 
-  #wait(context: RequestContext, width: number): Promise<() => void> {
+  #wait(request: LevelRequest): Promise<() => void> {
     const { queueTimeoutMs, counts } = this.#options;
+    const { context, seats: width, arrived } = request;
     const timeoutMs = Math.min(queueTimeoutMs, requestedTimeoutMs(context.query) ?? queueTimeoutMs);
-    const since = performance.now();
-    const waiting = this.level.wait(this.#flowOf(context), width, timeoutMs, context.signal);
+    counts.unaccommodated++;
+    const waiting = this.level.wait(request, timeoutMs);
     if (typeof waiting === 'string') throw this.#refused(waiting);
     counts.queue(1, width);
+    counts.queueLengths.observe(this.level.queueLength(request.queue));
     return waiting.then((got) => {
       counts.queue(-1, -width);
       const admitted = typeof got === 'number';
-      (admitted ? counts.waits : counts.vainWaits).observe((performance.now() - since) / 1000);
+      (admitted ? counts.waits : counts.vainWaits).observe((performance.now() - arrived) / 1000);
       if (!admitted) throw this.#refused(got);
-      return this.#admit(got, context.info.verb);
+      return this.#admit(request, got);
     });
   }
 
-  #admit(seats: number, verb: string): () => void {
+  #admit(request: LevelRequest, seats: number): () => void {
     const { counts } = this.#options;
-    const since = performance.now();
+    const since = request.queue === undefined ? request.arrived : performance.now();
+    request.started = since;
+    this.level.working.add(request);
     counts.start(seats);
     return () => {
       const now = performance.now();
-      counts.end(seats, (now - since) / 1000, verb === 'watch');
+      this.level.working.delete(request);
+      counts.end(seats, (now - since) / 1000, request.context.info.verb === 'watch');
       this.level.leave(seats, now);
     };
   }
@@ -79,13 +94,12 @@ export class SortedFlow implements FlowClass {
     this.#options.counts.reject(why);
     const { retryAfter } = this.level;
     retryAfter.refuse(Math.floor(performance.now() / 1000));
-    return tooManyRequests('Too many requests, please try again later.', retryAfter.seconds);
+    return tooManyRequestsText(retryAfter.seconds);
   }
 
   /** Flows share a level fairly: users, or namespaces, or all that the schema matches. */
-  #flowOf({ user, info }: RequestContext): string {
+  #distinguisherOf({ user, info }: RequestContext): string {
     const by = this.schema?.spec.distinguisherMethod?.type;
-    const distinguisher = by === 'ByUser' ? user.name : by === 'ByNamespace' ? info.namespace : '';
-    return `${this.schema?.metadata.name}\n${distinguisher}`;
+    return by === 'ByUser' ? user.name : by === 'ByNamespace' ? info.namespace : '';
   }
 }

@@ -69,6 +69,7 @@ it('counts requests with the names that Kubernetes gives its metrics', async () 
   await send(`${configMaps}?dryRun=All`, 'POST', body.replace('"a"', '"b"'));
   await send(configMaps);
   await send(`${configMaps}/none`);
+  await send('/api/v1/namespaces/default/endpoints');
   const watch = session.request({ ':path': `${configMaps}?watch=true` });
   await new Promise((resolve) => watch.once('data', resolve));
 
@@ -106,6 +107,11 @@ it('counts requests with the names that Kubernetes gives its metrics', async () 
   expect(value('authorization_attempts_total', { result: 'allowed' })).toBeGreaterThan(5);
   const admitted = { operation: 'CREATE', rejected: 'false', type: 'admit' };
   expect(value('apiserver_admission_step_admission_duration_seconds_count', admitted)).toBeGreaterThan(1);
+  expect(value('kubernetes_healthchecks_total', { name: 'etcd', type: 'readyz', status: 'success' })).toBe(1);
+  expect(value('kubernetes_healthcheck', { name: 'ping', type: 'livez' })).toBe(1);
+  expect(value('etcd_requests_total', { operation: 'create', type: 'configmaps' })).toBe(1);
+  expect(value('apiserver_requested_deprecated_apis', { resource: 'endpoints', removed_release: '' })).toBe(1);
+  expect(value('apiserver_flowcontrol_work_estimated_seats_count', exempt)).toBeGreaterThan(3);
   expect(text).toMatch(/^process_cpu_seconds_total /m);
   watch.close(8);
   await expect

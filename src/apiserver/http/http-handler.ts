@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../apimachinery/logger.ts';
 import { isStatusError, timedOut } from '../../apimachinery/status-error.ts';
+import { mediaTypeOf } from '../request/media-type.ts';
 import type { IncomingRequest } from '../request/request-chain.ts';
 import { headerOf } from '../request/request-context.ts';
 import type { Result } from '../request/result.ts';
 import { ChunkMemory } from './byte-writer.ts';
 import { ExchangeProgress } from './exchange-progress.ts';
 import type { HttpExchange } from './http-exchange.ts';
-import { PROTOBUF, ProtobufEncoding } from './protobuf.ts';
+import { PROTOBUF, type ProtobufSource } from './protobuf.ts';
 import { type ResponseOptions, respond, respondError } from './respond.ts';
 
 export interface HttpHandlerOptions {
   readonly handle: (request: IncomingRequest) => Promise<Result>;
+  readonly protobuf: ProtobufSource;
   readonly bodyLimit: number;
   readonly requestTimeoutMs: number;
   /** Counts what is sent to watches. */
@@ -27,26 +29,16 @@ const noQuery = new URLSearchParams();
 
 /** Carries HTTP exchanges through the request chain. It never throws. */
 export function createHttpHandler(options: HttpHandlerOptions): (exchange: HttpExchange) => void {
-  let loading: Promise<ProtobufEncoding> | undefined;
-  const protobuf = () => {
-    loading ??= ProtobufEncoding.load();
-    return loading;
-  };
   const chunks = new ChunkMemory();
   return (exchange) => {
-    serve(exchange, options, protobuf, chunks).catch((error: unknown) => {
+    serve(exchange, options, chunks).catch((error: unknown) => {
       options.logger.error({ err: error, path: exchange.path }, 'a request could not be answered');
       exchange.destroy();
     });
   };
 }
 
-async function serve(
-  exchange: HttpExchange,
-  options: HttpHandlerOptions,
-  protobuf: () => Promise<ProtobufEncoding>,
-  chunks: ChunkMemory,
-): Promise<void> {
+async function serve(exchange: HttpExchange, options: HttpHandlerOptions, chunks: ChunkMemory): Promise<void> {
   const warnings: string[] = [];
   // `noQuery` is shared: nothing changes the query of a request.
   const query = exchange.rawQuery === '' ? noQuery : new URLSearchParams(exchange.rawQuery);
@@ -57,7 +49,7 @@ async function serve(
     auditId: headerOf(exchange.headers, 'audit-id')?.slice(0, MAX_AUDIT_ID) || randomUUID(),
     now: options.now,
     chunks,
-    protobuf,
+    protobuf: options.protobuf,
     progress,
     onWatchEvents: options.onWatchEvents,
   };
@@ -104,8 +96,8 @@ function incoming(
     async readBody() {
       body ??= exchange.readBody(bodyLimit);
       const bytes = await body;
-      if (!contentType.startsWith(PROTOBUF) || bytes.length === 0) return { contentType, bytes };
-      return { contentType: 'application/json', object: (await protobuf()).decode(bytes), owned: true };
+      if (bytes.length === 0 || mediaTypeOf(contentType) !== PROTOBUF) return { contentType, bytes };
+      return (await protobuf()).body(bytes);
     },
     warnings,
     progress,

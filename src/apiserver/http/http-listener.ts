@@ -13,6 +13,7 @@ import type { TLSSocket } from 'node:tls';
 import type { HttpExchange } from './http-exchange.ts';
 import { Http1Exchange } from './http1-exchange.ts';
 import { Http2Exchange } from './http2-exchange.ts';
+import { RequestTurns } from './request-turns.ts';
 
 export interface TlsMaterial {
   /** PEM. */
@@ -27,16 +28,29 @@ export interface HttpListenerOptions {
   /** 0: any free one. */
   readonly port: number;
   readonly tls: TlsMaterial;
+  /** Of HTTP/2 requests whose clients are told to make their next ones on another connection, from 0 to 1. */
+  readonly goawayChance?: number;
   /** Answers; it must not throw. */
   readonly onExchange: (exchange: HttpExchange) => void;
 }
 
-const MAX_HEADER_BYTES = 64 * 1024;
+/** Of a request line with its headers. */
+const MAX_HEADER_BYTES = 128 * 1024;
+/** Impersonation says a group in each. */
+const MAX_HEADERS = 2000;
+/** Requests of one HTTP/1.1 connection that may wait for the answers before theirs. */
+const MAX_PIPELINED = 1000;
+/** Of one HTTP/2 connection at once. Each costs some 50 us when it comes, and what has come is taken in one go. */
+const MAX_STREAMS = 250;
 const HEADERS_TIMEOUT_MS = 30_000;
 const REQUEST_TIMEOUT_MS = 120_000;
-const IDLE_TIMEOUT_MS = 180_000;
+const IDLE_TIMEOUT_MS = 90_000;
 /** In a GOAWAY: any stream may still come. */
 const MAX_STREAM_ID = 2 ** 31 - 1;
+const MALFORMED: ReadonlyMap<string | undefined, string> = new Map([
+  ['HPE_HEADER_OVERFLOW', '431 Request Header Fields Too Large'],
+  ['ERR_HTTP_REQUEST_TIMEOUT', '408 Request Timeout'],
+]);
 /** For requests that were on their way when the client was told of the end. */
 const NOTICE_MS = 30;
 
@@ -47,9 +61,21 @@ export class HttpListener {
   /** The TCP connections, those that are still shaking hands too. */
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
+  /** How many are open now. */
+  readonly #streams = new WeakMap<ServerHttp2Session, number>();
+  /** Of HTTP/1.1 connections that a request of is answered now, what begins the next ones. */
+  readonly #pipelines = new Map<Socket, (() => void)[]>();
+  readonly #turns = new RequestTurns<Socket | ServerHttp2Session>((connection) => {
+    this.floods++;
+    if ('goaway' in connection) connection.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    else connection.destroy();
+  });
+  failedHandshakes = 0;
+  floods = 0;
   #active = 0;
   #onIdle: (() => void) | undefined;
   #ending: Promise<void> | undefined;
+  #leaving = false;
   readonly #certificates = new WeakMap<object, { readonly raw: Uint8Array | undefined }>();
 
   constructor(options: HttpListenerOptions) {
@@ -60,12 +86,19 @@ export class HttpListener {
       requestCert: true,
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
-      maxHeaderSize: MAX_HEADER_BYTES,
+      maxHeaderListPairs: MAX_HEADERS,
+      handshakeTimeout: HEADERS_TIMEOUT_MS,
       maxSessionMemory: 256,
-      settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024, maxHeaderListSize: MAX_HEADER_BYTES },
+      settings: {
+        maxConcurrentStreams: MAX_STREAMS,
+        initialWindowSize: 1024 * 1024,
+        maxHeaderListSize: MAX_HEADER_BYTES,
+      },
     } as Parameters<typeof createSecureServer>[0]);
     const server = this.#server;
     Object.assign(server, {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      maxHeadersCount: MAX_HEADERS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: IDLE_TIMEOUT_MS,
@@ -81,8 +114,14 @@ export class HttpListener {
     );
     server.on('session', (session) => {
       this.#sessions.add(session);
-      session.once('close', () => this.#sessions.delete(session));
+      session.once('close', () => {
+        this.#sessions.delete(session);
+        this.#turns.forget(session);
+      });
       session.on('error', () => undefined);
+      session.setTimeout(IDLE_TIMEOUT_MS, () => {
+        if (!this.#streams.get(session)) session.close();
+      });
       if (this.#ending) session.close();
     });
     server.on('connection', (socket) => {
@@ -93,11 +132,16 @@ export class HttpListener {
       socket.setNoDelay(true);
       socket.on('error', () => undefined);
     });
-    server.on('clientError', (_error: Error, socket: Duplex) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
-      else socket.destroy();
+    server.on('clientError', (error: Error & { code?: string }, socket: Duplex) => {
+      if (!socket.writable) return void socket.destroy();
+      const status = MALFORMED.get(error.code) ?? '400 Bad Request';
+      const head = `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n`;
+      socket.end(head + status);
     });
-    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    server.on('tlsClientError', (_error, socket) => {
+      this.failedHandshakes++;
+      socket.destroy();
+    });
     server.on('unknownProtocol', (socket) => socket.destroy());
   }
 
@@ -122,8 +166,29 @@ export class HttpListener {
   announceEnd(): void {
     if (this.#ending) return;
     this.#ending = new Promise((resolve) => this.#server.close(() => resolve()));
+    this.#leave();
+  }
+
+  /** Tells clients the same, but still listens; resolves when answers on their way have ended, after `graceMs` at most. */
+  async drain(graceMs: number): Promise<void> {
+    this.#leave();
+    await this.#idle(graceMs);
+  }
+
+  #leave(): void {
+    this.#leaving = true;
     for (const session of this.#sessions)
       if (!session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, MAX_STREAM_ID);
+  }
+
+  async #idle(graceMs: number): Promise<void> {
+    if (this.#active === 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+      timer = setTimeout(resolve, graceMs);
+    });
+    clearTimeout(timer);
   }
 
   /** Takes no new connections, lets answers on their way end for up to `graceMs`, and closes all connections. */
@@ -131,39 +196,76 @@ export class HttpListener {
     this.announceEnd();
     if (this.#sessions.size > 0) await new Promise((resolve) => setTimeout(resolve, NOTICE_MS));
     for (const session of this.#sessions) session.close();
-    if (this.#active > 0) {
-      let timer: NodeJS.Timeout | undefined;
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-        timer = setTimeout(resolve, graceMs);
-      });
-      clearTimeout(timer);
-    }
+    await this.#idle(graceMs);
     for (const session of this.#sessions) session.destroy();
     for (const socket of this.#sockets) socket.destroy();
     await this.#ending;
   }
 
-  /** Counts an answer on its way until `end` emits `close`. */
-  #track(end: { once(event: 'close', listener: () => void): unknown }): void {
-    this.#active++;
-    end.once('close', () => {
-      if (--this.#active === 0) this.#onIdle?.();
-    });
+  #ended(): void {
+    if (--this.#active === 0) this.#onIdle?.();
   }
 
   #onHttp1(request: IncomingMessage, response: ServerResponse): void {
-    this.#track(response);
-    if (this.#ending) response.shouldKeepAlive = false;
-    this.#options.onExchange(new Http1Exchange(request, response, this.#certificateOf(request.socket as TLSSocket)));
+    const { socket } = request;
+    if (socket.destroyed) return;
+    // Of one that waits nobody would hear when the connection closes.
+    const begin = () => {
+      this.#active++;
+      response.once('close', () => {
+        this.#ended();
+        this.#afterHttp1(socket);
+      });
+      this.#turns.add(socket, {
+        get over() {
+          return socket.destroyed;
+        },
+        begin: () => {
+          if (this.#leaving) response.shouldKeepAlive = false;
+          this.#options.onExchange(new Http1Exchange(request, response, this.#certificateOf(socket as TLSSocket)));
+        },
+      });
+    };
+    const waiting = this.#pipelines.get(socket);
+    if (!waiting) {
+      this.#pipelines.set(socket, []);
+      begin();
+      return;
+    }
+    // Node's parser reads on past a stream that is paused: there is no other way to stop it.
+    if (waiting.push(begin) > MAX_PIPELINED) socket.destroy();
+  }
+
+  #afterHttp1(socket: Socket): void {
+    const waiting = this.#pipelines.get(socket);
+    const next = waiting?.shift();
+    if (!next || socket.destroyed) this.#pipelines.delete(socket);
+    else next();
   }
 
   #onHttp2(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    this.#track(stream);
-    const socket = stream.session?.socket;
-    this.#options.onExchange(
-      new Http2Exchange(stream, headers, socket && this.#certificateOf(socket as TLSSocket, stream.session)),
-    );
+    // Before its turn comes, too, it may break off.
+    stream.on('error', () => undefined);
+    const session = stream.session as ServerHttp2Session | undefined;
+    if (!session || session.destroyed) return;
+    this.#active++;
+    this.#streams.set(session, (this.#streams.get(session) ?? 0) + 1);
+    stream.once('close', () => {
+      this.#ended();
+      this.#streams.set(session, this.#streams.get(session)! - 1);
+    });
+    const { goawayChance = 0 } = this.#options;
+    if (goawayChance > 0 && Math.random() < goawayChance) session.goaway(constants.NGHTTP2_NO_ERROR, MAX_STREAM_ID);
+    this.#turns.add(session, {
+      get over() {
+        return stream.closed || stream.destroyed;
+      },
+      begin: () => {
+        const socket = session.destroyed ? undefined : session.socket;
+        const certificate = socket && this.#certificateOf(socket as TLSSocket, session);
+        this.#options.onExchange(new Http2Exchange(stream, headers, certificate));
+      },
+    });
   }
 
   #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

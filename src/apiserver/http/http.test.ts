@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { startTestApiServer, TEST_ADMIN, type TestApiServer } from '../testing.ts';
 import { ProtobufEncoding } from './protobuf.ts';
 
@@ -66,6 +67,14 @@ function send(
   });
 }
 
+/** Without what protobuf does not tell from absence. */
+const withoutEmpty = (value: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(value, (key, item) =>
+      (item === '' && key !== 'apiVersion') || item === false || JSON.stringify(item) === '{}' ? undefined : item,
+    ),
+  );
+
 const json = ({ body }: Answer) => JSON.parse(body.toString());
 const JSON_TYPE = { 'content-type': 'application/json' };
 const path = '/api/v1/namespaces/default/configmaps';
@@ -102,9 +111,15 @@ describe('over HTTPS', () => {
       await send('GET', `${path}/shown`, { accept: 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io' }),
     );
     expect(Object.keys(partial)).toEqual(['kind', 'apiVersion', 'metadata']);
-    expect((await send('GET', `${path}/shown`, { accept: 'application/yaml' })).body.toString()).toContain(
-      '\n  k: v\n',
-    );
+    await create('dated', { y: '2026-01-01T00:00:00Z', n: 'no', o: '0777' });
+    for (const where of [`${path}/dated`, path, `${path}?labelSelector=none`]) {
+      const text = (await send('GET', where, { accept: 'application/yaml' })).body.toString();
+      const object = json(await send('GET', where));
+      expect(parse(text, { version: '1.1' })).toEqual(object);
+      expect(Object.keys(parse(text))).toEqual(Object.keys(object).sort());
+      const pretty = await send('GET', where, { 'user-agent': 'curl/8' });
+      expect(pretty.body.toString()).toBe(JSON.stringify(object, null, 2));
+    }
   });
 
   it('compresses large answers when asked', async () => {
@@ -113,6 +128,8 @@ describe('over HTTPS', () => {
     const packed = await send('GET', path, { 'accept-encoding': 'gzip' });
     expect(packed.headers['content-encoding']).toBe('gzip');
     expect(gunzipSync(packed.body).equals(plain.body)).toBe(true);
+    const pretty = await send('GET', path, { 'accept-encoding': 'gzip', 'user-agent': 'curl/8' });
+    expect(gunzipSync(pretty.body).toString()).toBe(JSON.stringify(json(plain), null, 2));
     const one = await send('GET', `${path}/large`, { 'accept-encoding': 'gzip' });
     expect(one.headers['content-encoding']).toBe('gzip');
   });
@@ -162,6 +179,30 @@ describe('over HTTPS', () => {
     expect(json(await send('GET', '/apis/autoscaling')).preferredVersion.version).toBe('v2');
   });
 
+  it('answers discovery in protobuf and YAML', async () => {
+    const protobuf = await ProtobufEncoding.load();
+    const type = 'application/vnd.kubernetes.protobuf';
+    const aggregated = ';g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+    for (const [where, form] of [
+      ['/api', ''],
+      ['/apis', ''],
+      ['/apis/apps', ''],
+      ['/api/v1', ''],
+      ['/apis/apps/v1', ''],
+      ['/api', aggregated],
+      ['/apis', aggregated],
+    ] as const) {
+      const wanted = json(await send('GET', where, { accept: `application/json${form}` }));
+      const binary = await send('GET', where, { accept: `application/yaml;as=Other,${type}${form},application/json` });
+      expect([binary.status, binary.headers['content-type']]).toEqual([200, `${type}${form}`]);
+      expect(withoutEmpty(protobuf.decode(binary.body)), where).toEqual(withoutEmpty({ apiVersion: '', ...wanted }));
+      const text = await send('GET', where, { accept: `application/yaml${form}` });
+      expect(text.headers['content-type']).toBe(`application/yaml${form}`);
+      expect(parse(text.body.toString())).toEqual(wanted);
+    }
+    expect((await send('GET', '/apis', { accept: 'text/html' })).status).toBe(406);
+  });
+
   it('streams watches over HTTP/2 beside other requests, and ends them when the time is up', async () => {
     const session = http2.connect(test.url, { rejectUnauthorized: false });
     const stream = session.request({ ':path': `${path}?watch=1&timeoutSeconds=1`, authorization: 'Bearer good' });
@@ -183,6 +224,8 @@ describe('over HTTPS', () => {
   it('reports health, version and metrics', async () => {
     expect((await send('GET', '/readyz?verbose')).body.toString()).toContain('[+]ping ok\n');
     expect((await send('GET', '/livez/ping')).body.toString()).toBe('ok');
+    const { paths } = json(await send('GET', '/'));
+    expect(paths).toEqual(expect.arrayContaining(['/api/v1', '/apis/apps/v1', '/livez/ping', '/metrics', '/version']));
     expect(json(await send('GET', '/version'))).toMatchObject({ major: '1', minor: '36', gitVersion: 'v1.36.0' });
     expect((await send('GET', '/metrics')).body.toString()).toMatch(
       /apiserver_request_total\{verb="POST".*code="201"\} \d+/,

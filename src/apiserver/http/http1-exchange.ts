@@ -87,8 +87,8 @@ export class Http1Exchange implements HttpExchange {
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     headers['content-length'] = length;
     this.sentBytes += length;
-    // A body that was not read to its end (too large) would be taken for the next request.
-    if (status === 413) headers.connection = 'close';
+    // A body that was not read to its end would be taken for the next request.
+    if (status === 413 || !this.#request.complete) headers.connection = 'close';
     this.#response.writeHead(status, headers as Record<string, string>);
     this.#response.end(this.method === 'HEAD' ? undefined : body);
   }

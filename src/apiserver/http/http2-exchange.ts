@@ -28,7 +28,6 @@ export class Http2Exchange implements HttpExchange {
     const question = url.indexOf('?');
     this.path = question < 0 ? url : url.slice(0, question);
     this.rawQuery = question < 0 ? '' : url.slice(question + 1);
-    stream.on('error', () => undefined);
   }
 
   get remoteAddress(): string | undefined {
@@ -79,8 +78,8 @@ export class Http2Exchange implements HttpExchange {
     this.#stream.respond(headers as Record<string, string>);
     if (this.method === 'HEAD') this.#stream.end();
     else this.#stream.end(body);
-    // The rest of a body that is too large is not worth receiving.
-    if (status === 413) this.#stream.close(constants.NGHTTP2_NO_ERROR);
+    // The rest of a body that is too large, or too slow, is not worth receiving.
+    if (status === 413 || status === 504) this.#stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
   writeHead(status: number, headers: ResponseHeaders): void {

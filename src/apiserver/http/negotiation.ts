@@ -1,4 +1,5 @@
 import { notAcceptable } from '../../apimachinery/status-error.ts';
+import { headerOf, type RequestHeaders } from '../request/request-context.ts';
 
 export type Format = 'json' | 'yaml' | 'protobuf';
 export type Shape = 'object' | 'table' | 'partial' | 'partialList';
@@ -9,7 +10,7 @@ export interface Negotiated {
   readonly shape: Shape;
   /** Of the Table or PartialObjectMetadata: `v1` or `v1beta1`. */
   readonly metaVersion: string;
-  readonly pretty?: boolean;
+  readonly pretty: boolean;
 }
 
 /** What an answer can be. */
@@ -27,7 +28,7 @@ export interface AcceptClause {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-const PLAIN: Negotiated = { format: 'json', shape: 'object', metaVersion: 'v1' };
+const PLAIN: Negotiated = { format: 'json', shape: 'object', metaVersion: 'v1', pretty: false };
 /** In the order in which a wildcard finds them. */
 const FORMATS: readonly { readonly format: Format; readonly mediaType: string; readonly streams: boolean }[] = [
   { format: 'json', mediaType: 'application/json', streams: true },
@@ -86,6 +87,35 @@ export function negotiate(accept: string | undefined, offer: Offer): Negotiated 
   throw notAcceptableFor(offer);
 }
 
+/** The first of the client's wishes for another kind of document, `to`, than what the path is for; undefined: it has none. */
+export function negotiateConversion(
+  accept: string | undefined,
+  to: { readonly group: string; readonly version: string; readonly kind: string },
+): { readonly format: Format; readonly pretty: boolean } | undefined {
+  if (!accept?.includes(to.kind)) return undefined;
+  for (const { mediaType: wanted, parameters } of parseAccept(accept)) {
+    const { as, g, v, stream, sv, pretty } = parameters;
+    if (as !== to.kind || g !== to.group || v !== to.version || sv) continue;
+    const found = FORMATS.find(
+      ({ mediaType, streams }) => matches(wanted, mediaType) && (!stream || (streams && stream === 'watch')),
+    );
+    if (found) return { format: found.format, pretty: pretty === '1' };
+  }
+  return undefined;
+}
+
+/** JSON for people: when the query says so, or to clients that people use. */
+export function wantsPretty(headers: RequestHeaders, query: URLSearchParams): boolean {
+  const pretty = query.get('pretty');
+  if (pretty) return /^(?:1|t|true|T|True|TRUE)$/.test(pretty);
+  const agent = headerOf(headers, 'user-agent');
+  return agent !== undefined && /^(?:curl|Wget|Mozilla\/5\.0)/.test(agent);
+}
+
+export function mediaTypeOf(format: Format): string {
+  return FORMATS.find((candidate) => candidate.format === format)!.mediaType;
+}
+
 function matches(wanted: string, mediaType: string): boolean {
   return wanted === mediaType || wanted === '*/*' || wanted === 'application/*';
 }
@@ -98,14 +128,13 @@ function accepted(
 ): Negotiated | undefined {
   if (stream && (!streams || stream !== 'watch')) return undefined;
   if (sv && sv !== 'v1') return undefined;
-  const style = pretty === '1' ? { pretty: true } : {};
   if (as === undefined && g === undefined && v === undefined)
-    return format === 'protobuf' && !protobuf ? undefined : { ...PLAIN, format, ...style };
+    return format === 'protobuf' && !protobuf ? undefined : { ...PLAIN, format, pretty: pretty === '1' };
   const shape = SHAPES.get(as);
   if (!shapes || !shape || shape === 'object' || g !== 'meta.k8s.io' || (v !== 'v1' && v !== 'v1beta1'))
     return undefined;
   if (shape === 'table' && format === 'protobuf') return undefined;
-  return { format, shape, metaVersion: v, ...style };
+  return { format, shape, metaVersion: v, pretty: pretty === '1' };
 }
 
 function notAcceptableFor({ stream }: Offer) {

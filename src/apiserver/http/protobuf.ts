@@ -2,6 +2,8 @@ import type { KindDefinition } from '../../api/kind.ts';
 import { schemaOf, typeNames } from '../../api/schema.ts';
 import { apiVersionOf } from '../../apimachinery/meta.ts';
 import { createProtobufCodec, type ProtobufCodec } from '../../apimachinery/protobuf/codec.ts';
+import { isStatusError } from '../../apimachinery/status-error.ts';
+import type { RequestBody } from '../request/request-context.ts';
 import type { ListResult } from '../request/result.ts';
 import type { Batch, Notice } from '../watch-cache/cache-event.ts';
 import type { Entry } from '../watch-cache/entry.ts';
@@ -10,6 +12,17 @@ import type { Negotiated } from './negotiation.ts';
 export const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 const META = 'k8s.io.apimachinery.pkg.apis.meta';
 const SLICE_MS = 5;
+
+/** The encoding, loaded at the first call. */
+export type ProtobufSource = () => Promise<ProtobufEncoding>;
+
+export function protobufSource(): ProtobufSource {
+  let loading: Promise<ProtobufEncoding> | undefined;
+  return () => {
+    loading ??= ProtobufEncoding.load();
+    return loading;
+  };
+}
 
 /** Objects in Kubernetes' protobuf form. The tables are loaded when the first client speaks it. */
 export class ProtobufEncoding {
@@ -36,6 +49,25 @@ export class ProtobufEncoding {
   /** Throws StatusError 400 for what is malformed. */
   decode(bytes: Uint8Array): unknown {
     return this.#codec.decode(bytes);
+  }
+
+  /** Of a request. */
+  body(bytes: Uint8Array): RequestBody {
+    try {
+      return { contentType: 'application/json', object: this.#codec.decode(bytes), owned: true };
+    } catch (error) {
+      if (!isStatusError(error)) throw error;
+      return { contentType: PROTOBUF, bytes, undecoded: { message: error.message, ...this.#kindOf(bytes) } };
+    }
+  }
+
+  #kindOf(bytes: Uint8Array): { readonly kind?: string; readonly version?: string } {
+    try {
+      const { apiVersion, kind } = this.#codec.unwrap(bytes);
+      return { kind, version: apiVersion.slice(apiVersion.indexOf('/') + 1) };
+    } catch {
+      return {};
+    }
   }
 
   entry(entry: Entry, as: Negotiated): Uint8Array {

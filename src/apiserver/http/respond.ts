@@ -1,18 +1,21 @@
 import { promisify } from 'node:util';
-import { constants, createGzip, gzip } from 'node:zlib';
+import { constants, gzip } from 'node:zlib';
 import type { KindDefinition } from '../../api/kind.ts';
 import type { KubeObject, UnstructuredObject } from '../../apimachinery/meta.ts';
 import { internalError, isStatusError, type StatusError } from '../../apimachinery/status-error.ts';
 import type { FlowClass } from '../request/flow-control.ts';
+import { PlainTextError } from '../request/plain-text-error.ts';
 import { headerOf } from '../request/request-context.ts';
 import type { ListResult, Result, WatchResult } from '../request/result.ts';
 import { Batch } from '../watch-cache/cache-event.ts';
+import { gzipSink, plainSink } from './byte-sink.ts';
 import { ByteWriter, CHUNK_BYTES, type ChunkMemory } from './byte-writer.ts';
 import { encodeList } from './encode-list.ts';
 import { errorFrame, type FrameEncoder, frameEncoder } from './encode-watch.ts';
 import type { HttpExchange, ResponseHeaders } from './http-exchange.ts';
-import { acceptsGzip, type Format, type Negotiated, negotiate } from './negotiation.ts';
-import { PROTOBUF, type ProtobufEncoding } from './protobuf.ts';
+import { acceptsGzip, type Negotiated, negotiate, wantsPretty } from './negotiation.ts';
+import { PROTOBUF, type ProtobufEncoding, type ProtobufSource } from './protobuf.ts';
+import { readableList, toYaml } from './readable.ts';
 import { checkShape } from './requested-shape.ts';
 import { includeObjectOf, objectTable, tableHead, writePartial, writeRow } from './table.ts';
 import { wantsWebSocket } from './web-socket.ts';
@@ -33,7 +36,7 @@ export interface ResponseOptions {
   readonly chunks: ChunkMemory;
   readonly progress: { readonly flow: FlowClass | undefined };
   onWatchEvents(definition: KindDefinition, count: number): void;
-  protobuf(): Promise<ProtobufEncoding>;
+  readonly protobuf: ProtobufSource;
 }
 
 /** Encodes a result the way the client asked for. Throws StatusError 406 before anything is sent. */
@@ -125,8 +128,16 @@ export function respondError(exchange: HttpExchange, error: unknown, options: Re
     if (!exchange.headersSent && !exchange.finished)
       exchange.send(failure.code, { ...headers, 'content-type': contentType }, body);
   };
-  const asJson = () => send('application/json', `${JSON.stringify(failure.status)}\n`);
-  const format = errorFormat(headerOf(exchange.headers, 'accept'));
+  if (failure instanceof PlainTextError) {
+    headers['x-content-type-options'] = 'nosniff';
+    send('text/plain; charset=utf-8', `${failure.text}\n`);
+    return;
+  }
+  const as = errorForm(headerOf(exchange.headers, 'accept'));
+  const format = as?.format ?? 'json';
+  const pretty = !as || as.pretty || wantsPretty(exchange.headers, options.query);
+  const asJson = () =>
+    send('application/json', pretty ? JSON.stringify(failure.status, null, 2) : `${JSON.stringify(failure.status)}\n`);
   if (format === 'json') {
     asJson();
     return;
@@ -134,16 +145,16 @@ export function respondError(exchange: HttpExchange, error: unknown, options: Re
   const encoded =
     format === 'protobuf'
       ? options.protobuf().then((protobuf) => send(PROTOBUF, protobuf.object(failure.status)!))
-      : import('yaml').then(({ stringify }) => send('application/yaml', stringify(failure.status)));
+      : toYaml(failure.status).then((text) => send('application/yaml', text));
   encoded.catch(asJson);
 }
 
 /** A failure goes out in whatever form the client can be given; what it wants of objects does not count. */
-function errorFormat(accept: string | undefined): Format {
+function errorForm(accept: string | undefined): Negotiated | undefined {
   try {
-    return negotiate(accept, { shapes: false, protobuf: true }).format;
+    return negotiate(accept, { shapes: false, protobuf: true });
   } catch {
-    return 'json';
+    return undefined;
   }
 }
 
@@ -181,13 +192,12 @@ async function sendJson(
 ): Promise<void> {
   const headers = { ...baseHeaders(options), 'content-type': 'application/json' };
   if (as.format === 'yaml') {
-    const { stringify } = await import('yaml');
     headers['content-type'] = 'application/yaml';
-    return sendBytes(exchange, status, headers, stringify(JSON.parse(json.toString())));
+    return sendBytes(exchange, status, headers, await toYaml(JSON.parse(json.toString())));
   }
   const body =
-    as.pretty || wantsPretty(exchange, options.query)
-      ? `${JSON.stringify(JSON.parse(json.toString()), null, 2)}\n`
+    as.pretty || wantsPretty(exchange.headers, options.query)
+      ? JSON.stringify(JSON.parse(json.toString()), null, 2)
       : json;
   return sendBytes(exchange, status, headers, body);
 }
@@ -200,18 +210,11 @@ async function sendBytes(
 ): Promise<void> {
   if (body.length > GZIP_FROM_BYTES && acceptsGzip(headerOf(exchange.headers, 'accept-encoding'))) {
     headers['content-encoding'] = 'gzip';
-    headers.vary = 'Accept-Encoding';
+    headers.vary = headers.vary ? [String(headers.vary), 'Accept-Encoding'] : 'Accept-Encoding';
     exchange.send(status, headers, await gzipAsync(body, { level: constants.Z_BEST_SPEED }));
     return;
   }
   exchange.send(status, headers, body);
-}
-
-function wantsPretty(exchange: HttpExchange, query: URLSearchParams): boolean {
-  const pretty = query.get('pretty');
-  if (pretty) return /^(?:1|t|true|T|True|TRUE)$/.test(pretty);
-  const agent = headerOf(exchange.headers, 'user-agent');
-  return agent !== undefined && /^(?:curl|Wget|Mozilla\/5\.0)/.test(agent);
 }
 
 async function respondList(
@@ -223,12 +226,22 @@ async function respondList(
   const include = as.shape === 'table' ? includeObjectOf(options.query) : 'None';
   const encoding = encodeList(result, as, include, options.now());
   const count = result.entries.length;
-  const whole = as.format === 'yaml' || as.pretty || wantsPretty(exchange, options.query);
-  const writer = whole ? new ByteWriter(CHUNK_BYTES) : options.chunks.take();
+  if (as.format === 'yaml' || as.pretty || wantsPretty(exchange.headers, options.query)) {
+    const writer = new ByteWriter(SMALL_BYTES);
+    const item = (index: number) => {
+      writer.reuse();
+      encoding.writeItem(writer, index);
+      return Buffer.from(writer.view()).toString();
+    };
+    const format = as.format === 'yaml' ? 'yaml' : 'json';
+    const headers = { ...baseHeaders(options), 'content-type': `application/${format}` };
+    return sendPieces(exchange, headers, readableList(encoding, count, item, format));
+  }
+  const writer = options.chunks.take();
   writer.text(encoding.head);
   let next = 0;
   const fill = () => {
-    while (next < count && (whole || writer.length < CHUNK_BYTES)) {
+    while (next < count && writer.length < CHUNK_BYTES) {
       if (next > 0) writer.byte(COMMA);
       encoding.writeItem(writer, next++);
     }
@@ -236,11 +249,10 @@ async function respondList(
     return next === count;
   };
   let done = fill();
-  if (whole) return sendJson(exchange, 200, as, options, writer.view());
   if (done && writer.length <= SMALL_BYTES) {
     const body = Buffer.from(writer.view());
     options.chunks.giveBack(writer);
-    return sendJson(exchange, 200, as, options, body);
+    return sendBytes(exchange, 200, { ...baseHeaders(options), 'content-type': 'application/json' }, body);
   }
   const length = done ? writer.length : encoding.length;
   const headers: ResponseHeaders = { ...baseHeaders(options), 'content-type': 'application/json' };
@@ -259,40 +271,24 @@ async function respondList(
   await send.end();
 }
 
-interface ByteSink {
-  /** Resolves when the chunk's memory is free for the next; with false when there is no use in going on. */
-  write(chunk: Buffer): Promise<boolean>;
-  end(): Promise<void> | void;
-}
-
-function plainSink(exchange: HttpExchange): ByteSink {
-  return {
-    async write(chunk) {
-      const taken = await exchange.flush(chunk);
-      // A turn of the event loop between chunks, whether or not the connection needs it: others want to be served.
-      await new Promise(setImmediate);
-      return taken;
-    },
-    end: () => exchange.end(),
-  };
-}
-
-function gzipSink(exchange: HttpExchange): ByteSink {
-  const stream = createGzip({ level: constants.Z_BEST_SPEED });
-  const copied = (async () => {
-    for await (const chunk of stream) if (!exchange.write(chunk as Buffer)) await exchange.drained();
-  })();
-  return {
-    write: (chunk) =>
-      new Promise((resolve, reject) =>
-        stream.write(chunk, (error) => (error ? reject(error) : resolve(!exchange.finished))),
-      ),
-    async end() {
-      stream.end();
-      await copied;
-      exchange.end();
-    },
-  };
+async function sendPieces(
+  exchange: HttpExchange,
+  headers: ResponseHeaders,
+  pieces: AsyncGenerator<string>,
+): Promise<void> {
+  const first = await pieces.next();
+  const second = await pieces.next();
+  if (second.done) return sendBytes(exchange, 200, headers, first.value ?? '');
+  const compress = acceptsGzip(headerOf(exchange.headers, 'accept-encoding'));
+  if (compress) Object.assign(headers, { 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
+  exchange.writeHead(200, headers, true);
+  const sink = compress ? gzipSink(exchange) : plainSink(exchange);
+  let going = (await sink.write(Buffer.from(first.value))) && (await sink.write(Buffer.from(second.value)));
+  while (going) {
+    const { done, value } = await pieces.next();
+    going = !done && (await sink.write(Buffer.from(value)));
+  }
+  await sink.end();
 }
 
 function respondWatch(

@@ -17,12 +17,12 @@ export function includeObjectOf(query: URLSearchParams): IncludeObject {
 }
 
 /** What of a kind its tables show. */
-type Columns = Pick<KindDefinition, 'columns' | 'decoding'>;
+type Columns = Pick<KindDefinition, 'columns'>;
 
 function columnDefinitions(definition: Columns): object[] {
   return definition.columns.map(({ name, type, format, description, priority }) => ({
     name,
-    type: type === 'date' && !definition.decoding ? 'string' : type,
+    type,
     format: format ?? (name === 'Name' ? 'name' : ''),
     description,
     priority,
@@ -44,6 +44,8 @@ export function writeRow(
   now: number,
 ): void {
   writer.text(`{"cells":${JSON.stringify(cells(definition, entry.object, now))}`);
+  const conditions = definition.rowConditions?.(entry.object) ?? [];
+  if (conditions.length > 0) writer.text(`,"conditions":${JSON.stringify(conditions)}`);
   if (include === 'None') writer.text(',"object":null}');
   else {
     writer.text(',"object":');

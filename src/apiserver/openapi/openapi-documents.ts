@@ -54,11 +54,11 @@ export class OpenApiDocuments {
   }
 
   /** `path` is `api/v1` or `apis/GROUP/VERSION`. */
-  v3(path: string): Promise<OpenApiDocument | undefined> {
-    return this.#once(`v3/${path}`, async () => {
-      const kinds = this.#byGroupVersion().get(path);
-      return kinds && { body: await v3Document(kinds), etag: this.#hashOf(path, kinds) };
-    });
+  async v3(path: string): Promise<OpenApiDocument | undefined> {
+    const kinds = this.#byGroupVersion().get(path);
+    // Clients make up as many paths as they like.
+    if (!kinds) return undefined;
+    return this.#once(`v3/${path}`, async () => ({ body: await v3Document(kinds), etag: this.#hashOf(path, kinds) }));
   }
 
   v2(format: 'json' | 'protobuf'): Promise<OpenApiDocument | undefined> {

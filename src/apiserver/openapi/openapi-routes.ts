@@ -1,8 +1,9 @@
 import type { KindRegistry } from '../../api/kind.ts';
 import { methodNotSupported, notAcceptable } from '../../apimachinery/status-error.ts';
 import { parseAccept } from '../http/negotiation.ts';
+import { pageNotFound } from '../request/plain-text-error.ts';
 import { headerOf, type RequestContext } from '../request/request-context.ts';
-import { type RequestRouter, resourceNotFound } from '../request/request-router.ts';
+import type { RequestRouter } from '../request/request-router.ts';
 import type { ContentResult } from '../request/result.ts';
 import type { OpenApiDocument } from './openapi-documents.ts';
 
@@ -42,7 +43,7 @@ export function addOpenApiRoutes({ router, services }: OpenApiRouteOptions): voi
     readOnly(context);
     const path = context.info.path.slice('/openapi/v3/'.length).replace(/\/$/, '');
     const document = await (await documents()).v3(path);
-    if (!document) throw resourceNotFound();
+    if (!document) throw pageNotFound();
     const hash = context.query.get('hash');
     // The client's index is older than the document.
     if (hash && hash !== document.etag)
@@ -83,7 +84,7 @@ function reply(
   contentType: string,
   caching: Readonly<Record<string, string>>,
 ): ContentResult {
-  if (!document) throw resourceNotFound();
+  if (!document) throw pageNotFound();
   const etag = `"${document.etag}"`;
   const unchanged = headerOf(headers, 'if-none-match')
     ?.split(',')

@@ -1,3 +1,4 @@
+import { answersDeletedObject } from '../../api/deleted-object.ts';
 import type { KindDefinition, SubresourceDefinition } from '../../api/kind.ts';
 import { schemaOf, schemaOfKind } from '../../api/schema.ts';
 import type { GroupVersionKind, Verb } from '../../apimachinery/meta.ts';
@@ -164,9 +165,10 @@ export function pathsOf(definition: KindDefinition): ApiPath[] {
           ]
         : []),
     ],
-    item: (['get', 'update', 'patch', 'delete'] as const)
-      .filter(has)
-      .map((verb) => objectOperation(verb, name, kind, gvk, schema)),
+    item: (['get', 'update', 'patch', 'delete'] as const).filter(has).map((verb) => {
+      const operation = objectOperation(verb, name, kind, gvk, schema);
+      return verb === 'delete' && answersDeletedObject(definition) ? { ...operation, answer: schema } : operation;
+    }),
   };
   const paths: ApiPath[] = [];
   if (namespaced && has('list'))

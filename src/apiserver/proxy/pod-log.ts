@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { KindDefinition } from '../../api/kind.ts';
-import { badRequest, internalError, methodNotSupported, StatusError } from '../../apimachinery/status-error.ts';
+import { badRequest, internalError, methodNotAllowed, StatusError } from '../../apimachinery/status-error.ts';
 import { wantsWebSocket } from '../http/web-socket.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import type { ContentResult, Result } from '../request/result.ts';
@@ -17,13 +16,9 @@ const MAX_ERROR_BYTES = 50_000;
 const MAX_IN_PROCESS_BYTES = 16 * 1024 * 1024;
 
 /** GET `/pods/NAME/log`: the kubelet's answer, as it comes. */
-export async function podLog(
-  proxy: ProxyServices,
-  context: RequestContext,
-  definition: KindDefinition,
-): Promise<Result> {
+export async function podLog(proxy: ProxyServices, context: RequestContext): Promise<Result> {
   const { info, query, inProcess } = context;
-  if (info.verb !== 'get') throw methodNotSupported(definition, info.verb);
+  if (info.verb !== 'get') throw methodNotAllowed();
   const forwarded = podLogQuery(info.name, query);
   const pod = await podOf(proxy.reader, info.namespace, info.name);
   const container = containerOf(pod, query.get('container') ?? '');

@@ -1,5 +1,5 @@
 import type { KindDefinition } from '../../api/kind.ts';
-import { badRequest, methodNotSupported } from '../../apimachinery/status-error.ts';
+import { badRequest, methodNotAllowed } from '../../apimachinery/status-error.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import { headerOf } from '../request/request-context.ts';
 import { isTrue } from '../request/request-info.ts';
@@ -103,7 +103,7 @@ async function begin<T extends object>(
   given: T,
 ) {
   const { verb, namespace, name } = context.info;
-  if (verb !== 'get' && verb !== 'create') throw methodNotSupported(definition, verb);
+  if (verb !== 'get' && verb !== 'create') throw methodNotAllowed();
   if (verb === 'get' && /websocket/i.test(headerOf(context.headers, 'upgrade') ?? ''))
     await requireCreate(proxy.services, context);
   const pod = await podOf(proxy.reader, namespace, name);

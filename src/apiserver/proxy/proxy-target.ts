@@ -6,7 +6,9 @@ import type { HttpExchange } from '../http/http-exchange.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import type { TakeOverResult } from '../request/result.ts';
 import type { Backend } from './backend.ts';
+import { backendPath } from './backend-path.ts';
 import { admitConnection } from './connect-admission.ts';
+import { unknownError } from './dial-error.ts';
 import { forwardRequest } from './forward-request.ts';
 import { forwardUpgrade } from './forward-upgrade.ts';
 import type { ProxyServices } from './proxy-services.ts';
@@ -19,15 +21,20 @@ export async function proxyTo(
   kind: string,
   backend: Backend,
 ): Promise<TakeOverResult> {
+  if (context.query.has('dryRun')) throw badRequest('dryRun is not supported');
   await admitConnection(proxy.services, context, definition, kind, { path: `/${context.info.rest.join('/')}` });
   return { type: 'takeOver', run: (exchange) => run(exchange, backend) };
 }
 
 async function run(exchange: HttpExchange, backend: Backend): Promise<void> {
-  const { prefix, path } = split(exchange.path);
+  const { prefix, path: asked } = split(exchange.path);
+  const path = backendPath(asked);
   const query = exchange.rawQuery ? `?${exchange.rawQuery}` : '';
   const failure = (why: string) => serviceUnavailable(`error trying to reach service: ${why}`);
-  if (exchange.upgrade) return forwardUpgrade(exchange, backend, `${path || '/'}${query}`, failure);
+  if (exchange.upgrade)
+    return forwardUpgrade(exchange, backend, `${path || '/'}${query}`, (why) =>
+      unknownError(`error dialing backend: ${why}`),
+    );
   if (path === '' && (exchange.method === 'GET' || exchange.method === 'HEAD')) {
     // Relative links of the page would lead elsewhere.
     exchange.send(301, { location: `${exchange.path}/${query}` });

@@ -7,6 +7,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPki } from '../../cluster/pki/pki.ts';
 import { startTestApiServer, type TestApiServer } from '../testing.ts';
+import { backendPath } from './backend-path.ts';
 import { HtmlLinks } from './html-links.ts';
 import { podLogQuery } from './pod-log-options.ts';
 import { addProxyRoutes } from './proxy-routes.ts';
@@ -169,9 +170,9 @@ describe.skipIf(!host)(`proxying${host ? '' : ' (skipped: the machine has loopba
       const seen = JSON.parse(text);
       expect(seen).toMatchObject({
         method: 'POST',
-        url: '/a%2Fb/c?x=1&y=%20',
+        url: '/a/b/c?x=1&y=%20',
         body: 'hello',
-        headers: { 'x-mine': '1', 'x-forwarded-uri': expect.stringMatching(/\/proxy\/a%2Fb\/c$/) },
+        headers: { 'x-mine': '1', 'x-forwarded-uri': expect.stringMatching(/\/proxy\/a\/b\/c$/) },
       });
       expect(seen.headers.authorization).toBeUndefined();
     }
@@ -232,6 +233,20 @@ describe.skipIf(!host)(`proxying${host ? '' : ' (skipped: the machine has loopba
     expect(rewriteUrl(url, { prefix: '/p', backend: '10.0.0.1:80', requested: 'me:6443' })).toBe(wanted);
   });
 
+  it.each([
+    ['', ''],
+    ['/', '/'],
+    ['//', '/'],
+    ['/a//b/', '/a/b/'],
+    ['/a/../../b', '/b'],
+    ['/a/./b/.', '/a/b'],
+    ['/a/b/..', '/a'],
+    ['/a%2F%2e%2e%2Fb%20(1)', '/b%20%281%29'],
+    ['/%C3%A4:@;=+$&,~', '/%C3%A4:@;=+$&,~'],
+  ])('asks a backend for the clean path: %s as %s', (path, wanted) => {
+    expect(backendPath(path)).toBe(wanted);
+  });
+
   it('lets upgrades through, without the token among the protocols', async () => {
     const headers = {
       connection: 'Upgrade',
@@ -248,11 +263,17 @@ describe.skipIf(!host)(`proxying${host ? '' : ' (skipped: the machine has loopba
   it('says what is missing', async () => {
     expect(await messageOf(`${services}/gone/proxy/`)).toBe('404 services "gone" not found');
     expect(await messageOf(`${services}/none/proxy/`)).toBe('503 no endpoints available for service "none"');
+    expect(await messageOf(`${services}/web:other/proxy/`)).toBe('503 no endpoints available for service "web:other"');
     expect(await messageOf(`${services}/web:81/proxy/`)).toBe('503 no service port 81 found for service "web"');
     expect(await messageOf(`${pods}/waiting/proxy/`)).toBe('400 address not allowed');
     expect(await messageOf(`${pods}/web:1/proxy/`)).toBe(
       `503 error trying to reach service: dial tcp ${host}:1: connect: connection refused`,
     );
+    const upgrade = { connection: 'Upgrade', upgrade: 'websocket' };
+    expect(await messageOf(`${pods}/web:1/proxy/`, { headers: upgrade })).toBe(
+      `500 error dialing backend: dial tcp ${host}:1: connect: connection refused`,
+    );
+    expect(await messageOf(`${pods}/web/proxy/?dryRun=All`)).toBe('400 dryRun is not supported');
     expect(await messageOf(`${pods}/gone/log`)).toBe('404 pods "gone" not found');
     expect(await messageOf(`${pods}/two/log`)).toBe(
       '400 a container name must be specified for pod two, choose one of: [i a b]',

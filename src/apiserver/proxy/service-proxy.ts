@@ -20,7 +20,7 @@ export async function serviceProxy(
   const target = parseSchemeNamePort(id);
   if (!target) throw badRequest(`invalid service request ${JSON.stringify(id)}`);
   const portName = await portNameOf(proxy.reader, namespace, target.name, target.port);
-  const { host, port } = endpointOf(proxy.reader, namespace, target.name, portName);
+  const { host, port } = endpointOf(proxy.reader, namespace, target.name, portName, id);
   requireProxyable(host);
   return proxyTo(proxy, context, definition, 'ServiceProxyOptions', {
     scheme: target.scheme,
@@ -40,11 +40,13 @@ async function portNameOf(reader: ObjectReader, namespace: string, name: string,
   return found.name ?? '';
 }
 
-function endpointOf(reader: ObjectReader, namespace: string, name: string, portName: string): Endpoint {
+function endpointOf(reader: ObjectReader, namespace: string, name: string, portName: string, id: string): Endpoint {
   const candidates = endpointsOf(reader, namespace, name, portName);
   const chosen = candidates[candidates.length > 1 ? randomInt(candidates.length) : 0];
-  if (!chosen) throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(name)}`);
-  return chosen;
+  if (chosen) return chosen;
+  // Of the port alone the whole of what was asked for is told.
+  const any = slicesOf(reader, namespace, name).some(({ endpoints }) => endpoints?.length);
+  throw serviceUnavailable(`no endpoints available for service ${JSON.stringify(any ? id : name)}`);
 }
 
 export interface Endpoint {
@@ -54,10 +56,7 @@ export interface Endpoint {
 
 /** The ready endpoints of a Service for the port with this name. */
 export function endpointsOf(reader: ObjectReader, namespace: string, name: string, portName: string): Endpoint[] {
-  const slices = reader
-    .list<EndpointSlice>('endpointslices.discovery.k8s.io', namespace)
-    .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name);
-  return slices.flatMap(({ endpoints, ports }) => {
+  return slicesOf(reader, namespace, name).flatMap(({ endpoints, ports }) => {
     const port = ports?.find(
       (candidate) => (candidate.name ?? '') === portName && (candidate.protocol ?? 'TCP') === 'TCP',
     )?.port;
@@ -66,4 +65,10 @@ export function endpointsOf(reader: ObjectReader, namespace: string, name: strin
       .filter(({ conditions }) => conditions?.ready !== false)
       .flatMap(({ addresses }) => addresses.slice(0, 1).map((host) => ({ host, port })));
   });
+}
+
+function slicesOf(reader: ObjectReader, namespace: string, name: string): EndpointSlice[] {
+  return reader
+    .list<EndpointSlice>('endpointslices.discovery.k8s.io', namespace)
+    .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name);
 }

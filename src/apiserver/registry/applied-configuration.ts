@@ -1,22 +1,22 @@
 import { draft } from '../../apimachinery/json.ts';
 import { checkConfiguration, unconvertible } from '../../apimachinery/managed-fields/apply-patch.ts';
 import { apiVersionOf, type UnstructuredObject } from '../../apimachinery/meta.ts';
-import { badRequest, isStatusError } from '../../apimachinery/status-error.ts';
+import { badRequest } from '../../apimachinery/status-error.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import type { WriteOptions } from '../request/write-options.ts';
-import { type DecodeTarget, decodeObject } from './read-object.ts';
+import { type DecodeTarget, decodeValue, Undecodable } from './read-object.ts';
 
 /** As the client sent it. */
 interface SentConfiguration {
   readonly body: unknown;
   readonly options: Pick<WriteOptions, 'fieldValidation'>;
-  readonly duplicateFields: readonly string[];
+  readonly problems: readonly string[];
 }
 
 /** What an applier wrote: checked as an object of the kind, without defaults. */
 export function appliedConfiguration(
   definition: DecodeTarget,
-  { body, options: { fieldValidation }, duplicateFields }: SentConfiguration,
+  { body, options: { fieldValidation }, problems }: SentConfiguration,
   context: RequestContext,
 ): UnstructuredObject {
   const config = draft(body ?? {}) as UnstructuredObject;
@@ -26,18 +26,16 @@ export function appliedConfiguration(
     );
   const { group, version, kind, schema } = definition;
   checkConfiguration(config, { schema, kind, apiVersion: apiVersionOf(group, version) });
-  if (duplicateFields.length > 0 && fieldValidation === 'Strict')
-    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${duplicateFields.join(', ')}`);
+  if (problems.length > 0 && fieldValidation === 'Strict')
+    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${problems.join(', ')}`);
   const { name } = context.info;
   const given = config.metadata?.name;
   if (given && given !== name)
     throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
   try {
-    return decodeObject(config, withoutDefaults(definition), fieldValidation, duplicateFields, context.warnings);
+    return decodeValue(config, withoutDefaults(definition), fieldValidation, problems, context.warnings);
   } catch (error) {
-    const cannot = ` cannot be handled as a ${kind}: `;
-    const at = isStatusError(error, 'BadRequest') ? error.message.indexOf(cannot) : -1;
-    throw at < 0 ? error : unconvertible(config, (error as Error).message.slice(at + cannot.length));
+    throw error instanceof Undecodable ? unconvertible(config, error.message) : error;
   }
 }
 

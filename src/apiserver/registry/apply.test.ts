@@ -53,6 +53,23 @@ describe('server-side apply', () => {
     );
   });
 
+  it('of a resize owns resources alone', async () => {
+    const resources = { requests: { cpu: '1' }, limits: { cpu: '2' } };
+    const pod = (cpu: string) => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'p', labels: { not: 'owned' } },
+      spec: { containers: [{ name: 'c', image: 'i', resources: { ...resources, requests: { cpu } } }] },
+    });
+    await api.client.request({ method: 'POST', path: '/api/v1/namespaces/default/pods', body: pod('1') });
+    const at = '/api/v1/namespaces/default/pods/p/resize';
+    const resized = await apply(at, pod('1500m'), 'resizer', { force: true });
+    const own = resized.metadata.managedFields?.find(({ manager }) => manager === 'resizer');
+    expect(JSON.stringify(own?.fieldsV1)).toBe(
+      '{"f:spec":{"f:containers":{"k:{\\"name\\":\\"c\\"}":{".":{},"f:resources":{"f:limits":{"f:cpu":{}},"f:requests":{"f:cpu":{}}}}}}}',
+    );
+  });
+
   it.each<[string, unknown, number, string]>([
     ['another kind', { ...deployment(), kind: 'Foo' }, 400, 'invalid object type: apps/v1, Kind=Foo'],
     ['nothing', {}, 400, 'invalid object type: /, Kind='],

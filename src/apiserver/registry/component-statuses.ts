@@ -1,6 +1,6 @@
 import type { KindDefinition } from '../../api/kind.ts';
 import type { UnstructuredObject } from '../../apimachinery/meta.ts';
-import { methodNotSupported, notFound } from '../../apimachinery/status-error.ts';
+import { methodNotAllowed, notFound } from '../../apimachinery/status-error.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import type { Result } from '../request/result.ts';
 import { unstored } from './create.ts';
@@ -19,7 +19,7 @@ export async function serveComponentStatuses(
     const objects = await Promise.all([...checks].map(([component, check]) => statusOf(component, check)));
     return { type: 'list', definition, entries: objects.map((object) => unstored(definition, object)), metadata: {} };
   }
-  if (verb !== 'get') throw methodNotSupported(definition, verb);
+  if (verb !== 'get') throw methodNotAllowed();
   const check = checks.get(name);
   if (!check) throw notFound(definition, name);
   return { type: 'entry', status: 200, definition, entry: unstored(definition, await statusOf(name, check)) };

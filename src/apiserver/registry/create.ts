@@ -7,6 +7,7 @@ import { parseWriteOptions, type WriteOptions } from '../request/write-options.t
 import { Entry } from '../watch-cache/entry.ts';
 import { encodeStored } from '../watch-cache/object-encoding.ts';
 import { Admission } from './admit.ts';
+import { finishValidation } from './finish-validation.ts';
 import { trackManagedFields } from './managed-fields.ts';
 import { generatedName, placeInNamespace, setSystemFields, validateMetadata } from './object-metadata.ts';
 import { cacheKey } from './object-storage.ts';
@@ -47,7 +48,7 @@ export async function createObject(
   if (!generateName) return attempt(services, context, definition, object, options, tracking);
   for (let left = NAME_ATTEMPTS; ; left--) {
     const named = left > 1 ? draft(object) : object;
-    named.metadata.name = generatedName(generateName);
+    named.metadata.name = definition.generateNameIsName ? generateName : generatedName(generateName);
     try {
       return await attempt(services, context, definition, named as Draft<UnstructuredObject>, options, tracking);
     } catch (error) {
@@ -92,7 +93,8 @@ async function attempt(
   const finish = await hooksOf(services, definition)?.beginCreate?.(tracked, hookOptions);
   let succeeded = false;
   try {
-    validate(definition, tracked);
+    const pending = validate(definition, tracked, context.warnings);
+    if (pending) await pending;
     await admission.validate(tracked);
     context.warnings.push(...(definition.warnings?.(tracked) ?? []));
     const entry = options.dryRun
@@ -111,13 +113,21 @@ function prepare(services: RegistryServices, definition: KindDefinition, object:
   definition.prepareForCreate?.(object);
 }
 
-function validate(definition: KindDefinition, object: UnstructuredObject): void {
+/** A promise when rules take long. */
+function validate(
+  definition: KindDefinition,
+  object: UnstructuredObject,
+  warnings: string[],
+): Promise<void> | undefined {
   const errors = [
     ...validateMetadata(object, definition),
     ...(definition.validate?.(object) ?? []),
     ...(definition.validateCreate?.(object) ?? []),
   ];
-  if (errors.length) throw invalid(definition, object.metadata.name ?? object.metadata.generateName ?? '', errors);
+  const name = object.metadata.name ?? object.metadata.generateName ?? '';
+  if (definition.validateRules) return finishValidation(definition, name, object, undefined, errors, warnings);
+  if (errors.length) throw invalid(definition, name, errors);
+  return undefined;
 }
 
 /** Nodes come with the status that their kubelet found; other kinds begin with what their controller will say. */

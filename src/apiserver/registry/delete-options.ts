@@ -2,7 +2,9 @@ import type { KindDefinition } from '../../api/kind.ts';
 import { type FieldError, FieldPath, invalidValue, notSupported } from '../../apimachinery/field.ts';
 import type { DeleteOptions, UnstructuredObject } from '../../apimachinery/meta.ts';
 import { badRequest, conflict, invalid } from '../../apimachinery/status-error.ts';
+import { wholeNumber } from '../request/query-numbers.ts';
 import type { RequestContext } from '../request/request-context.ts';
+import { isTrue } from '../request/request-info.ts';
 import { dryRunErrors } from '../request/write-options.ts';
 import { decodeBody } from './read-object.ts';
 
@@ -30,16 +32,18 @@ export async function readDeleteOptions(context: RequestContext): Promise<Delete
 }
 
 function fromQuery(query: URLSearchParams): DeleteOptions {
-  const grace = query.get('gracePeriodSeconds');
+  const grace = query.has('gracePeriodSeconds') ? wholeNumber(query, 'gracePeriodSeconds') : undefined;
   const policy = query.get('propagationPolicy');
   const orphan = query.get('orphanDependents');
   const dryRun = query.getAll('dryRun').filter((value) => value !== '');
-  if (grace && !/^-?\d+$/.test(grace)) throw badRequest(`invalid gracePeriodSeconds: ${JSON.stringify(grace)}`);
+  const [uid, resourceVersion] = [query.get('uid'), query.get('resourceVersion')];
+  const preconditions = { ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) };
   return {
-    ...(grace ? { gracePeriodSeconds: Number(grace) } : {}),
+    ...(grace === undefined ? {} : { gracePeriodSeconds: grace }),
     ...(policy ? { propagationPolicy: policy } : {}),
-    ...(orphan ? { orphanDependents: orphan === 'true' } : {}),
+    ...(orphan === null ? {} : { orphanDependents: isTrue(orphan) }),
     ...(dryRun.length ? { dryRun } : {}),
+    ...(uid || resourceVersion ? { preconditions } : {}),
   };
 }
 

@@ -1,3 +1,4 @@
+import { answersDeletedObject } from '../../api/deleted-object.ts';
 import type { KindDefinition } from '../../api/kind.ts';
 import { type Draft, draft } from '../../apimachinery/json.ts';
 import type { DeleteOptions, Status, UnstructuredObject } from '../../apimachinery/meta.ts';
@@ -16,16 +17,10 @@ const ORPHAN = 'orphan';
 const FOREGROUND = 'foregroundDeletion';
 const COLLECTION_WORKERS = 8;
 
-/** Kinds whose deletion answers with the object rather than a Status. */
-const returnsObject = new Set([
-  'pods',
-  'persistentvolumes',
-  'persistentvolumeclaims',
-  'podtemplates',
-  'resourcequotas',
-  'services',
-  'serviceaccounts',
-]);
+/** Kinds that leave their dependents alone unless the request says otherwise: they are older than the garbage collector. */
+const orphansByDefault = new Set(['replicationcontrollers', 'jobs.batch']);
+const ORPHANED_PODS =
+  'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning';
 
 export interface DeleteTarget {
   readonly definition: KindDefinition;
@@ -46,12 +41,12 @@ export async function deleteFromRequest(
   definition: KindDefinition,
 ): Promise<Result> {
   const options = await readDeleteOptions(context);
+  warnOfOrphans(context, definition, options);
   const { namespace, name } = context.info;
   const target = { definition, namespace: definition.namespaced ? namespace : '', name };
   const { entry, gone } = await deleteObject(services, context, target, options);
   const status = !gone && options.orphanDependents === false ? 202 : 200;
-  if (gone && !(definition.group === '' && returnsObject.has(definition.resource)))
-    return objectResult(success(definition, entry.object), status);
+  if (gone && !answersDeletedObject(definition)) return objectResult(success(definition, entry.object), status);
   return { type: 'entry', status, definition, entry };
 }
 
@@ -129,13 +124,13 @@ function mark(
   if (hooks?.markForDeletion) {
     if (old.metadata.deletionTimestamp && hooks.holdsDeletion?.(old)) return 'pending';
     if (!old.metadata.deletionTimestamp && hooks.markForDeletion(object, services.now())) {
-      setPropagation(object, options);
+      setPropagation(definition, object, options);
       return object;
     }
   }
   const grace = markGraceful(services, definition, object, options);
   if (grace === 'pending') return 'pending';
-  setPropagation(object, options);
+  setPropagation(definition, object, options);
   const pendingFinalizers = (object.metadata.finalizers?.length ?? 0) > 0;
   if (grace === 0 || grace === undefined) {
     if (!pendingFinalizers) return 'now';
@@ -157,7 +152,7 @@ function markGraceful(
   const requested = gracePeriodSeconds !== undefined && gracePeriodSeconds < 0 ? 1 : gracePeriodSeconds;
   if (meta.deletionTimestamp) {
     const before = meta.deletionGracePeriodSeconds;
-    if (before === undefined) return undefined;
+    if (!before) return undefined;
     if (requested === undefined || requested >= before) return 'pending';
     meta.deletionTimestamp = timestamp(Date.parse(meta.deletionTimestamp) + (requested - before) * 1000);
     meta.deletionGracePeriodSeconds = requested;
@@ -181,16 +176,36 @@ function markAsDeleting(object: Draft<UnstructuredObject>, now: number): boolean
   return true;
 }
 
-/** The garbage collector learns from these finalizers what is to become of the dependents. */
-function setPropagation(object: Draft<UnstructuredObject>, options: DeleteOptions): void {
-  const existing = object.metadata.finalizers ?? [];
+const idOf = ({ group, resource }: KindDefinition): string => (group ? `${resource}.${group}` : resource);
+
+const isDecided = ({ propagationPolicy, orphanDependents }: DeleteOptions): boolean =>
+  propagationPolicy !== undefined || orphanDependents !== undefined;
+
+function warnOfOrphans(context: RequestContext, definition: KindDefinition, options: DeleteOptions): void {
+  if (idOf(definition) === 'jobs.batch' && !isDecided(options)) context.warnings.push(ORPHANED_PODS);
+}
+
+function propagationOf(
+  definition: KindDefinition,
+  finalizers: readonly string[],
+  options: DeleteOptions,
+): string | undefined {
   const { propagationPolicy, orphanDependents } = options;
-  const decided = propagationPolicy !== undefined || orphanDependents !== undefined;
-  const orphan = decided ? (orphanDependents ?? propagationPolicy === 'Orphan') : existing.includes(ORPHAN);
-  const foreground = decided ? propagationPolicy === 'Foreground' : existing.includes(FOREGROUND);
+  // Nothing depends on an event.
+  if (definition.kind === 'Event' && ['', 'events.k8s.io'].includes(definition.group)) return undefined;
+  if (isDecided(options)) return orphanDependents ? 'Orphan' : propagationPolicy;
+  const asked = finalizers.find((name) => name === ORPHAN || name === FOREGROUND);
+  if (asked) return asked === ORPHAN ? 'Orphan' : 'Foreground';
+  return orphansByDefault.has(idOf(definition)) ? 'Orphan' : 'Background';
+}
+
+/** The garbage collector learns from these finalizers what is to become of the dependents. */
+function setPropagation(definition: KindDefinition, object: Draft<UnstructuredObject>, options: DeleteOptions): void {
+  const existing = object.metadata.finalizers ?? [];
+  const policy = propagationOf(definition, existing, options);
   const finalizers = existing.filter((name) => name !== ORPHAN && name !== FOREGROUND);
-  if (orphan) finalizers.push(ORPHAN);
-  else if (foreground) finalizers.push(FOREGROUND);
+  if (policy === 'Orphan') finalizers.push(ORPHAN);
+  else if (policy === 'Foreground') finalizers.push(FOREGROUND);
   if (finalizers.length) object.metadata.finalizers = finalizers;
   else delete object.metadata.finalizers;
 }
@@ -208,6 +223,7 @@ export async function deleteCollection(
   definition: KindDefinition,
 ): Promise<Result> {
   const options = await readDeleteOptions(context);
+  warnOfOrphans(context, definition, options);
   const { query, info } = context;
   const selection = compileSelection(
     definition,

@@ -1,6 +1,13 @@
 import type { KindDefinition } from '../../api/kind.ts';
 import { forbiddenField } from '../../apimachinery/field.ts';
-import { badRequest, invalid, methodNotAllowed, notFound } from '../../apimachinery/status-error.ts';
+import {
+  invalid,
+  methodNotAllowed,
+  methodNotSupported,
+  notFound,
+  type StatusError,
+} from '../../apimachinery/status-error.ts';
+import { wholeNumber } from '../request/query-numbers.ts';
 import type { RequestContext } from '../request/request-context.ts';
 import { isTrue } from '../request/request-info.ts';
 import type { Result } from '../request/result.ts';
@@ -25,7 +32,7 @@ export async function serveResource(
   definition: KindDefinition,
 ): Promise<Result> {
   const { verb, name } = context.info;
-  if (!(definition.verbs as readonly string[]).includes(verb)) throw methodNotAllowed();
+  if (!(definition.verbs as readonly string[]).includes(verb)) throw withoutMethod(definition, verb);
   if (ON_NAME.has(verb) ? !name : verb === 'create' && name) throw methodNotAllowed();
   switch (verb) {
     case 'get':
@@ -33,6 +40,7 @@ export async function serveResource(
     case 'list':
       return listObjects(services, context, definition);
     case 'watch':
+      if (context.method !== 'GET' && context.method !== 'HEAD') throw methodNotAllowed();
       return watchObjects(services, context, definition);
     case 'create':
       return { type: 'entry', status: 201, definition, entry: await createFromRequest(services, context, definition) };
@@ -45,7 +53,7 @@ export async function serveResource(
     case 'deletecollection':
       return deleteCollection(services, context, definition);
     default:
-      throw methodNotAllowed();
+      throw withoutMethod(definition, verb);
   }
 }
 
@@ -64,8 +72,13 @@ export async function serveSubresource(
     case 'patch':
       return written(definition, await patchFromRequest(services, context, definition, strategy));
     default:
-      throw methodNotAllowed();
+      throw withoutMethod(definition, context.info.verb);
   }
+}
+
+/** A built-in kind has no such route; a custom resource says so itself. */
+export function withoutMethod(definition: KindDefinition, verb: string): StatusError {
+  return definition.decoding ? methodNotSupported(definition, verb) : methodNotAllowed();
 }
 
 function written(
@@ -169,15 +182,4 @@ function readOptions(query: URLSearchParams): ReadOptions {
     ...(resourceVersionMatch ? { resourceVersionMatch } : {}),
     ...(token ? { continue: token } : {}),
   };
-}
-
-/** 0 when absent. Throws StatusError 400 in the words of Go's strconv. */
-function wholeNumber(query: URLSearchParams, parameter: string): number {
-  const text = query.get(parameter) ?? '';
-  if (text === '') return 0;
-  const failure = (why: string) => badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: ${why}`);
-  if (!/^[+-]?\d+$/.test(text)) throw failure('invalid syntax');
-  const number = Number(text);
-  if (!Number.isSafeInteger(number)) throw failure('value out of range');
-  return number;
 }

@@ -4,6 +4,7 @@ import { schemaOf } from '../../api/schema.ts';
 import { FieldPath, invalidValue } from '../../apimachinery/field.ts';
 import { type Draft, draft } from '../../apimachinery/json.ts';
 import { applyPatch } from '../../apimachinery/managed-fields/apply-patch.ts';
+import type { FieldSet } from '../../apimachinery/managed-fields/field-set.ts';
 import { apiVersionOf, type KubeObject, type UnstructuredObject } from '../../apimachinery/meta.ts';
 import { badRequest, conflict, internalError, invalid, notFound } from '../../apimachinery/status-error.ts';
 import type { RequestContext } from '../request/request-context.ts';
@@ -11,11 +12,14 @@ import { objectResult, type Result } from '../request/result.ts';
 import { parseWriteOptions, type WriteOptions } from '../request/write-options.ts';
 import { appliedConfiguration } from './applied-configuration.ts';
 import { otherVersions } from './managed-fields.ts';
-import { isApply, type PatchRequest, patchDocument, readPatch } from './patch.ts';
-import { type DecodeTarget, decodeObject, readObject } from './read-object.ts';
+import { isApply, isCustom, type PatchRequest, readPatch } from './patch-request.ts';
+import { patchedObject } from './patched-object.ts';
+import { type DecodeTarget, readObject } from './read-object.ts';
 import { type RegistryServices, timestamp } from './registry-services.ts';
-import { uidConflict } from './uid-conflict.ts';
+import { withoutMethod } from './resource-operations.ts';
 import { updateObject } from './update.ts';
+
+const REPLICAS: FieldSet = { 'f:spec': { 'f:replicas': {} } };
 
 interface Scale extends KubeObject {
   readonly spec: { readonly replicas?: number };
@@ -60,7 +64,8 @@ export async function serveScale(
       throw internalError(`the spec replicas field ${JSON.stringify(scale.specPath)} does not exist`);
     return scaleResult(scaleOf(scale, object));
   }
-  const patch = verb === 'update' ? undefined : await readPatch(context, definition.schema.name === undefined);
+  if (verb !== 'update' && verb !== 'patch') throw withoutMethod(definition, verb);
+  const patch = verb === 'update' ? undefined : await readPatch(context, isCustom(definition));
   const apply = patch !== undefined && isApply(patch);
   const { options, next } = patch ? patchedScale(context, scale, patch) : await replacement(context);
   const entry = await updateObject(services, context, {
@@ -68,16 +73,22 @@ export async function serveScale(
     namespace,
     name,
     options,
-    subresource: { name: 'scale', prepare: () => {}, validate: () => [] },
+    subresource: {
+      name: 'scale',
+      prepare: () => {},
+      // The replicas of a custom resource are what its schema allows.
+      validate: (object, old) =>
+        definition.schema.name === undefined ? (definition.validateUpdate?.(object, old) ?? []) : [],
+    },
     tracked: apply,
     next(old) {
       const wanted = next(old);
-      checkIdentity(definition, wanted, old);
       const replicas = wanted.spec?.replicas ?? 0;
       if (replicas < 0)
         throw invalid({ group: 'autoscaling', kind: 'Scale' }, name, [
           invalidValue(FieldPath.of('spec', 'replicas'), replicas, 'must be greater than or equal to 0'),
         ]);
+      checkIdentity(definition, wanted, old);
       const object = apply
         ? appliedReplicas(services, definition, patch, old, replicas)
         : (draft(old) as Draft<UnstructuredObject>);
@@ -111,6 +122,7 @@ function appliedReplicas(
     manager: options.fieldManager,
     apiVersion,
     subresource: 'scale',
+    conflictsAs: { apiVersion: definition.subresources.scale!.version, fields: REPLICAS },
     force,
     now: timestamp(services.now()),
     versions: otherVersions(services, definition),
@@ -139,26 +151,20 @@ function patchedScale(context: RequestContext, scale: ScaleDefinition<unknown>, 
         const config = appliedConfiguration(target, patch, context) as unknown as Scale;
         return { ...config, spec: { ...now.spec, ...config.spec } };
       }
-      const document = patchDocument(
-        patch,
-        { ...now, metadata: { ...now.metadata, resourceVersion: undefined } },
-        target.schema,
-      );
-      const { fieldValidation } = patch.options;
-      return decodeObject(
-        document,
-        target,
-        fieldValidation,
-        patch.duplicateFields,
-        context.warnings,
-      ) as unknown as Scale;
+      const document = { ...now, metadata: { ...now.metadata, resourceVersion: undefined } };
+      return patchedObject(patch, document, target, context.warnings) as unknown as Scale;
     },
   };
 }
 
 function checkIdentity(definition: KindDefinition, wanted: Scale, old: UnstructuredObject): void {
   const { uid, resourceVersion, name } = wanted.metadata;
-  if (uid && uid !== old.metadata.uid) throw uidConflict(definition, uid, old);
+  if (uid && uid !== old.metadata.uid)
+    throw conflict(
+      { group: definition.group, resource: isCustom(definition) ? definition.kind : `${definition.resource}/scale` },
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`,
+    );
   if (resourceVersion && resourceVersion !== old.metadata.resourceVersion)
     throw conflict(
       definition,

@@ -9,6 +9,7 @@ import { parseWriteOptions, type WriteOptions } from '../request/write-options.t
 import type { Entry } from '../watch-cache/entry.ts';
 import { Admission } from './admit.ts';
 import { createObject, unstored } from './create.ts';
+import { finishValidation } from './finish-validation.ts';
 import { trackManagedFields } from './managed-fields.ts';
 import { generationChanged, unchanged } from './object-changes.ts';
 import { carryOverMetadata, placeInNamespace, validateMetadata, validateMetadataUpdate } from './object-metadata.ts';
@@ -25,6 +26,7 @@ export interface SubresourceStrategy {
   /** Leaves in `object` only the changes that the subresource may make; `old` is the object as it is. */
   prepare(object: Draft<UnstructuredObject>, old: UnstructuredObject): void;
   validate(object: UnstructuredObject, old: UnstructuredObject): ReturnType<NonNullable<KindDefinition['validate']>>;
+  warnings?(object: UnstructuredObject, old: UnstructuredObject): readonly string[];
 }
 
 export interface UpdateInput {
@@ -59,7 +61,8 @@ export async function updateFromRequest(
   const read = async () => {
     const object = await readObject(context, definition, options.fieldValidation);
     const given = object.metadata.name;
-    if (!given) throw badRequest('name must be provided');
+    if (!given)
+      throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
     if (given !== name)
       throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
     placeInNamespace(object, definition, namespace);
@@ -178,9 +181,10 @@ async function oneUpdate(
   try {
     if (!subresource?.keepsGeneration && generationChanged(definition, object, old))
       object.metadata.generation = (old.metadata.generation ?? 0) + 1;
-    validate(definition, subresource, object, old);
+    const pending = validate(definition, subresource, object, old, context.warnings);
+    if (pending) await pending;
     if (!input.admitted) await admission.validate(object);
-    if (!subresource) context.warnings.push(...(definition.warnings?.(object, old) ?? []));
+    context.warnings.push(...((subresource ?? definition).warnings?.(object, old) ?? []));
     const gone =
       old.metadata.deletionTimestamp &&
       !object.metadata.finalizers?.length &&
@@ -213,16 +217,21 @@ function restrict(
   }
 }
 
+/** A promise when rules take long. */
 function validate(
   definition: KindDefinition,
   subresource: SubresourceStrategy | undefined,
   object: UnstructuredObject,
   old: UnstructuredObject,
-): void {
+  warnings: string[],
+): Promise<void> | undefined {
   const errors = [...validateMetadata(object, definition), ...validateMetadataUpdate(object, old)];
   if (subresource) errors.push(...subresource.validate(object, old));
   else errors.push(...(definition.validate?.(object, old) ?? []), ...(definition.validateUpdate?.(object, old) ?? []));
-  if (errors.length) throw invalid(definition, object.metadata.name, errors);
+  const { name } = object.metadata;
+  if (definition.validateRules) return finishValidation(definition, name, object, old, errors, warnings);
+  if (errors.length) throw invalid(definition, name, errors);
+  return undefined;
 }
 
 /** Refuses when the object is not of the uid and resourceVersion that the client has in mind. */
@@ -278,5 +287,6 @@ export function statusStrategy(definition: KindDefinition): SubresourceStrategy 
       rules?.prepareForUpdate?.(object, old);
     },
     validate: (object, old) => rules?.validateUpdate?.(object, old) ?? [],
+    warnings: (object, old) => rules?.warnings?.(object, old) ?? [],
   };
 }

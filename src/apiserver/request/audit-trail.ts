@@ -24,6 +24,8 @@ export interface AuditTrail {
 }
 
 export interface AuditRecord {
+  /** Resolves whether the request may go on; undefined when it need not wait. */
+  readonly received: Promise<boolean> | undefined;
   /** What is shown as the event's annotations. */
   readonly annotations: Map<string, string>;
   /** Further events say whom the request is done as, and the verb that allowed it for this sort of request alone. */

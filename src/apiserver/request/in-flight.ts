@@ -1,4 +1,4 @@
-import { tooManyRequests } from '../../apimachinery/status-error.ts';
+import { tooManyRequestsText } from './plain-text-error.ts';
 import type { RequestInfo } from './request-info.ts';
 
 export interface InFlightLimits {
@@ -31,7 +31,7 @@ export class InFlight {
   enter(verb: string, admitted = false): () => void {
     const readOnly = verb === 'get' || verb === 'list' || verb === 'watch' || verb === 'head';
     if (!admitted && (readOnly ? this.#readOnly >= this.#limits.readOnly : this.#mutating >= this.#limits.mutating))
-      throw tooManyRequests('Too many requests, please try again later.', 1);
+      throw tooManyRequestsText(1);
     if (readOnly) this.#readOnly++;
     else this.#mutating++;
     return () => {

@@ -8,6 +8,7 @@ import type { FlowControl } from './flow-control.ts';
 import { wantedUser } from './impersonation.ts';
 import { ImpersonationModes } from './impersonation-modes.ts';
 import { InFlight, type InFlightLimits, isLongRunning } from './in-flight.ts';
+import { PlainTextError } from './plain-text-error.ts';
 import { headerOf, type RequestContext, type RequestHeaders } from './request-context.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 import type { RequestProgress } from './request-progress.ts';
@@ -78,6 +79,7 @@ export class RequestChain {
     const info = requestInfo(request);
     const record = this.#options.audit?.begin(request, info, requester);
     if (!record) return this.#serve(request, info, requester, started, undefined);
+    if (record.received && !(await record.received)) throw unrecorded(request.path);
     try {
       return record.answer(await this.#serve(request, info, requester, started, record), !request.progress);
     } catch (error) {
@@ -219,6 +221,14 @@ export class RequestChain {
 function countedInfo(info: RequestInfo, headers: RequestHeaders): RequestInfo {
   if (info.verb !== 'patch' || !headerOf(headers, 'content-type')?.startsWith('application/apply-patch+')) return info;
   return { ...info, verb: 'apply' };
+}
+
+function unrecorded(path: string): PlainTextError {
+  const message = 'failed to store audit event';
+  return new PlainTextError(
+    { code: 500, reason: 'InternalError', message },
+    `Internal Server Error: ${JSON.stringify(path)}: ${message}`,
+  );
 }
 
 function annotate(record: AuditRecord | undefined, decision: string, reason = ''): void {

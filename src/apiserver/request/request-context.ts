@@ -5,8 +5,15 @@ export type RequestHeaders = Readonly<Record<string, string | readonly string[] 
 
 /** A body as it came: bytes over HTTP, an object in the process. */
 export type RequestBody =
-  | { readonly contentType: string; readonly bytes: Uint8Array }
+  | { readonly contentType: string; readonly bytes: Uint8Array; readonly undecoded?: Undecoded }
   | { readonly contentType: string; readonly object: unknown /** Nobody else has it. */; readonly owned?: boolean };
+
+/** Protobuf that could not be decoded; what it says it is, as far as that could be read. */
+export interface Undecoded {
+  readonly message: string;
+  readonly kind?: string;
+  readonly version?: string;
+}
 
 /** A request on its way through the chain. */
 export interface RequestContext {

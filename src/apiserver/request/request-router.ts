@@ -1,5 +1,7 @@
 import type { KindDefinition, KindRegistry } from '../../api/kind.ts';
-import { methodNotAllowed, StatusError } from '../../apimachinery/status-error.ts';
+import { methodNotAllowed, notFound, StatusError } from '../../apimachinery/status-error.ts';
+import type { Labels, MetricFamily } from '../health/exposition.ts';
+import { pageNotFound } from './plain-text-error.ts';
 import type { RequestContext } from './request-context.ts';
 import type { Result } from './result.ts';
 
@@ -18,6 +20,9 @@ const deprecations: Readonly<Record<string, string>> = {
   '/v1/endpoints': 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
 };
 
+/** Of deprecated resources: clients make up subresources. */
+const MAX_ASKED = 100;
+
 /** Who serves what. Parts of the server add their routes; what nobody claims is 404. */
 export class RequestRouter {
   readonly #kinds: KindRegistry;
@@ -29,10 +34,14 @@ export class RequestRouter {
   readonly #prefixes: { readonly prefix: string; readonly handler: PathHandler }[] = [];
   readonly #first: FallbackHandler[] = [];
   readonly #fallbacks: FallbackHandler[] = [];
+  /** Of kinds that are there from the start. */
+  readonly #groups: ReadonlySet<string>;
+  readonly #asked = new Map<string, Labels>();
 
   /** `stored`: the verbs of stored resources. */
   constructor(kinds: KindRegistry, stored: ResourceHandler) {
     this.#kinds = kinds;
+    this.#groups = new Set(kinds.all().map(({ group }) => group));
     this.#stored = stored;
   }
 
@@ -56,6 +65,11 @@ export class RequestRouter {
 
   addPath(path: string, handler: PathHandler): void {
     this.#paths.set(path, handler);
+  }
+
+  /** Those that have a route of their own and are no resources. */
+  get paths(): string[] {
+    return [...this.#paths.keys()];
   }
 
   /** Serves `prefix` and everything below it that has no route of its own. */
@@ -88,13 +102,35 @@ export class RequestRouter {
       return this.#fallback(context);
     if (!definition.namespaced && info.namespace && info.resource !== 'namespaces') return this.#fallback(context);
     const deprecation = deprecations[`${info.group}/${info.version}/${info.resource}`];
-    if (deprecation) context.warnings.push(deprecation);
+    if (deprecation) this.#deprecated(context, deprecation);
     const key = `${info.group}/${info.resource}`;
     if (info.subresource === '')
       return (this.#resources.get(key) ?? this.#storedHandler(definition))(context, definition);
     const handler =
       this.#subresources.get(`${key}/${info.subresource}`) ?? this.#genericHandler(definition, info.subresource);
-    return handler ? handler(context, definition) : this.#fallback(context);
+    if (handler) return handler(context, definition);
+    // Of a custom resource that has none such, the object is said to be missing.
+    if (definition.decoding) throw notFound(definition, info.name);
+    return this.#fallback(context);
+  }
+
+  /** What deprecated resources were asked for. */
+  readonly families = (): MetricFamily[] => [
+    {
+      type: 'gauge',
+      name: 'apiserver_requested_deprecated_apis',
+      help: 'Deprecated resources that were asked for, by the release that is to be without them, as far as that is known.',
+      samples: [...this.#asked.values()].map((labels) => ({ labels: { ...labels, removed_release: '' }, value: 1 })),
+    },
+  ];
+
+  #deprecated({ info, warnings, auditAnnotations }: RequestContext, warning: string): void {
+    warnings.push(warning);
+    auditAnnotations.set('k8s.io/deprecated', 'true');
+    const { group, version, resource, subresource } = info;
+    const key = `${group}/${version}/${resource}/${subresource}`;
+    if (!this.#asked.has(key) && this.#asked.size < MAX_ASKED)
+      this.#asked.set(key, { group, version, resource, subresource });
   }
 
   #storedHandler(definition: KindDefinition): ResourceHandler {
@@ -120,11 +156,12 @@ export class RequestRouter {
       const result = await handler(context);
       if (result) return result;
     }
-    throw resourceNotFound();
+    const { resourceRequest, group } = context.info;
+    throw resourceRequest && this.#groups.has(group) ? resourceNotFound() : pageNotFound();
   }
 }
 
-/** The 404 of a path that is not served at all. */
+/** The 404 of a path below a group that is served. */
 export function resourceNotFound(): StatusError {
   return new StatusError({
     code: 404,

@@ -35,12 +35,7 @@ export function compileSelection(
   let indexed: Selection['indexed'];
   for (const requirement of fields?.requirements ?? []) {
     const { field } = requirement;
-    if (
-      field !== 'metadata.name' &&
-      field !== 'metadata.namespace' &&
-      !Object.hasOwn(definition.selectableFields, field)
-    )
-      throw badRequest(unknownField(definition, field));
+    if (!isSelectable(definition, field)) throw badRequest(unknownField(definition, field));
     if (requirement.operator !== '=') continue;
     if (field === 'metadata.name') name = requirement.value;
     else if (definition.indexedFields?.includes(field)) indexed = { field, value: requirement.value };
@@ -88,8 +83,21 @@ export function fieldOf(definition: KindDefinition, object: UnstructuredObject, 
   return definition.selectableFields[field]?.(object);
 }
 
+/** Kinds that have no fields of their own to select by all take the same two. */
+const isPlain = ({ selectableFields, decoding }: KindDefinition) =>
+  Object.keys(selectableFields).length === 0 && decoding === undefined;
+
+function isSelectable(definition: KindDefinition, field: string): boolean {
+  if (field === 'metadata.namespace') return definition.namespaced || isPlain(definition);
+  return field === 'metadata.name' || Object.hasOwn(definition.selectableFields, field);
+}
+
+/** Upstream has words of their own for some kinds. */
 function unknownField(definition: KindDefinition, field: string): string {
-  return Object.keys(definition.selectableFields).length
-    ? `field label not supported: ${field}`
-    : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`;
+  const { group, version, kind } = definition;
+  if (isPlain(definition))
+    return `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`;
+  if (group === 'batch' && kind === 'Job') return `field label "${field}" not supported for Job`;
+  if (group === 'resource.k8s.io') return `field label not supported for ${group}/${version}, Kind=${kind}: ${field}`;
+  return `field label not supported: ${field}`;
 }

@@ -32,13 +32,15 @@ export interface Reader {
 }
 
 export function parseRevision(text: string): number {
-  if (!/^\d+$/.test(text))
-    throw badRequest(`invalid resource version: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
-  const revision = Number(text);
-  if (!Number.isSafeInteger(revision))
-    throw badRequest(
-      `invalid resource version: strconv.ParseUint: parsing ${JSON.stringify(text)}: value out of range`,
+  const failure = (why: string) => {
+    const given = JSON.stringify(text);
+    return badRequest(
+      `invalid resource version: resourceVersion: Invalid value: ${given}: strconv.ParseUint: parsing ${given}: ${why}`,
     );
+  };
+  if (!/^\d+$/.test(text)) throw failure('invalid syntax');
+  const revision = Number(text);
+  if (!Number.isSafeInteger(revision)) throw failure('value out of range');
   return revision;
 }
 

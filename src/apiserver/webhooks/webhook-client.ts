@@ -61,13 +61,7 @@ export class WebhookClient {
         `Post ${JSON.stringify(shown)}: ${signal.aborted ? 'context deadline exceeded' : reasonOf(error)}`,
       );
     }
-    if (status < 200 || status > 299) {
-      throw new Error(
-        status >= 500
-          ? `an error on the server (${JSON.stringify(text.slice(0, 2048))}) has prevented the request from succeeding`
-          : `the server responded with the status code ${status} but did not return more information`,
-      );
-    }
+    if (status < 200 || status > 206) throw new Error(refusalOf(status, text));
     try {
       return JSON.parse(text);
     } catch (error) {
@@ -152,6 +146,34 @@ async function readText(body: AsyncIterable<Uint8Array> | null): Promise<string>
       chunks.push(chunk);
     }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+const refusals: Readonly<Record<number, string>> = {
+  400: 'the server rejected our request for an unknown reason',
+  401: 'the server has asked for the client to provide credentials',
+  404: 'the server could not find the requested resource',
+  405: 'the server does not allow this method on the requested resource',
+  409: 'the server reported a conflict',
+  422: 'the server rejected our request due to an error in our request',
+  429: 'the server has received too many requests and has asked us to try again later',
+  503: 'the server is currently unable to handle the request',
+  504: 'the server was unable to return a response in the time allotted, but may still be processing the request',
+};
+
+/** An answer that is no success, as client-go tells of it: by its Status when it is one. */
+function refusalOf(status: number, text: string): string {
+  try {
+    const { kind, message } = JSON.parse(text) as { kind?: unknown; message?: unknown };
+    if (kind === 'Status' && typeof message === 'string' && message !== '') return message;
+  } catch {
+    // Not every server answers in JSON.
+  }
+  if (status === 403) return text.trim() || 'forbidden';
+  const known = refusals[status];
+  if (known) return known;
+  return status >= 500
+    ? `an error on the server (${JSON.stringify(text.slice(0, 2048).trim() || 'unknown')}) has prevented the request from succeeding`
+    : `the server responded with the status code ${status} but did not return more information`;
 }
 
 /** A kept connection may be closed by a webhook that restarts just when it is used: once more, on a new one. */

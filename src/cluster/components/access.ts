@@ -97,7 +97,8 @@ export async function followKubeconfig(file: string, logger: Logger, code?: stri
   return client!;
 }
 
-async function connectionOf(kubeconfig: unknown, baseDir: string): Promise<WebhookConnection> {
+/** How the webhook of a kubeconfig is reached; its relative paths are in `baseDir`. */
+export async function connectionOf(kubeconfig: unknown, baseDir: string): Promise<WebhookConnection> {
   const { loadKubeconfig } = await import('../../client/kubeconfig.ts');
   const connection = await loadKubeconfig(JSON.stringify(kubeconfig), { baseDir });
   const { ca, cert, key } = connection;

@@ -6,12 +6,15 @@ import { silentLogger } from '../../apimachinery/logger.ts';
 import type { ApiServerOptions } from '../../apiserver/api-server-options.ts';
 import type { AuditEvent } from '../../apiserver/audit/audit-event.ts';
 import { AuditLog } from '../../apiserver/audit/audit-log.ts';
+import { readAuditPolicy } from '../../apiserver/audit/audit-policy.ts';
+import { AuditRecorder } from '../../apiserver/audit/audit-recorder.ts';
 import { AuditWebhook } from '../../apiserver/audit/audit-webhook.ts';
 import { bodyOf, startHttpsServer } from '../../apiserver/authentication/testing/https-server.ts';
 import { ReviewClient } from '../../apiserver/authentication/webhook/review-client.ts';
 import { objectResult } from '../../apiserver/request/result.ts';
 import { startTestApiServer } from '../../apiserver/testing.ts';
 import { Cluster } from '../../index.ts';
+import type { AuditLogDelivery } from '../audit-delivery.ts';
 import { openAudit } from './audit.ts';
 
 let directory: string;
@@ -31,6 +34,8 @@ const config = {
   auditWebhookConfigFile: undefined,
   auditLogPath: undefined,
   auditPolicyFile: undefined,
+  auditLog: {},
+  auditWebhook: {},
 };
 
 function policyFile(policy: object): string {
@@ -39,9 +44,12 @@ function policyFile(policy: object): string {
   return path;
 }
 
-async function audited(policy: object, options: Partial<ApiServerOptions> = {}) {
+async function audited(policy: object, options: Partial<ApiServerOptions> = {}, auditLog: AuditLogDelivery = {}) {
   const auditLogPath = join(directory, 'audit.log');
-  const audit = await openAudit({ ...config, auditPolicyFile: policyFile(policy), auditLogPath }, silentLogger);
+  const audit = await openAudit(
+    { ...config, auditPolicyFile: policyFile(policy), auditLogPath, auditLog },
+    silentLogger,
+  );
   const api = await startTestApiServer({ ...options, audit: audit!.trail });
   let stopped = false;
   const stop = async () => {
@@ -210,7 +218,14 @@ it('a webhook that is away loses what exceeds the buffer, and no more than it ha
 
 it('a log is rotated by size, and old files go', async () => {
   const path = join(directory, 'audit.log');
-  const log = await AuditLog.open({ path, maxAgeDays: 1, maxBackups: 2, maxSizeMB: 1, logger: silentLogger });
+  const log = await AuditLog.open({
+    path,
+    maxAgeDays: 1,
+    maxBackups: 2,
+    maxSizeMB: 1,
+    compress: true,
+    logger: silentLogger,
+  });
   writeFileSync(join(directory, 'audit-2020-01-01T00-00-00.000.log'), 'old');
   for (let index = 0; index < 4; index++) {
     log.write(JSON.stringify({ index, text: 'x'.repeat(700_000) }));
@@ -220,7 +235,72 @@ it('a log is rotated by size, and old files go', async () => {
   const names = readdirSync(directory).sort();
   expect(names).toHaveLength(3);
   expect(names.join()).not.toContain('2020');
+  expect(names.filter((name) => name.endsWith('.log.gz'))).toHaveLength(2);
   expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ index: 3 });
+});
+
+it('shortens large events, and loses those that stay too large', async () => {
+  const policy = {
+    rules: [{ level: 'Request', verbs: ['create'], ...onlyConfigMaps }],
+    omitStages: ['RequestReceived'],
+  };
+  const { api, events } = await audited(policy, {}, { truncateEnabled: true, truncateMaxEventSize: 2000 });
+  const create = (name: string, size: number, query = {}) =>
+    api.transport.request({
+      method: 'POST',
+      path: configMaps,
+      query,
+      body: { metadata: { name }, data: { x: 'x'.repeat(size) } },
+    });
+  await create('small', 10);
+  await create('large', 5000);
+  await create('endless', 10, { labelSelector: `x=${'x'.repeat(5000)}` });
+  const { body } = await api.transport.request<string>({ method: 'GET', path: '/metrics' });
+  expect(body).toMatch(/^apiserver_audit_error_total\{plugin="truncate"\} 1$/m);
+  const [small, large, ...others] = await events();
+  expect(others).toEqual([]);
+  expect(small).toMatchObject({ requestObject: { metadata: { name: 'small' } }, responseStatus: { code: 201 } });
+  expect(small!.annotations).not.toHaveProperty(['audit.k8s.io/truncated']);
+  expect(large).toMatchObject({ objectRef: { name: 'large' }, annotations: { 'audit.k8s.io/truncated': 'true' } });
+  expect(large).not.toHaveProperty('requestObject');
+});
+
+it('strict requests fail, and lenient ones wait, while the webhook is away', async () => {
+  const seen: string[] = [];
+  for (const waits of ['lenient', 'strict'] as const) {
+    const webhook = new AuditWebhook({
+      post: () => Promise.reject(new Error('away')),
+      disconnect: async () => undefined,
+      logger: silentLogger,
+      initialBackoffMs: 1,
+      waits,
+    });
+    const policy = readAuditPolicy({
+      apiVersion: 'audit.k8s.io/v1',
+      kind: 'Policy',
+      rules: [{ level: 'Metadata', ...onlyConfigMaps }],
+    });
+    const trail = new AuditRecorder({ policy, backends: [webhook], logger: silentLogger });
+    const api = await startTestApiServer({ audit: trail });
+    ends.push(() => api.stop());
+    const asked = api.transport.request({ method: 'GET', path: configMaps });
+    seen.push(
+      await asked.then(
+        ({ status }) => `${status}`,
+        ({ code, message }) => `${code} ${message}`,
+      ),
+    );
+    expect(webhook.lost).toBeGreaterThan(0);
+    await webhook.close();
+    const rejected = trail.families().find(({ name }) => name === 'apiserver_audit_requests_rejected_total')!;
+    seen.push(JSON.stringify([...rejected.samples]));
+  }
+  expect(seen).toEqual([
+    '200',
+    '[{"labels":{},"value":0}]',
+    '500 failed to store audit event',
+    '[{"labels":{},"value":1}]',
+  ]);
 });
 
 it('a full disk loses events and nothing else', async () => {

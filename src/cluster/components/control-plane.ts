@@ -154,6 +154,7 @@ export function apiServerComponent(parts: ClusterParts): Component {
         listen: { host: config.bindAddress, port: config.apiPort, tls: await tls() },
         advertise: { address: config.bindAddress === '127.0.0.1' ? '127.0.0.1' : hostAddress() },
         serviceCIDRs: [config.serviceCIDR],
+        limits: config.apiServerLimits,
         bootstrap: [...security.serverOptions.bootstrap, clusterRoles, extensionTrust],
       });
       if (encryption?.check) api.health.add('kms-providers', encryption.check);

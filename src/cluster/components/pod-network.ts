@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import type { UserInfo } from '../../sdk/user.ts';
 import type { Connection } from '../connection.ts';
 import type { Component } from '../graph/component.ts';
-import { nodeUser } from '../identities.ts';
+import { nodeUser, POD_NETWORK } from '../identities.ts';
 import { caPinOf } from '../join/join-token.ts';
 import { hostAddress } from '../machine.ts';
 import { instanceId, type NodeParts, type NodeSite } from '../node-site.ts';
@@ -43,9 +44,12 @@ export function podNetworkComponent(site: NodeSite, node: NodeParts, name: strin
       });
       stops.push(() => network.stop());
       await network.start();
-      const connection = site.connect(nodeUser(node.name), 'pod-network');
-      stops.push(() => connection.close());
-      const { informers } = connection;
+      const informersOf = (user: UserInfo) => {
+        const connection = site.connect(user, 'pod-network');
+        stops.push(() => connection.close());
+        return connection.informers;
+      };
+      const informers = informersOf(nodeUser(node.name));
       const hostPorts = createHostPorts({ informers, nodeName: node.name, table: `k8ts-ports-${id}`, logger });
       stops.push(() => hostPorts.stop());
       const parts = [hostPorts];
@@ -53,7 +57,7 @@ export function podNetworkComponent(site: NodeSite, node: NodeParts, name: strin
       if (site.nodes[0] === node) {
         const networkId = overlayId(site.pki.ca.cert);
         const overlay = createOverlay({
-          informers,
+          informers: informersOf(POD_NETWORK),
           device: overlayDevice(id),
           networkId,
           nodeIP: node.ip,

@@ -76,7 +76,8 @@ export function admitResize(
     { resource: 'cpu', of: 'cpuRequest', capacity: milliOf(allocatable, 'cpu') },
     { resource: 'memory', of: 'memoryRequest', capacity: amountOf(allocatable, 'memory') },
   ] as const;
-  for (const { resource, of, capacity } of rows)
+  // Of both, memory is what is told.
+  for (const { resource, of, capacity } of [...rows].reverse())
     if (own[of] > capacity)
       return {
         reason: 'Infeasible',

@@ -113,6 +113,8 @@ export function podStatus(input: PodStatusInput): PodStatus {
     containerStatuses: mains,
     ...(ephemerals.length ? { ephemeralContainerStatuses: ephemerals } : {}),
     qosClass: qosClassOf(pod),
+    ...(pod.spec.resources ? { resources: pod.spec.resources } : {}),
+    ...(pod.spec.resources?.requests ? { allocatedResources: pod.spec.resources.requests } : {}),
   };
 }
 

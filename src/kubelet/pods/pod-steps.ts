@@ -19,7 +19,7 @@ import type { PodEvents } from './pod-events.ts';
 import { podStatus } from './pod-status.ts';
 import type { PodSyncer } from './pod-syncer.ts';
 import { NotReadyError, type PodSteps, type PodWorker } from './pod-worker.ts';
-import { sameResources, withResourcesOf } from './resize.ts';
+import { grantedBefore, resizeMessage, sameResources } from './resize.ts';
 import type { RuntimeCache } from './runtime-cache.ts';
 import { hasRunningContainers, type RuntimePod } from './runtime-pod.ts';
 import type { StatusManager } from './status-manager.ts';
@@ -67,8 +67,15 @@ export function createPodSteps(options: PodStepsOptions): PodSteps {
 
   function report(worker: PodWorker, runtime: RuntimePod, terminal: boolean): PodStatus {
     const before = status.get(worker.uid) ?? worker.pod.status;
+    const resizing = !terminal && options.syncer.resizing(worker.allocated, runtime);
+    if (!terminal && !resizing && worker.resizing !== undefined) {
+      const { metadata, spec } = worker.allocated;
+      const done = { metadata: { ...metadata, generation: worker.resizing }, spec };
+      worker.resizing = undefined;
+      options.eventsOf(worker.pod).normal('ResizeCompleted', resizeMessage('Pod resize completed', done));
+    }
     const next = podStatus({
-      pod: grantedPod(worker),
+      pod: worker.allocated,
       runtime,
       previous: before,
       failures: worker.failures,
@@ -78,7 +85,7 @@ export function createPodSteps(options: PodStepsOptions): PodSteps {
       terminationMessage: options.paths ? terminationMessage : ({ message }) => message,
       terminal,
       resizePending: terminal ? undefined : worker.resizePending,
-      resizing: !terminal && options.syncer.resizing(grantedPod(worker), runtime),
+      resizing,
       ...(worker.verdict ? { verdict: worker.verdict } : {}),
       now: options.now(),
     });
@@ -104,17 +111,38 @@ export function createPodSteps(options: PodStepsOptions): PodSteps {
 
   /** Grants the resources that the pod asks for, or keeps those that it has. */
   function grant(worker: PodWorker): Pod {
-    const { pod, granted } = worker;
+    const { pod } = worker;
     const node = options.node();
-    const asksAgain = granted && node && !sameResources(granted, pod);
-    worker.resizePending = asksAgain ? admitResize(pod, options.otherPods(worker.uid), node, totalsOf) : undefined;
-    if (!worker.resizePending) worker.granted = pod;
-    else if (worker.resizePending.reason === 'Deferred') wakeAt(worker, options.now() + DEFERRED_RESIZE_MS);
-    return grantedPod(worker);
+    if (!worker.granted) recallResize(worker);
+    const asksAgain = worker.granted && node && !sameResources(worker.granted, pod);
+    const pending = asksAgain ? admitResize(pod, options.otherPods(worker.uid), node, totalsOf) : undefined;
+    const told = worker.resizePending;
+    worker.resizePending = pending;
+    if (!pending) {
+      if (asksAgain) {
+        worker.resizing = pod.metadata.generation ?? 0;
+        options.eventsOf(pod).normal('ResizeStarted', resizeMessage('Pod resize started', pod));
+      }
+      worker.granted = pod;
+      return pod;
+    }
+    const { reason, message } = pending;
+    if (told?.reason !== reason || told.message !== message)
+      options.eventsOf(pod).warning(`Resize${reason}`, resizeMessage(`Pod resize ${reason}`, pod, message));
+    if (reason === 'Deferred') wakeAt(worker, options.now() + DEFERRED_RESIZE_MS);
+    return worker.allocated;
   }
 
-  const grantedPod = ({ pod, granted, resizePending }: PodWorker): Pod =>
-    granted && resizePending ? withResourcesOf(pod, granted) : pod;
+  /** What the kubelet before this one granted, refused and began. */
+  function recallResize(worker: PodWorker): void {
+    const { pod } = worker;
+    worker.granted = grantedBefore(pod);
+    const conditions = pod.status?.conditions ?? [];
+    const pending = conditions.find(({ type }) => type === 'PodResizePending');
+    if (pending) worker.resizePending = { reason: pending.reason ?? '', message: pending.message ?? '' };
+    const begun = conditions.find(({ type }) => type === 'PodResizeInProgress');
+    if (begun) worker.resizing = begun.observedGeneration ?? 0;
+  }
 
   /** Ends a pod that was active for too long; wakes the worker when that time comes. */
   function checkDeadline(worker: PodWorker, startTime: string | undefined): boolean {

@@ -3,6 +3,7 @@ import type { Logger } from '../../apimachinery/logger.ts';
 import { ContainerError, messageOf } from '../containers/container-error.ts';
 import { VolumeError } from '../volumes/volume-manager.ts';
 import type { Rejection } from './pod-admission.ts';
+import { withResourcesOf } from './resize.ts';
 
 /** A pod's way on the node: it runs, its containers are ended, what it held is given back. There is no way back. */
 export type PodState = 'syncing' | 'terminating' | 'terminated' | 'finished';
@@ -33,6 +34,8 @@ export class PodWorker {
   granted: Pod | undefined;
   /** Why the resources that it asks for since are not granted. */
   resizePending: Rejection | undefined;
+  /** The generation whose resources were granted to running containers, which have yet to get them. */
+  resizing: number | undefined;
   /** Of containers that did not start, by name. */
   readonly failures = new Map<string, ContainerError>();
   /** The pod is gone from the API server. */
@@ -62,6 +65,11 @@ export class PodWorker {
     const seconds = deletionGracePeriodSeconds ?? this.pod.spec.terminationGracePeriodSeconds ?? 30;
     // Also a forced deletion gives containers the second they need to hear of it.
     return deletionTimestamp || this.gone ? Math.max(1, seconds) : seconds;
+  }
+
+  /** The pod with the resources that it has, not those that it asks for. */
+  get allocated(): Pod {
+    return this.granted && this.resizePending ? withResourcesOf(this.pod, this.granted) : this.pod;
   }
 
   update(pod: Pod): void {

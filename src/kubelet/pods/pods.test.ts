@@ -5,6 +5,7 @@ import type { ContainerState, RuntimeContainerStatus } from '../runtime/containe
 import { podActions } from './pod-actions.ts';
 import { podConditions } from './pod-conditions.ts';
 import { podPhase } from './pod-phase.ts';
+import { grantedBefore, resizeMessage, sameResources } from './resize.ts';
 import { createRestartBackoff } from './restart-backoff.ts';
 import type { RuntimePod } from './runtime-pod.ts';
 
@@ -282,5 +283,31 @@ describe('createRestartBackoff', () => {
     expect(backoff.waitUntil('c', now)).toBeUndefined();
     backoff.next('c', now);
     expect(backoff.delay('c')).toBe(10_000);
+  });
+});
+
+describe('a resize', () => {
+  const asking = (cpu: string) => pod({ containers: [{ name: 'a', image: 'x', resources: { requests: { cpu } } }] });
+
+  it('is still wanted after a restart of the kubelet, from what the status tells', () => {
+    const granted = {
+      name: 'a',
+      resources: { requests: { cpu: '1' } },
+      image: 'x',
+      imageID: 'x',
+      ready: true,
+      restartCount: 0,
+    };
+    const before = grantedBefore({ ...asking('2'), status: { containerStatuses: [granted] } });
+    expect(before?.spec.containers[0]?.resources).toEqual({ requests: { cpu: '1' } });
+    expect(sameResources(before as Pod, asking('2'))).toBe(false);
+    expect(sameResources(before as Pod, asking('1000m'))).toBe(true);
+    expect(grantedBefore(asking('2'))).toBeUndefined();
+  });
+
+  it('is told of in events with all that the pod asks for', () => {
+    expect(resizeMessage('Pod resize Deferred', asking('2'), 'too much')).toBe(
+      'Pod resize Deferred: {"containers":[{"name":"a","resources":{"requests":{"cpu":"2"}}}],"generation":0,"error":"too much"}',
+    );
   });
 });

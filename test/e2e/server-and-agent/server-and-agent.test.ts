@@ -145,6 +145,9 @@ describe.skipIf(reason)(`a server and two agents on three hosts${reason ? ` (${r
     }[];
     expect(nodes.map(({ metadata }) => metadata.name).sort()).toEqual(['one', 'two']);
     expect(new Set(nodes.map(({ spec }) => spec.podCIDR)).size).toBe(2);
+    await expect(kubectl('get nodes --as system:node:one --as-group system:nodes')).rejects.toThrow(
+      "node 'one' cannot read all nodes, only its own Node object",
+    );
     for (const { metadata, status } of nodes)
       expect(status.addresses).toContainEqual({ type: 'InternalIP', address: hosts.address(metadata.name) });
     expect(statSync(join(dataDir('server'), 'join-token')).mode & 0o777).toBe(0o600);

@@ -188,7 +188,7 @@ describe('custom resources and admission, with kubectl', () => {
 
   it('are validated by schema and rules, and unknown fields are named', async () => {
     expect(await refused(widget('bad', { replicas: 5, most: 3 }))).toContain(
-      'The Widget "bad" is invalid: spec.replicas: Invalid value: "object": 5 are more than 3',
+      'The Widget "bad" is invalid: spec.replicas: Invalid value: 5 are more than 3',
     );
     expect(await refused(widget('bad', { replicas: 'x' }))).toContain('spec.replicas: Invalid value: "string"');
     expect(await refused(widget('bad', { mode: 'Odd' }))).toContain(

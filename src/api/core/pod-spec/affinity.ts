@@ -15,9 +15,14 @@ import type {
   PodAffinity,
   PodAffinityTerm,
 } from '../../types/core.v1.gen.ts';
+import type { PodAllowances } from './allowances.ts';
 import { validateLabelKeys } from './label-keys.ts';
 
-export function validateAffinity(affinity: Affinity | undefined, path: FieldPath): FieldError[] {
+export function validateAffinity(
+  affinity: Affinity | undefined,
+  path: FieldPath,
+  { anyNodeAffinityValue, anySelectorValue }: PodAllowances,
+): FieldError[] {
   if (!affinity) return [];
   const errors: FieldError[] = [];
   const { nodeAffinity } = affinity;
@@ -25,7 +30,13 @@ export function validateAffinity(affinity: Affinity | undefined, path: FieldPath
     const at = path.child('nodeAffinity');
     const needed = nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution;
     if (needed)
-      errors.push(...validateNodeSelector(needed, at.child('requiredDuringSchedulingIgnoredDuringExecution')));
+      errors.push(
+        ...validateNodeSelector(
+          needed,
+          at.child('requiredDuringSchedulingIgnoredDuringExecution'),
+          anyNodeAffinityValue,
+        ),
+      );
     (nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution ?? []).forEach((term, index) => {
       const termPath = at.child('preferredDuringSchedulingIgnoredDuringExecution').index(index);
       errors.push(...validateWeight(term.weight, termPath.child('weight')));
@@ -33,23 +44,30 @@ export function validateAffinity(affinity: Affinity | undefined, path: FieldPath
       errors.push(...validateNodeSelectorTerm(term.preference ?? {}, termPath.child('preference'), true));
     });
   }
-  if (affinity.podAffinity) errors.push(...validatePodAffinity(affinity.podAffinity, path.child('podAffinity')));
-  if (affinity.podAntiAffinity)
-    errors.push(...validatePodAffinity(affinity.podAntiAffinity, path.child('podAntiAffinity')));
+  for (const kind of ['podAffinity', 'podAntiAffinity'] as const) {
+    const between = affinity[kind];
+    if (between) errors.push(...validatePodAffinity(between, path.child(kind), anySelectorValue));
+  }
   return errors;
 }
 
 const validateWeight = (weight: number, path: FieldPath) =>
   weight < 1 || weight > 100 ? [invalidValue(path, weight, 'must be in the range 1-100')] : [];
 
-export function validateNodeSelector(selector: NodeSelector, path: FieldPath): FieldError[] {
+export function validateNodeSelector(selector: NodeSelector, path: FieldPath, anyValue = false): FieldError[] {
   const at = path.child('nodeSelectorTerms');
   const terms = selector.nodeSelectorTerms ?? [];
   if (terms.length === 0) return [required(at, 'must have at least one node selector term')];
-  return terms.flatMap((term, index) => validateNodeSelectorTerm(term, at.index(index)));
+  return terms.flatMap((term, index) => validateNodeSelectorTerm(term, at.index(index), anyValue));
 }
 
-function validateNodeSelectorTerm(term: NodeSelectorTerm, path: FieldPath, anyValue = false): FieldError[] {
+/** A value that no label can have. */
+export const hasInvalidNodeValue = (selector: NodeSelector | undefined): boolean =>
+  (selector?.nodeSelectorTerms ?? []).some(({ matchExpressions }) =>
+    matchExpressions?.some(({ values }) => values?.some((value) => isLabelValue(value).length > 0)),
+  );
+
+function validateNodeSelectorTerm(term: NodeSelectorTerm, path: FieldPath, anyValue: boolean): FieldError[] {
   return [
     ...(term.matchExpressions ?? []).flatMap((requirement, index) =>
       validateNodeLabelRequirement(requirement, path.child('matchExpressions').index(index), anyValue),
@@ -115,25 +133,29 @@ function validateNodeFieldRequirement(requirement: NodeSelectorRequirement, path
   return errors;
 }
 
-function validatePodAffinity(affinity: PodAffinity, path: FieldPath): FieldError[] {
+function validatePodAffinity(affinity: PodAffinity, path: FieldPath, anyValue: boolean): FieldError[] {
   return [
     ...(affinity.requiredDuringSchedulingIgnoredDuringExecution ?? []).flatMap((term, index) =>
-      validatePodAffinityTerm(term, path.child('requiredDuringSchedulingIgnoredDuringExecution').index(index)),
+      validatePodAffinityTerm(
+        term,
+        path.child('requiredDuringSchedulingIgnoredDuringExecution').index(index),
+        anyValue,
+      ),
     ),
     ...(affinity.preferredDuringSchedulingIgnoredDuringExecution ?? []).flatMap((term, index) => {
       const at = path.child('preferredDuringSchedulingIgnoredDuringExecution').index(index);
       return [
         ...validateWeight(term.weight, at.child('weight')),
-        ...validatePodAffinityTerm(term.podAffinityTerm ?? {}, at.child('podAffinityTerm')),
+        ...validatePodAffinityTerm(term.podAffinityTerm ?? {}, at.child('podAffinityTerm'), anyValue),
       ];
     }),
   ];
 }
 
-function validatePodAffinityTerm(term: Partial<PodAffinityTerm>, path: FieldPath): FieldError[] {
+function validatePodAffinityTerm(term: Partial<PodAffinityTerm>, path: FieldPath, anyValue: boolean): FieldError[] {
   const errors = [
-    ...validateLabelSelector(term.labelSelector, path.child('labelSelector')),
-    ...validateLabelSelector(term.namespaceSelector, path.child('namespaceSelector')),
+    ...validateLabelSelector(term.labelSelector, path.child('labelSelector'), anyValue),
+    ...validateLabelSelector(term.namespaceSelector, path.child('namespaceSelector'), anyValue),
   ];
   for (const namespace of term.namespaces ?? [])
     for (const message of isDns1123Label(namespace))

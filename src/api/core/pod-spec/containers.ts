@@ -11,6 +11,7 @@ import {
 import { isDns1123Label, isPortName, isPortNumber } from '../../../apimachinery/names.ts';
 import { requiredOneOf } from '../../field-checks.ts';
 import type { Container, ContainerPort, EphemeralContainer, PodSpec, Volume } from '../../types/core.v1.gen.ts';
+import type { PodAllowances } from './allowances.ts';
 import { validateRestart } from './container-restart.ts';
 import { validateEnv, validateEnvFrom } from './env.ts';
 import { validateMounts } from './mounts.ts';
@@ -24,6 +25,7 @@ export interface PodContext {
   /** The valid ones, by name. */
   readonly volumes: ReadonlyMap<string, Volume>;
   readonly claimNames: ReadonlySet<string>;
+  readonly allowances: PodAllowances;
 }
 
 const protocols = ['SCTP', 'TCP', 'UDP'];
@@ -127,7 +129,13 @@ function validateCommon(container: Container | EphemeralContainer, path: FieldPa
   errors.push(
     ...validateMounts(container, path, pod.volumes),
     ...requiredOneOf(path.child('imagePullPolicy'), container.imagePullPolicy, pullPolicies),
-    ...validateResourceRequirements(container.resources, path.child('resources'), pod.claimNames),
+    ...validateResourceRequirements(
+      container.resources,
+      path.child('resources'),
+      pod.claimNames,
+      'container',
+      pod.allowances.dividedHugePages,
+    ),
   );
   if (resizePolicy?.length)
     errors.push(...validateResizePolicy(resizePolicy, path.child('resizePolicy'), pod.spec.restartPolicy));

@@ -4,14 +4,19 @@ import { aggregate } from './aggregates.ts';
 import { isHugePages, parseAmount, validateResourceRequirements } from './resources.ts';
 
 /** Resources of the whole pod: cpu, memory and huge pages, with room for what its containers ask for. */
-export function validatePodResources(spec: PodSpec, claimNames: ReadonlySet<string>, path: FieldPath): FieldError[] {
+export function validatePodResources(
+  spec: PodSpec,
+  claimNames: ReadonlySet<string>,
+  path: FieldPath,
+  dividedHugePages: boolean,
+): FieldError[] {
   const { resources } = spec;
   if (!resources) return [];
   if (spec.os?.name === 'windows') return [forbiddenField(path, 'may not be set for a windows pod')];
   const errors: FieldError[] = [];
   if (resources.claims)
     errors.push(forbiddenField(path.child('claims'), 'claims may not be set for Resources at pod-level'));
-  errors.push(...validateResourceRequirements(resources, path, claimNames, 'pod'));
+  errors.push(...validateResourceRequirements(resources, path, claimNames, 'pod', dividedHugePages));
   for (const list of ['requests', 'limits'] as const) {
     for (const [name, together] of aggregate(spec, list)) {
       if (list === 'limits' && !isHugePages(name)) continue;

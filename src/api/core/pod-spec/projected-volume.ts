@@ -30,8 +30,15 @@ const kinds = [
 /** Notes that a file is written; `shown`: what the error of a second writer shows. */
 type Claim = (file: string, shown?: string) => FieldError[];
 
-/** Sources of the projected volume at `path`: one kind each, and no file written twice. */
-export function validateProjectedSources(sources: ProjectedVolumeSource['sources'], path: FieldPath): FieldError[] {
+/**
+ * Sources of the projected volume at `path`: one kind each, and no file written twice. `anyTokenPath`: tokens may go
+ * anywhere.
+ */
+export function validateProjectedSources(
+  sources: ProjectedVolumeSource['sources'],
+  path: FieldPath,
+  anyTokenPath: boolean,
+): FieldError[] {
   const files = new Set<string>();
   const claim: Claim = (file, shown = file) => {
     if (files.has(file)) return [invalidValue(path, shown, 'conflicting duplicate paths')];
@@ -56,7 +63,8 @@ export function validateProjectedSources(sources: ProjectedVolumeSource['sources
       if (item.path) errors.push(...claim(item.path));
     }
     const { serviceAccountToken, clusterTrustBundle, podCertificate } = source;
-    if (serviceAccountToken) errors.push(...validateToken(serviceAccountToken, path, at.child('serviceAccountToken')));
+    if (serviceAccountToken)
+      errors.push(...validateToken(serviceAccountToken, path, at.child('serviceAccountToken'), anyTokenPath));
     if (clusterTrustBundle) errors.push(...validateBundle(clusterTrustBundle, at.child('clusterTrustBundle'), claim));
     if (podCertificate) errors.push(...validateCertificate(podCertificate, at.child('podCertificate'), claim));
     if (kinds.filter((kind) => source[kind] != null).length > 1)
@@ -69,7 +77,12 @@ const MIN_TOKEN_SECONDS = 600;
 const MAX_TOKEN_SECONDS = 2 ** 32;
 
 /** What is wrong with the token's path is said of the volume, as upstream says it. */
-function validateToken(token: ServiceAccountTokenProjection, volume: FieldPath, path: FieldPath): FieldError[] {
+function validateToken(
+  token: ServiceAccountTokenProjection,
+  volume: FieldPath,
+  path: FieldPath,
+  anyPath: boolean,
+): FieldError[] {
   const errors: FieldError[] = [];
   const { expirationSeconds: seconds, path: file } = token;
   const at = path.child('expirationSeconds');
@@ -79,7 +92,8 @@ function validateToken(token: ServiceAccountTokenProjection, volume: FieldPath, 
   else if (seconds > MAX_TOKEN_SECONDS)
     errors.push(invalidValue(at, seconds, 'may not specify a duration larger than 2^32 seconds'));
   const filePath = volume.child('path');
-  return [...errors, ...(file ? validateFileName(file, filePath) : [required(filePath)])];
+  if (!file) return [...errors, required(filePath)];
+  return anyPath ? errors : [...errors, ...validateFileName(file, filePath)];
 }
 
 function validateBundle(bundle: ClusterTrustBundleProjection, path: FieldPath, claim: Claim): FieldError[] {

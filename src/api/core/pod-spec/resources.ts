@@ -120,12 +120,16 @@ export function validateResourceAmount(name: string, text: string, path: FieldPa
   return errors;
 }
 
-/** `claimNames`: of the pod's resourceClaims. `level`: whose resources they are, which decides on the names. */
+/**
+ * `claimNames`: of the pod's resourceClaims. `level`: whose resources they are, which decides on the names.
+ * `dividedHugePages`: huge pages need not come whole.
+ */
 export function validateResourceRequirements(
   resources: ResourceRequirements | undefined,
   path: FieldPath,
   claimNames: ReadonlySet<string>,
   level: 'container' | 'pod' = 'container',
+  dividedHugePages = false,
 ): FieldError[] {
   if (!resources) return [];
   const errors: FieldError[] = [];
@@ -146,7 +150,7 @@ export function validateResourceRequirements(
     check(name, text, at);
     if (isHugePages(name)) {
       hasHugePages = true;
-      errors.push(...validateHugePages(name, text, at));
+      if (!dividedHugePages) errors.push(...validateHugePages(name, text, at));
     }
   }
   for (const [name, text] of Object.entries(requests)) {
@@ -155,7 +159,7 @@ export function validateResourceRequirements(
     errors.push(...validateRequestAgainstLimit(name, text, limits[name], requestsPath, limitsPath));
     if (isHugePages(name)) {
       hasHugePages = true;
-      errors.push(...validateHugePages(name, text, at));
+      if (!dividedHugePages) errors.push(...validateHugePages(name, text, at));
     }
   }
   if (hasHugePages && !hasCpuOrMemory) errors.push(forbiddenField(path, 'HugePages require cpu or memory'));
@@ -165,10 +169,15 @@ export function validateResourceRequirements(
 
 /** Huge pages come whole: `hugepages-2Mi` in multiples of 2Mi. */
 function validateHugePages(name: string, text: string, path: FieldPath): FieldError[] {
+  if (isWholePages(name, text)) return [];
+  const amount = parseAmount(text);
+  return [invalidValue(path, amount?.toString(), `${amount} is not positive integer multiple of ${name}`)];
+}
+
+export function isWholePages(name: string, text: string): boolean {
   const amount = parseAmount(text);
   const size = parseAmount(name.slice(hugePagesPrefix.length));
-  if (!amount || (size && size.sign() > 0 && amount.value() % size.value() === 0)) return [];
-  return [invalidValue(path, amount.toString(), `${amount} is not positive integer multiple of ${name}`)];
+  return !amount || (size !== undefined && size.sign() > 0 && amount.value() % size.value() === 0);
 }
 
 function validateRequestAgainstLimit(

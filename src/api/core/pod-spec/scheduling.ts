@@ -10,6 +10,7 @@ import { validateLabelName, validateLabelSelector } from '../../../apimachinery/
 import { isLabelValue, isQualifiedName } from '../../../apimachinery/names.ts';
 import { optionalOneOf } from '../../field-checks.ts';
 import type { PodSchedulingGate, Toleration, TopologySpreadConstraint } from '../../types/core.v1.gen.ts';
+import type { PodAllowances } from './allowances.ts';
 import { validateLabelKeys } from './label-keys.ts';
 
 export const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
@@ -18,7 +19,12 @@ const operators = ['Equal', 'Exists'];
 /** What an operator is told that may come: comparing numbers is not served yet. */
 const comingOperators = [...operators, 'Lt', 'Gt'];
 
-export function validateTolerations(tolerations: readonly Toleration[] | undefined, path: FieldPath): FieldError[] {
+/** `comparing`: the operators Lt and Gt are allowed. */
+export function validateTolerations(
+  tolerations: readonly Toleration[] | undefined,
+  path: FieldPath,
+  comparing = false,
+): FieldError[] {
   return (tolerations ?? []).flatMap((toleration, index) => {
     const at = path.index(index);
     const { key, operator = '', value = '', effect, tolerationSeconds } = toleration;
@@ -42,6 +48,9 @@ export function validateTolerations(tolerations: readonly Toleration[] | undefin
     } else if (operator === 'Exists') {
       if (value)
         errors.push(invalidValue(at.child('operator'), value, "value must be empty when `operator` is 'Exists'"));
+    } else if (comparing && (operator === 'Lt' || operator === 'Gt')) {
+      if (!isDecimalInteger(value))
+        errors.push(invalidValue(at.child('value'), value, 'must be a valid decimal integer in canonical form'));
     } else {
       const coming = operator === 'Lt' || operator === 'Gt';
       errors.push(notSupported(at.child('operator'), operator, coming ? comingOperators : operators));
@@ -51,9 +60,14 @@ export function validateTolerations(tolerations: readonly Toleration[] | undefin
   });
 }
 
+/** What Go's int64 takes, as it would write it. */
+const isDecimalInteger = (text: string) =>
+  /^(?:0|-?[1-9]\d*)$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
+
 export function validateTopologySpread(
   constraints: readonly TopologySpreadConstraint[] | undefined,
   path: FieldPath,
+  { anySpreadLabelKeys, anySpreadSelector }: PodAllowances,
 ): FieldError[] {
   const pairOf = ({ topologyKey, whenUnsatisfiable }: TopologySpreadConstraint) =>
     `{${topologyKey ?? ''}, ${whenUnsatisfiable ?? ''}}`;
@@ -84,8 +98,8 @@ export function validateTopologySpread(
     }
     for (const field of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const)
       errors.push(...optionalOneOf(at.child(field), constraint[field], ['Honor', 'Ignore']));
-    errors.push(...validateLabelKeys(constraint, at));
-    errors.push(...validateLabelSelector(constraint.labelSelector, at.child('labelSelector')));
+    if (!anySpreadLabelKeys) errors.push(...validateLabelKeys(constraint, at));
+    if (!anySpreadSelector) errors.push(...validateLabelSelector(constraint.labelSelector, at.child('labelSelector')));
     return errors;
   });
 }

@@ -19,6 +19,7 @@ import type {
   Sysctl,
 } from '../../types/core.v1.gen.ts';
 import { internalForm } from '../internal-form.ts';
+import type { PodAllowances } from './allowances.ts';
 import { validateLocalPath } from './paths.ts';
 import { visitContainers } from './visit-containers.ts';
 import { validateWindowsOptions } from './windows-options.ts';
@@ -63,7 +64,7 @@ export function validateContainerSecurityContext(
   return errors;
 }
 
-export function validatePodSecurityContext(spec: PodSpec, path: FieldPath): FieldError[] {
+export function validatePodSecurityContext(spec: PodSpec, path: FieldPath, allowances: PodAllowances): FieldError[] {
   const context: PodSecurityContext = spec.securityContext ?? {};
   const at = path.child('securityContext');
   const errors = [
@@ -79,25 +80,30 @@ export function validatePodSecurityContext(spec: PodSpec, path: FieldPath): Fiel
       invalidValue(at.child('shareProcessNamespace'), true, 'ShareProcessNamespace and HostPID cannot both be enabled'),
     );
   errors.push(
-    ...validateSysctls(context.sysctls, at.child('sysctls'), spec),
+    ...validateSysctls(context.sysctls, at.child('sysctls'), spec, allowances.sharedSysctls),
     ...optionalOneOf(at.child('fsGroupChangePolicy'), context.fsGroupChangePolicy, ['Always', 'OnRootMismatch']),
     ...validateSeccomp(context.seccompProfile, at.child('seccompProfile')),
     ...validateWindowsOptions(context.windowsOptions, at.child('windowsOptions')),
     ...validateAppArmor(context.appArmorProfile, at.child('appArmorProfile')),
     ...optionalOneOf(at.child('supplementalGroupsPolicy'), context.supplementalGroupsPolicy, ['Merge', 'Strict']),
-    ...optionalOneOf(at.child('seLinuxChangePolicy'), context.seLinuxChangePolicy, ['MountOption', 'Recursive']),
+    ...optionalOneOf(
+      at.child('seLinuxChangePolicy'),
+      context.seLinuxChangePolicy,
+      allowances.anySELinuxChangePolicy ? ['MountOption', 'Recursive'] : ['Recursive'],
+    ),
   );
   return errors;
 }
 
 /** A pod in a user namespace of its own shares no other namespace with the host, and has no block devices. */
-export function validateHostUsers(spec: PodSpec, path: FieldPath): FieldError[] {
+export function validateHostUsers(spec: PodSpec, path: FieldPath, allowances: PodAllowances): FieldError[] {
   if (spec.hostUsers !== false) return [];
   const errors: FieldError[] = [];
   const refuse = (at: FieldPath) => errors.push(forbiddenField(at, 'when `hostUsers` is false'));
-  if (spec.hostNetwork) refuse(path.child('hostNetwork'));
+  if (spec.hostNetwork && !allowances.hostNetworkOfOwnUsers) refuse(path.child('hostNetwork'));
   if (spec.hostPID) refuse(path.child('HostPID'));
   if (spec.hostIPC) refuse(path.child('HostIPC'));
+  if (allowances.volumeDevicesOfOwnUsers) return errors;
   visitContainers(spec, path, (container, at) => {
     if (container.volumeDevices?.length) refuse(at.child('volumeDevices'));
   });
@@ -158,7 +164,12 @@ const sysctlName = `^(${sysctlSegment}[\\./])*${sysctlSegment}$`;
 const sysctlPattern = new RegExp(sysctlName);
 const MAX_SYSCTL_BYTES = 253;
 
-function validateSysctls(sysctls: readonly Sysctl[] | undefined, path: FieldPath, spec: PodSpec): FieldError[] {
+function validateSysctls(
+  sysctls: readonly Sysctl[] | undefined,
+  path: FieldPath,
+  spec: PodSpec,
+  sharedToo: boolean,
+): FieldError[] {
   const names = new Set<string>();
   return (sysctls ?? []).flatMap(({ name = '' }, index) => {
     const at = path.index(index).child('name');
@@ -170,13 +181,17 @@ function validateSysctls(sysctls: readonly Sysctl[] | undefined, path: FieldPath
       );
     else if (names.has(name)) errors.push(duplicate(at, name));
     names.add(name);
-    const namespace = namespaceOfSysctl(name);
-    if (spec.hostNetwork && namespace === 'net')
-      errors.push(invalidValue(at, name, "may not be specified when 'hostNetwork' is true"));
-    else if (spec.hostIPC && namespace === 'ipc')
-      errors.push(invalidValue(at, name, "may not be specified when 'hostIPC' is true"));
+    const sharing = sharesSysctl(name, spec);
+    if (sharing && !sharedToo) errors.push(invalidValue(at, name, `may not be specified when '${sharing}' is true`));
     return errors;
   });
+}
+
+/** The field by which the pod shares the sysctl with its host, which is not the pod's to set then. */
+export function sharesSysctl(name: string, spec: PodSpec): 'hostNetwork' | 'hostIPC' | undefined {
+  const namespace = namespaceOfSysctl(name);
+  if (spec.hostNetwork && namespace === 'net') return 'hostNetwork';
+  return spec.hostIPC && namespace === 'ipc' ? 'hostIPC' : undefined;
 }
 
 const ipcSysctls = new Set([

@@ -14,8 +14,10 @@ import { absent, requiredOneOf, wholeObject } from '../../field-checks.ts';
 import type { PodResourceClaim, PodSpec, PodTemplateSpec } from '../../types/core.v1.gen.ts';
 import { validateAnnotations } from '../annotations.ts';
 import { internalForm } from '../internal-form.ts';
+import { podAllowances } from '../pod-allowances.ts';
 import { isMirror, validatePodAnnotations, validateProfileAnnotations } from '../pod-annotations.ts';
 import { validateAffinity } from './affinity.ts';
+import { noAllowances, type PodAllowances } from './allowances.ts';
 import {
   type PodContext,
   validateContainers,
@@ -35,15 +37,23 @@ import { validateHostProcess } from './windows-options.ts';
 
 const MAX_INT32 = 2 ** 31 - 1;
 
-/** Semantic validation of a pod template; defaults have been filled in. `path` is the template's, e.g. `spec.template`. */
-export function validatePodTemplateSpec(template: PodTemplateSpec, path: FieldPath): FieldError[] {
+/**
+ * Semantic validation of a pod template; defaults have been filled in. `path` is the template's, e.g. `spec.template`;
+ * `old`, on an update, is the template that it replaces.
+ */
+export function validatePodTemplateSpec(
+  template: PodTemplateSpec,
+  path: FieldPath,
+  old: PodTemplateSpec | undefined,
+): FieldError[] {
   const { metadata = {}, spec = { containers: [] } } = template;
   const at = path.child('spec');
+  const allowances = podAllowances(old);
   const errors = [
     ...validateLabels(metadata.labels, path.child('labels')),
     ...validateAnnotations(metadata.annotations, path.child('annotations')),
-    ...validatePodAnnotations(metadata.annotations, spec, path.child('annotations')),
-    ...validatePodSpec(spec, at),
+    ...validatePodAnnotations(metadata.annotations, spec, path.child('annotations'), allowances),
+    ...validatePodSpec(spec, at, allowances),
     ...validateProfileAnnotations(metadata.annotations, spec, at),
   ];
   if (spec.ephemeralContainers?.length)
@@ -52,10 +62,15 @@ export function validatePodTemplateSpec(template: PodTemplateSpec, path: FieldPa
 }
 
 /** Semantic validation of a pod's spec; `metadata` is the pod's, absent in a template. */
-export function validatePodSpec(spec: PodSpec, path: FieldPath, metadata?: Partial<ObjectMeta>): FieldError[] {
-  const volumes = validateVolumes(spec.volumes, path.child('volumes'), metadata?.name);
+export function validatePodSpec(
+  spec: PodSpec,
+  path: FieldPath,
+  allowances: PodAllowances = noAllowances,
+  metadata?: Partial<ObjectMeta>,
+): FieldError[] {
+  const volumes = validateVolumes(spec.volumes, path.child('volumes'), metadata?.name, allowances);
   const claimNames = new Set((spec.resourceClaims ?? []).map(({ name }) => name).filter((name) => name !== ''));
-  const pod: PodContext = { spec, volumes: volumes.valid, claimNames };
+  const pod: PodContext = { spec, volumes: volumes.valid, claimNames, allowances };
   const grace = spec.terminationGracePeriodSeconds;
   const errors = grace === undefined ? [required(path.child('terminationGracePeriodSeconds'))] : [];
   errors.push(
@@ -64,13 +79,13 @@ export function validatePodSpec(spec: PodSpec, path: FieldPath, metadata?: Parti
     ...validateContainers(pod, path.child('containers')),
     ...validateInitContainers(pod, path.child('initContainers')),
     ...validateEphemeralContainers(pod, path.child('ephemeralContainers')),
-    ...validatePodResources(spec, claimNames, path.child('resources')),
+    ...validatePodResources(spec, claimNames, path.child('resources'), allowances.dividedHugePages),
     ...validateHostNetworkPorts(spec, path, metadata !== undefined),
     ...requiredOneOf(path.child('restartPolicy'), spec.restartPolicy, restartPolicies),
     ...validateDnsPolicy(spec, path.child('dnsPolicy')),
     ...validateLabels(spec.nodeSelector, path.child('nodeSelector')),
-    ...validatePodSecurityContext(spec, path),
-    ...validateAffinity(spec.affinity, path.child('affinity')),
+    ...validatePodSecurityContext(spec, path, allowances),
+    ...validateAffinity(spec.affinity, path.child('affinity'), allowances),
     ...validateDnsConfig(spec, path.child('dnsConfig')),
     ...(spec.readinessGates ?? []).flatMap(({ conditionType = '' }, index) =>
       isQualifiedName(conditionType).map((message) =>
@@ -78,16 +93,16 @@ export function validatePodSpec(spec: PodSpec, path: FieldPath, metadata?: Parti
       ),
     ),
     ...validateSchedulingGates(spec.schedulingGates, path.child('schedulingGates')),
-    ...validateTopologySpread(spec.topologySpreadConstraints, path.child('topologySpreadConstraints')),
+    ...validateTopologySpread(spec.topologySpreadConstraints, path.child('topologySpreadConstraints'), allowances),
     ...validateHostProcess(spec, path),
-    ...validateHostUsers(spec, path),
+    ...validateHostUsers(spec, path, allowances),
     ...validateHostnameOverride(spec, path.child('hostnameOverride')),
     ...validateSubdomain(spec.serviceAccountName, path.child('serviceAccountName')),
     ...validateSubdomain(spec.nodeName, path.child('nodeName')),
     ...validateDeadline(spec.activeDeadlineSeconds, path.child('activeDeadlineSeconds')),
     ...validateHostLabel(spec.hostname, path.child('hostname')),
     ...validateHostLabel(spec.subdomain, path.child('subdomain')),
-    ...validateTolerations(spec.tolerations, path.child('tolerations')),
+    ...validateTolerations(spec.tolerations, path.child('tolerations'), allowances.comparingTolerations),
     ...validateHostAliases(spec.hostAliases, path.child('hostAliases')),
     ...validateSubdomain(spec.priorityClassName, path.child('priorityClassName')),
   );
@@ -97,7 +112,15 @@ export function validatePodSpec(spec: PodSpec, path: FieldPath, metadata?: Parti
   if (spec.preemptionPolicy !== undefined)
     errors.push(...requiredOneOf(path.child('preemptionPolicy'), spec.preemptionPolicy, preemptionPolicies));
   if (spec.overhead)
-    errors.push(...validateResourceRequirements({ limits: spec.overhead }, path.child('overhead'), noClaims));
+    errors.push(
+      ...validateResourceRequirements(
+        { limits: spec.overhead },
+        path.child('overhead'),
+        noClaims,
+        'container',
+        allowances.dividedHugePages,
+      ),
+    );
   errors.push(...validatePodOs(spec, path));
   if (spec.schedulingGroup) {
     const { podGroupName } = spec.schedulingGroup;

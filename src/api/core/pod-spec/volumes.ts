@@ -10,6 +10,7 @@ import { isDns1123Label, isDns1123Subdomain } from '../../../apimachinery/names.
 import { requiredOneOf } from '../../field-checks.ts';
 import type { Volume } from '../../types/core.v1.gen.ts';
 import { validateClaimTemplate } from '../claim-spec.ts';
+import type { PodAllowances } from './allowances.ts';
 import { validateFileMode } from './paths.ts';
 import { validateProjectedSources } from './projected-volume.ts';
 import { parseAmount } from './resources.ts';
@@ -34,6 +35,7 @@ export function validateVolumes(
   volumes: readonly Volume[] | undefined,
   path: FieldPath,
   podName: string | undefined,
+  allowances: PodAllowances,
 ): VolumesResult {
   const errors: FieldError[] = [];
   const valid = new Map<string, Volume>();
@@ -42,7 +44,7 @@ export function validateVolumes(
   (volumes ?? []).forEach((volume, index) => {
     const at = path.index(index);
     const { name = '', persistentVolumeClaim } = volume;
-    const found = validateVolumeSource(volume, at, podName);
+    const found = validateVolumeSource(volume, at, podName, allowances);
     if (!name) found.push(required(at.child('name')));
     else for (const message of isDns1123Label(name)) found.push(invalidValue(at.child('name'), name, message));
     if (valid.has(name)) found.push(duplicate(at.child('name'), name));
@@ -74,7 +76,12 @@ const sourceOrder: readonly Source[] = [
 /** What refusals call a source; the second is upstream's own misspelling. */
 const refusedNames: { readonly [source in Source]?: string } = { cephfs: 'cephFS', downwardAPI: 'downwarAPI' };
 
-function validateVolumeSource(volume: Volume, path: FieldPath, podName: string | undefined): FieldError[] {
+function validateVolumeSource(
+  volume: Volume,
+  path: FieldPath,
+  podName: string | undefined,
+  allowances: PodAllowances,
+): FieldError[] {
   let first: Source | undefined;
   const errors: FieldError[] = [];
   for (const source of sourceOrder) {
@@ -85,7 +92,7 @@ function validateVolumeSource(volume: Volume, path: FieldPath, podName: string |
       );
     else {
       first = source;
-      errors.push(...validateSource(volume, source, path, podName));
+      errors.push(...validateSource(volume, source, path, podName, allowances));
     }
   }
   return first ? errors : [required(path, 'must specify a volume type')];
@@ -93,7 +100,13 @@ function validateVolumeSource(volume: Volume, path: FieldPath, podName: string |
 
 const MAX_PORTAL_CHARACTERS = 64;
 
-function validateSource(volume: Volume, source: Source, parent: FieldPath, podName: string | undefined): FieldError[] {
+function validateSource(
+  volume: Volume,
+  source: Source,
+  parent: FieldPath,
+  podName: string | undefined,
+  { anyTokenPath }: PodAllowances,
+): FieldError[] {
   const path = parent.child(pathOfSource(source));
   const { name } = volume;
   switch (source) {
@@ -125,7 +138,7 @@ function validateSource(volume: Volume, source: Source, parent: FieldPath, podNa
     case 'projected':
       return [
         ...validateFileMode(volume.projected?.defaultMode, path.child('defaultMode')),
-        ...validateProjectedSources(volume.projected?.sources, path),
+        ...validateProjectedSources(volume.projected?.sources, path, anyTokenPath),
       ];
     case 'persistentVolumeClaim':
       return volume.persistentVolumeClaim?.claimName ? [] : [required(path.child('claimName'))];

@@ -53,7 +53,49 @@ it('reads the configuration of plugins, inline and of other files', async () => 
   }
 });
 
+it('reads quotas that must cover, selectors, tolerations and the image webhook', async () => {
+  const tolerations = { default: [{ key: 'a', operator: 'Exists' }], whitelist: [{ key: 'a', tolerationSeconds: 3 }] };
+  const matchScopes = [{ scopeName: 'PriorityClass', operator: 'In', values: ['high'] }];
+  expect(
+    await read([
+      {
+        name: 'ResourceQuota',
+        configuration: {
+          apiVersion: 'apiserver.config.k8s.io/v1',
+          kind: 'ResourceQuotaConfiguration',
+          limitedResources: [{ resource: 'pods', matchContains: ['cpu'], matchScopes }],
+        },
+      },
+      {
+        name: 'PodNodeSelector',
+        configuration: { podNodeSelectorPluginConfig: { clusterDefaultNodeSelector: 'a=b', shop: 'c=d' } },
+      },
+      {
+        name: 'PodTolerationRestriction',
+        configuration: {
+          apiVersion: 'podtolerationrestriction.admission.k8s.io/v1alpha1',
+          kind: 'Configuration',
+          ...tolerations,
+        },
+      },
+      {
+        name: 'ImagePolicyWebhook',
+        configuration: { imagePolicy: { kubeConfigFile: 'k', allowTTL: 50, denyTTL: -1 } },
+      },
+    ]),
+  ).toEqual({
+    limitedResources: [{ group: '', resource: 'pods', matchContains: ['cpu'], matchScopes }],
+    nodeSelectors: { fallback: 'a=b', ofNamespaces: { shop: 'c=d' } },
+    tolerations: { defaults: tolerations.default, whitelist: tolerations.whitelist },
+    imagePolicy: { kubeConfigFile: 'k', allowTTLMs: 50_000, denyTTLMs: 0, retryBackoffMs: 500, defaultAllow: false },
+  });
+});
+
 it.each([
+  [
+    [{ name: 'ImagePolicyWebhook', configuration: { imagePolicy: { kubeConfigFile: 'k', allowTTL: 9999 } } }],
+    'imagePolicy.allowTTL: Invalid value: 9999',
+  ],
   [[{ name: 'Priority', configuration: {} }], 'plugins[0].name: Unsupported value: "Priority"'],
   [[{ name: 'PodSecurity' }], 'plugins[0].configuration: Required value'],
   [[{ name: 'PodSecurity', configuration: podSecurityFile, file: 'x' }], 'plugins[0].file: Invalid value'],

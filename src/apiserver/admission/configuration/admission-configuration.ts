@@ -4,20 +4,34 @@ import {
   ConfigurationDocument,
   ConfigurationFault,
 } from '../../authentication/configuration/configuration-document.ts';
+import type { LimitedResource } from '../limited-resources.ts';
+import type { NodeSelectors } from '../pod-node-selector.ts';
 import type { PodSecurityOptions } from '../pod-security/pod-security.ts';
+import type { TolerationRules } from '../pod-toleration-restriction.ts';
 import { type EventLimit, readEventLimits } from './event-limits.ts';
+import { type ImagePolicyConfiguration, readImagePolicy } from './image-policy-configuration.ts';
+import { readNodeSelectors, readTolerationRules } from './pod-placement-configuration.ts';
 import { readPodSecurity } from './pod-security-configuration.ts';
+import { readLimitedResources } from './quota-configuration.ts';
 
 /** What an AdmissionConfiguration says of the steps that can be configured. */
 export interface AdmissionConfiguration {
   readonly podSecurity?: Pick<PodSecurityOptions, 'defaults' | 'exempt'>;
   readonly eventLimits?: readonly EventLimit[];
+  readonly imagePolicy?: ImagePolicyConfiguration;
+  readonly limitedResources?: readonly LimitedResource[];
+  readonly nodeSelectors?: NodeSelectors;
+  readonly tolerations?: TolerationRules;
 }
 
 /** By the step that it configures. */
 const READERS: Readonly<Record<string, (document: unknown) => AdmissionConfiguration>> = {
   PodSecurity: (document) => ({ podSecurity: readPodSecurity(document) }),
   EventRateLimit: (document) => ({ eventLimits: readEventLimits(document) }),
+  ImagePolicyWebhook: (document) => ({ imagePolicy: readImagePolicy(document) }),
+  ResourceQuota: (document) => ({ limitedResources: readLimitedResources(document) }),
+  PodNodeSelector: (document) => ({ nodeSelectors: readNodeSelectors(document) }),
+  PodTolerationRestriction: (document) => ({ tolerations: readTolerationRules(document) }),
 };
 
 /**

@@ -96,6 +96,29 @@ describe('PodSecurity', () => {
     );
   });
 
+  it('tells the audit log what it enforced, and what it refused', async () => {
+    const refused: Record<string, string> = {};
+    const annotateAudit = (key: string, value: string) => {
+      refused[key] = value;
+    };
+    const step = stepFor({ enforce: 'baseline', audit: 'baseline' });
+    await expect(admit(step, 'pods', pod({ hostPID: true }), { annotateAudit })).rejects.toThrow(
+      'violates PodSecurity',
+    );
+    expect(refused).toEqual({
+      'pod-security.kubernetes.io/enforce-policy': 'baseline:latest',
+      'pod-security.kubernetes.io/audit-violations':
+        'would violate PodSecurity "baseline:latest": host namespaces (hostPID=true)',
+    });
+    const { audit } = await admit(stepFor({}), 'pods', pod({ hostPID: true }));
+    expect([...audit]).toEqual([['pod-security.kubernetes.io/enforce-policy', 'privileged:latest']]);
+    const exempting = podSecurity({ lookup: new FakeLookup(), exempt: { namespaces: ['infra'] } });
+    const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+    expect((await admit(exempting, 'namespaces', { metadata: { name: 'infra', labels } })).warnings).toEqual([
+      'namespace "infra" is exempt from Pod Security, and the policy (enforce=restricted:latest) will be ignored',
+    ]);
+  });
+
   it('looks at an update of a pod only where it matters', async () => {
     const step = stepFor({ enforce: 'restricted' });
     const update = (object: object) => admit(step, 'pods', object, { operation: 'UPDATE', oldObject: pod() as never });

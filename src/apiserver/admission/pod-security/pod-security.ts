@@ -1,9 +1,10 @@
 import type { Namespace, Pod, PodTemplateSpec } from '../../../api/types/core.v1.gen.ts';
+import { deepEqual } from '../../../apimachinery/deep-equal.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import { invalid } from '../../../apimachinery/status-error.ts';
 import type { AdmissionAttributes, AdmissionStep } from '../../../sdk/admission.ts';
 import { type AdmissionLookup, find } from '../lookup.ts';
-import { rejected } from '../rejection.ts';
+import { aggregate, isFor, rejected } from '../rejection.ts';
 import { describeViolations, violationsOf } from './evaluate.ts';
 import { LEVELS, type LevelVersion, MODES, type Policy, readPolicy, showLevel } from './policy.ts';
 import type { PodLike } from './violation.ts';
@@ -20,6 +21,7 @@ export interface PodSecurityOptions {
 }
 
 const ANNOTATION = 'pod-security.kubernetes.io/';
+const ENFORCED = `${ANNOTATION}enforce-policy`;
 /** Pods looked at when a namespace is tightened, so that the warning comes in time. */
 const MAX_PODS_CHECKED = 3000;
 
@@ -49,8 +51,12 @@ export function podSecurity({ lookup, defaults, exempt = {} }: PodSecurityOption
     if (exempt.namespaces?.includes(attributes.namespace)) return exempted(attributes, 'namespace');
     if (exempt.usernames?.includes(attributes.user.name)) return exempted(attributes, 'user');
     const namespace = await find(lookup, 'namespaces', attributes.namespace);
-    const { policy } = readPolicy(namespace?.metadata.labels, defaults);
-    return MODES.some((mode) => policy[mode].level !== 'privileged') ? policy : undefined;
+    const { policy, errors } = readPolicy(namespace?.metadata.labels, defaults);
+    if (errors.length)
+      attributes.annotateAudit(`${ANNOTATION}error`, `Failed to parse policy: ${aggregate(errors.map(String))}`);
+    if (errors.length || !isPrivileged(policy)) return policy;
+    if (isFor(attributes, '', 'pods')) attributes.annotateAudit(ENFORCED, showLevel(policy.enforce));
+    return undefined;
   }
 
   async function checkPods(
@@ -63,41 +69,39 @@ export function podSecurity({ lookup, defaults, exempt = {} }: PodSecurityOption
     if (!policy) return;
     if (pod.spec.runtimeClassName && exempt.runtimeClasses?.includes(pod.spec.runtimeClassName))
       return exempted(attributes, 'runtimeClass');
-    if (enforced) {
-      attributes.annotateAudit(`${ANNOTATION}enforce-policy`, showLevel(policy.enforce));
-      const violations = violationsOf(pod, policy.enforce);
-      if (violations.length)
-        throw rejected(
-          attributes,
-          object,
-          `violates PodSecurity "${showLevel(policy.enforce)}": ${describeViolations(violations)}`,
-        );
-    }
-    const audited = violationsOf(pod, policy.audit);
-    if (audited.length)
-      attributes.annotateAudit(
-        `${ANNOTATION}audit-violations`,
-        `would violate PodSecurity "${showLevel(policy.audit)}": ${describeViolations(audited)}`,
-      );
-    const warned = violationsOf(pod, policy.warn);
-    if (warned.length)
-      attributes.warn(`would violate PodSecurity "${showLevel(policy.warn)}": ${describeViolations(warned)}`);
+    const against = (level: LevelVersion) => {
+      const violations = violationsOf(pod, level);
+      return violations.length
+        ? `violate PodSecurity "${showLevel(level)}": ${describeViolations(violations)}`
+        : undefined;
+    };
+    if (enforced) attributes.annotateAudit(ENFORCED, showLevel(policy.enforce));
+    const audited = against(policy.audit);
+    if (audited) attributes.annotateAudit(`${ANNOTATION}audit-violations`, `would ${audited}`);
+    const refused = enforced ? against(policy.enforce) : undefined;
+    if (refused) throw rejected(attributes, object, refused.replace('violate', 'violates'));
+    const warned = against(policy.warn);
+    if (warned) attributes.warn(`would ${warned}`);
   }
 
   function checkNamespace(attributes: AdmissionAttributes, namespace: Namespace): void {
+    const { name } = namespace.metadata;
     const { policy, errors } = readPolicy(namespace.metadata.labels, defaults);
     const before = readPolicy((attributes.oldObject as unknown as Namespace | undefined)?.metadata.labels, defaults);
     const known = new Set(before.errors.map(String));
     const fresh = errors.filter((error) => !known.has(String(error)));
-    if (fresh.length) throw invalid({ group: '', kind: 'Namespace' }, namespace.metadata.name, fresh);
+    if (fresh.length) throw invalid({ group: '', kind: 'Namespace' }, name, fresh);
     if (
-      attributes.operation !== 'UPDATE' ||
-      policy.enforce.level === 'privileged' ||
-      isRelaxed(before.policy.enforce, policy.enforce)
+      attributes.operation === 'UPDATE' &&
+      (policy.enforce.level === 'privileged' || isRelaxed(before.policy.enforce, policy.enforce))
     )
       return;
-    if (exempt.namespaces?.includes(namespace.metadata.name)) return;
-    warnOfExistingPods(attributes, namespace, policy);
+    if (!exempt.namespaces?.includes(name)) {
+      if (attributes.operation === 'UPDATE') warnOfExistingPods(attributes, namespace, policy);
+    } else if (!isPrivileged(policy) && !deepEqual(policy, defaults))
+      attributes.warn(
+        `namespace ${JSON.stringify(name)} is exempt from Pod Security, and the policy (${showPolicy(policy)}) will be ignored`,
+      );
   }
 
   function warnOfExistingPods(attributes: AdmissionAttributes, namespace: Namespace, policy: Policy): void {
@@ -163,6 +167,14 @@ export function podSecurity({ lookup, defaults, exempt = {} }: PodSecurityOption
 function exempted(attributes: AdmissionAttributes, by: 'namespace' | 'user' | 'runtimeClass'): undefined {
   attributes.annotateAudit(`${ANNOTATION}exempt`, by);
 }
+
+const isPrivileged = (policy: Policy) => MODES.every((mode) => policy[mode].level === 'privileged');
+
+/** `enforce=baseline:latest, warn=restricted:latest`: what demands anything. */
+const showPolicy = (policy: Policy) =>
+  MODES.filter((mode) => policy[mode].level !== 'privileged')
+    .map((mode) => `${mode}=${showLevel(policy[mode])}`)
+    .join(', ');
 
 /** Whether whatever passed `before` passes `now`. */
 function isRelaxed(before: LevelVersion, now: LevelVersion): boolean {

@@ -45,6 +45,8 @@ export interface BindingSpec {
 
 /** One evaluation of a policy: the request and one of its parameters. */
 export interface Evaluation {
+  /** Namespace and name; empty without a parameter. */
+  readonly parameter: string;
   readonly variables: Record<string, unknown>;
   /** The same for the object as it has become since. */
   again(): Promise<Record<string, unknown>>;
@@ -141,7 +143,8 @@ export class CompiledPolicy {
         if (result.error !== undefined) yield new Error(result.error);
         if (!result.matches) continue;
       }
-      yield { variables, again: bind };
+      const { namespace = '', name = '' } = parameter?.metadata ?? {};
+      yield { parameter: `${namespace}/${name}`, variables, again: bind };
     }
   }
 

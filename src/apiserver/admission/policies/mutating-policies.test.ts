@@ -69,4 +69,54 @@ describe('mutating policies', () => {
       `policy "p" denied request: failed to configure policy: failed to find resource referenced by paramKind: '/v1, Kind=None'`,
     );
   });
+
+  it('change connections, let a failed test of a patch be, and refuse to replace whole lists', async () => {
+    const patch = (expression: string) => ({ patchType: 'JSONPatch', jsonPatch: { expression } });
+    const connecting = await step({
+      matchConstraints: {
+        resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], resources: ['pods/exec'], operations: ['CONNECT'] }],
+      },
+      mutations: [
+        patch('[JSONPatch{op: "test", path: "/container", value: "x"}, JSONPatch{op: "remove", path: "/container"}]'),
+        patch('[JSONPatch{op: "replace", path: "/container", value: object.container + "-safe"}]'),
+      ],
+    });
+    const connect = { operation: 'CONNECT', subresource: 'exec', namespace: 'shop', name: 'web' } as const;
+    const options = { kind: 'PodExecOptions', apiVersion: 'v1', container: 'main' };
+    expect((await admit(connecting, 'pods', options, connect)).object).toEqual({ ...options, container: 'main-safe' });
+
+    const replaces = 'Object{spec: Object.spec{containers: [Object.spec.containers{name: "c", args: ["x"]}]}}';
+    const atomic = { patchType: 'ApplyConfiguration', applyConfiguration: { expression: replaces } };
+    await expect(labelsOf(await step({ mutations: [atomic] }))).rejects.toThrow(
+      "policy 'p' with binding 'b' denied request: error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: .spec.containers[0].args",
+    );
+  });
+
+  it('have another turn where they want one and something changed after theirs', async () => {
+    const count = {
+      patchType: 'ApplyConfiguration',
+      applyConfiguration: {
+        expression:
+          'Object{metadata: Object.metadata{labels: {"turns": object.metadata.labels[?"turns"].orValue("") + "x"}}}',
+      },
+    };
+    for (const [reinvocationPolicy, turns] of [
+      ['IfNeeded', 'xx'],
+      ['Never', 'x'],
+    ]) {
+      const policy = await step({ mutations: [count], reinvocationPolicy });
+      const twice = {
+        ...policy,
+        async mutate(...[attributes, object]: Parameters<NonNullable<typeof policy.mutate>>) {
+          await policy.mutate?.(attributes, object);
+          expect(policy.reinvoke?.(attributes)).toBe(true);
+          // Another step changes something in between.
+          Object.assign(object.metadata, { annotations: { other: 'step' } });
+          await policy.mutate?.(attributes, object);
+          expect(policy.reinvoke?.(attributes)).toBe(false);
+        },
+      };
+      expect((await admit(twice, 'pods', pod({}, { labels: {} }))).object.metadata.labels).toEqual({ turns });
+    }
+  });
 });

@@ -18,34 +18,72 @@ export async function mutatingPolicies(options: DynamicAdmissionOptions): Promis
   const policies = new BoundPolicies<MutatingAdmissionPolicySpec, MutatingPolicy, MutatingAdmissionPolicyBindingSpec>(
     (spec) => new MutatingPolicy(options, spec),
   );
-  const rounds = new WeakMap<AdmissionAttributes, { round: number; changed: boolean }>();
+  const rounds = new WeakMap<AdmissionAttributes, Rounds>();
   return {
     upsert: (resource, object) => policies.upsert(resource, object),
     remove: (resource, object) => policies.remove(resource, object),
     step: {
       name: 'MutatingAdmissionPolicy',
       handles: (attributes) =>
-        policies.all().length > 0 &&
-        (attributes.operation === 'CREATE' || attributes.operation === 'UPDATE') &&
-        !isExemptFromPolicies(attributes),
+        // A deletion has nothing to change.
+        policies.all().length > 0 && attributes.operation !== 'DELETE' && !isExemptFromPolicies(attributes),
       async mutate(attributes, object) {
-        const state = rounds.get(attributes) ?? { round: -1, changed: false };
+        const state = rounds.get(attributes) ?? new Rounds();
         rounds.set(attributes, state);
-        state.round++;
+        state.begin(object);
         const denied: Denied[] = [];
-        for (const { name, policy, bindings } of policies.all()) {
-          if (state.round > 0 && !policy.reinvoked) continue;
-          for (const binding of bindings)
-            if (await apply(name, policy, binding, attributes, object, denied)) state.changed = true;
-        }
+        for (const { name, policy, bindings } of policies.all())
+          for (const binding of bindings) await apply(name, policy, binding, attributes, object, denied, state);
+        state.end(object);
         if (denied.length) throw denial(attributes, object as UnstructuredObject, denied);
       },
       reinvoke(attributes) {
         const state = rounds.get(attributes);
-        return state !== undefined && state.round === 0 && state.changed;
+        return state?.isToBeRepeated ?? false;
       },
     },
   };
+}
+
+/** What one request has been through: the second round is for policies whose turn was before another change. */
+class Rounds {
+  #round = -1;
+  #changed = false;
+  /** As the policies left the object. */
+  #left = '';
+  /** Those that want another turn when something changes after theirs; and those for which something did. */
+  #waiting = new Set<string>();
+  readonly #due = new Set<string>();
+
+  begin(object: unknown): void {
+    this.#round++;
+    if (this.#round > 0 && JSON.stringify(object) !== this.#left) this.#release();
+  }
+
+  end(object: unknown): void {
+    this.#left = JSON.stringify(object);
+  }
+
+  get isToBeRepeated(): boolean {
+    return this.#round === 0 && this.#changed;
+  }
+
+  isDue(key: string): boolean {
+    return this.#round === 0 || this.#due.has(key);
+  }
+
+  done(key: string, changed: boolean, reinvoked: boolean): void {
+    if (changed) {
+      this.#changed = true;
+      this.#release();
+    }
+    if (reinvoked) this.#waiting.add(key);
+  }
+
+  #release(): void {
+    for (const key of this.#waiting) this.#due.add(key);
+    this.#waiting = new Set();
+  }
 }
 
 interface Denied {
@@ -61,24 +99,27 @@ async function apply(
   attributes: AdmissionAttributes,
   object: Draft<UnstructuredObject>,
   denied: Denied[],
-): Promise<boolean> {
+  rounds: Rounds,
+): Promise<void> {
   const errors: Error[] = [];
-  let changed = false;
+  const key = (parameter: string) => JSON.stringify([name, binding.name, parameter]);
   try {
     const match = await policy.matches(attributes, object as UnstructuredObject);
-    if (!match || !(await policy.binds(binding.spec, attributes, object as UnstructuredObject))) return false;
-    changed = await policy.mutate(binding.spec, attributes, match, object, errors);
+    if (!match || !(await policy.binds(binding.spec, attributes, object as UnstructuredObject))) return;
+    await policy.mutate(binding.spec, attributes, match, object, errors, {
+      isDue: (parameter) => rounds.isDue(key(parameter)),
+      done: (parameter, changed) => rounds.done(key(parameter), changed, policy.reinvoked),
+    });
   } catch (error) {
     errors.push(error as Error);
   }
-  if (policy.ignoresFailure) return changed;
+  if (policy.ignoresFailure) return;
   for (const error of errors) {
     const configuration = error instanceof PolicyConfigurationError;
     const who =
       configuration && error.ofPolicy ? `policy "${name}"` : `policy '${name}' with binding '${binding.name}'`;
     denied.push({ message: `${who} denied request: ${error.message}`, reason: configuration ? undefined : 'Invalid' });
   }
-  return changed;
 }
 
 /** The first reason is the message; all are its causes. */

@@ -3,9 +3,10 @@ import { type Draft, draft } from '../../../apimachinery/json.ts';
 import { mergeConfiguration } from '../../../apimachinery/managed-fields/configuration.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import { applyJsonPatch } from '../../../apimachinery/patch/json-patch.ts';
+import type { Schema } from '../../../apimachinery/schema.ts';
 import { isDictionary } from '../../../apimachinery/schema-walk.ts';
 import type { AdmissionAttributes } from '../../../sdk/admission.ts';
-import { BudgetExceededError, evaluateWithin, POLICY_STEPS } from '../../cel/cost-budget.ts';
+import { BudgetExceededError, budgetOf, evaluateWithin, POLICY_STEPS } from '../../cel/cost-budget.ts';
 import type { Expression } from '../../cel/expression.ts';
 import { compile } from '../../cel/match-conditions.ts';
 import { celToJson } from '../../cel/values.ts';
@@ -17,6 +18,12 @@ interface CompiledMutation {
   readonly type: string;
   readonly source: string;
   readonly expression: Expression | Error;
+}
+
+/** Of a policy and a binding on one request, by the name of a parameter. */
+export interface MutationTurn {
+  isDue(parameter: string): boolean;
+  done(parameter: string, changed: boolean): void;
 }
 
 export class MutatingPolicy extends CompiledPolicy {
@@ -35,8 +42,8 @@ export class MutatingPolicy extends CompiledPolicy {
   }
 
   /**
-   * Each mutation sees what those before it made; one that fails leaves the object as it was. Returns whether anything
-   * changed; adds to `errors`.
+   * Each mutation sees what those before it made; one that fails leaves the object as it was. `turn` is asked before each
+   * parameter whether it is its turn, and told afterwards whether anything changed. Adds to `errors`.
    */
   async mutate(
     binding: BindingSpec,
@@ -44,13 +51,15 @@ export class MutatingPolicy extends CompiledPolicy {
     match: RequestMatch,
     object: Draft<UnstructuredObject>,
     errors: Error[],
-  ): Promise<boolean> {
-    let changed = false;
+    turn: MutationTurn,
+  ): Promise<void> {
     for await (const evaluation of this.evaluations(binding, attributes, match, object as UnstructuredObject)) {
       if (evaluation instanceof Error) {
         errors.push(evaluation);
         continue;
       }
+      if (!turn.isDue(evaluation.parameter)) continue;
+      let changed = false;
       let { variables } = evaluation;
       for (const mutation of this.#mutations) {
         try {
@@ -65,14 +74,14 @@ export class MutatingPolicy extends CompiledPolicy {
           errors.push(error as Error);
         }
       }
+      turn.done(evaluation.parameter, changed);
     }
-    return changed;
   }
 
   async #evaluate({ expression, source }: CompiledMutation, variables: Record<string, unknown>): Promise<unknown> {
     if (expression instanceof Error) throw new Error(`compilation error: ${expression.message}`);
     try {
-      return celToJson(await evaluateWithin({ left: POLICY_STEPS }, expression, variables));
+      return celToJson(await evaluateWithin(budgetOf(POLICY_STEPS), expression, variables));
     } catch (error) {
       if (error instanceof BudgetExceededError) throw error;
       throw new Error(`expression '${source}' resulted in error: ${(error as Error).message}`);
@@ -85,10 +94,7 @@ export class MutatingPolicy extends CompiledPolicy {
     result: unknown,
     { kind }: RequestMatch,
   ): Draft<UnstructuredObject> {
-    if (type === 'JSONPatch') {
-      if (!Array.isArray(result)) throw new Error('a JSONPatch expression must give a list of operations');
-      return draft(applyJsonPatch(before, result)) as Draft<UnstructuredObject>;
-    }
+    if (type === 'JSONPatch') return draft(patched(before, result)) as Draft<UnstructuredObject>;
     if (!isDictionary(result)) throw new Error('an ApplyConfiguration expression must give an object');
     for (const fixed of ['apiVersion', 'kind'] as const) delete result[fixed];
     if (isDictionary(result.metadata))
@@ -96,6 +102,43 @@ export class MutatingPolicy extends CompiledPolicy {
         if (!['labels', 'annotations', 'finalizers', 'ownerReferences'].includes(name))
           throw new Error(`invalid ApplyConfiguration: may not mutate metadata.${name}`);
     const schema = this.#kinds.byKind(kind.group, kind.version, kind.kind)?.schema;
+    const atomic = schema ? atomicParts(result, schema, '') : [];
+    if (atomic.length)
+      throw new Error(
+        `error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: ${atomic.join(', ')}`,
+      );
     return draft(mergeConfiguration(before, result, schema)) as Draft<UnstructuredObject>;
   }
+}
+
+/** A patch of which a `test` fails changes nothing. */
+function patched(before: UnstructuredObject, operations: unknown): unknown {
+  if (!Array.isArray(operations)) throw new Error('type mismatch: JSONPatchType.expression should evaluate to array');
+  try {
+    return applyJsonPatch(before, operations);
+  } catch (error) {
+    const { cause, message } = error as Error;
+    const why = typeof cause === 'string' ? cause : message;
+    if (why.endsWith(': test failed')) return before;
+    throw new Error(`JSONPath: ${why}`);
+  }
+}
+
+/** Where a configuration would replace as a whole what its author may have meant to add to. */
+function atomicParts(value: unknown, schema: Schema, path: string): string[] {
+  if (Array.isArray(value)) {
+    const { items } = schema;
+    const own = schema.listType === 'map' || schema.listType === 'set' ? [] : [path];
+    return items ? [...own, ...value.flatMap((item, index) => atomicParts(item, items(), `${path}[${index}]`))] : own;
+  }
+  if (!isDictionary(value)) return [];
+  const own = schema.mapType === 'atomic' ? [path] : [];
+  const fields = schema.fields?.();
+  return [
+    ...own,
+    ...Object.keys(value).flatMap((name) => {
+      const field = fields?.get(name)?.schema;
+      return field ? atomicParts(value[name], field, `${path}.${name}`) : [];
+    }),
+  ];
 }

@@ -1,5 +1,6 @@
 import type { Variable } from '../../../api/types/admissionregistration.v1.gen.ts';
-import { CompileError, type Expression, type ExpressionCompiler } from '../../cel/expression.ts';
+import { CompileError } from '../../cel/compile-error.ts';
+import type { Expression, ExpressionCompiler } from '../../cel/expression.ts';
 import { compile } from '../../cel/match-conditions.ts';
 import { mentions } from '../../cel/schema-rules.ts';
 

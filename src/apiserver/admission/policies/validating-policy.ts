@@ -1,10 +1,11 @@
 import type { ValidatingAdmissionPolicySpec } from '../../../api/types/admissionregistration.v1.gen.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import type { AdmissionAttributes } from '../../../sdk/admission.ts';
-import { BudgetExceededError, evaluateWithin, POLICY_STEPS } from '../../cel/cost-budget.ts';
-import type { StepCount } from '../../cel/environment.ts';
+import { BudgetExceededError, budgetOf, evaluateWithin, POLICY_STEPS } from '../../cel/cost-budget.ts';
 import type { Expression } from '../../cel/expression.ts';
+import { typeNameOf } from '../../cel/library/formatting.ts';
 import { compile } from '../../cel/match-conditions.ts';
+import type { Budget } from '../../cel/meter.ts';
 import type { RequestMatch } from '../matching/request-match.ts';
 import { type BindingSpec, CompiledPolicy, PolicyConfigurationError, type PolicyServices } from './compiled-policy.ts';
 
@@ -83,7 +84,7 @@ export class ValidatingPolicy extends CompiledPolicy {
   /** An evaluation that runs out of its budget comes to that alone. */
   async #evaluate(variables: Record<string, unknown>, annotations: Annotations): Promise<readonly Failure[]> {
     const failures: Failure[] = [];
-    const budget = { left: POLICY_STEPS };
+    const budget = budgetOf(POLICY_STEPS);
     try {
       for (const [index, validation] of this.#validations.entries()) {
         const failure = await this.#validate(validation, index, variables, budget);
@@ -101,7 +102,7 @@ export class ValidatingPolicy extends CompiledPolicy {
     validation: CompiledValidation,
     index: number,
     variables: Record<string, unknown>,
-    budget: StepCount,
+    budget: Budget,
   ): Promise<Failure | undefined> {
     const { expression, source, message, reason } = validation;
     if (expression instanceof Error)
@@ -123,7 +124,7 @@ export class ValidatingPolicy extends CompiledPolicy {
   async #messageOf(
     { messageExpression }: CompiledValidation,
     variables: Record<string, unknown>,
-    budget: StepCount,
+    budget: Budget,
   ): Promise<string | undefined> {
     if (!messageExpression || messageExpression instanceof Error) return undefined;
     try {
@@ -138,7 +139,7 @@ export class ValidatingPolicy extends CompiledPolicy {
 
   async #annotate(variables: Record<string, unknown>, annotations: Annotations): Promise<readonly Failure[]> {
     const failures: Failure[] = [];
-    const budget = { left: POLICY_STEPS };
+    const budget = budgetOf(POLICY_STEPS);
     for (const [index, { key, source, expression }] of this.#annotations.entries()) {
       const fail = (message: string) => failures.push({ message, index, isError: true, always: true });
       if (expression instanceof Error) {
@@ -159,7 +160,7 @@ export class ValidatingPolicy extends CompiledPolicy {
         if (text !== '' && !values.includes(text)) annotations.set(key, [...values, text]);
       } else if (value !== null) {
         fail(
-          `valueExpression '${source}' resulted in unsupported return type. Return type must be either string or null.`,
+          `valueExpression '${source}' resulted in unsupported return type: ${typeNameOf(value)}. Return type must be either string or null.`,
         );
       }
     }

@@ -60,24 +60,27 @@ export function reviewRequest(
 }
 
 /** Throws an Error saying what is wrong with the answer. */
-export function readReview(answer: unknown, uid: string, version: string): ReviewResponse {
+export function readReview(answer: unknown, uid: string, version: string, mutating: boolean): ReviewResponse {
   const review = (isDictionary(answer) ? answer : {}) as {
     kind?: unknown;
     apiVersion?: unknown;
     response?: Record<string, unknown>;
   };
-  const expected = `admission.k8s.io/${version}`;
-  if (review.kind !== 'AdmissionReview' || review.apiVersion !== expected)
-    throw new Error(
-      `expected webhook response of ${expected}, Kind=AdmissionReview, got ${String(review.apiVersion ?? '')}, Kind=${String(review.kind ?? '')}`,
-    );
   const { response } = review;
-  if (!isDictionary(response)) throw new Error('webhook response was absent');
-  if (version === 'v1' && response.uid !== uid)
-    throw new Error(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response.uid ?? '')}`);
-  const patch = response.patch ? readPatch(response.patch, response.patchType, version) : undefined;
+  if (!isDictionary(response)) throw invalidResponse('webhook response was absent');
+  if (version === 'v1') {
+    if (response.uid !== uid)
+      throw invalidResponse(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response.uid ?? '')}`);
+    if (review.kind !== 'AdmissionReview' || review.apiVersion !== 'admission.k8s.io/v1')
+      throw invalidResponse(
+        `expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got ${String(review.apiVersion ?? '')}, Kind=${String(review.kind ?? '')}`,
+      );
+    checkPatchType(response, mutating);
+  }
+  const allowed = response.allowed === true;
+  const patch = mutating && allowed && response.patch ? readPatch(response.patch, response.patchType) : undefined;
   return {
-    allowed: response.allowed === true,
+    allowed,
     ...(isDictionary(response.status) ? { status: response.status as Partial<Status> } : {}),
     ...(patch ? { patch } : {}),
     warnings: Array.isArray(response.warnings) ? response.warnings.map(String) : [],
@@ -87,12 +90,32 @@ export function readReview(answer: unknown, uid: string, version: string): Revie
   };
 }
 
-function readPatch(patch: unknown, type: unknown, version: string): readonly unknown[] {
-  if (version === 'v1' && !type) throw new Error('webhook returned response.patch but not response.patchType');
-  if (type && type !== 'JSONPatch') throw new Error(`unknown patch type ${JSON.stringify(type)}`);
-  if (typeof patch !== 'string') throw new Error('illegal base64 data');
-  const decoded: unknown = JSON.parse(Buffer.from(patch, 'base64').toString('utf8'));
-  if (!Array.isArray(decoded)) throw new Error('the patch is not a list of operations');
+const invalidResponse = (why: string) => new Error(`received invalid webhook response: ${why}`);
+
+function checkPatchType({ patch, patchType }: Readonly<Record<string, unknown>>, mutating: boolean): void {
+  if (!mutating) {
+    if (patch) throw invalidResponse('validating webhook may not return response.patch');
+    if (patchType !== undefined && patchType !== null)
+      throw invalidResponse('validating webhook may not return response.patchType');
+    return;
+  }
+  const typed = patchType !== undefined && patchType !== null;
+  if (patch && !typed) throw invalidResponse('webhook returned response.patch but not response.patchType');
+  if (!patch && typed) throw invalidResponse('webhook returned response.patchType but not response.patch');
+  if (patch && patchType === '') throw invalidResponse('webhook returned invalid response.patchType of ""');
+}
+
+function readPatch(patch: unknown, type: unknown): readonly unknown[] {
+  if (type && type !== 'JSONPatch') throw new Error(`unsupported patch type ${JSON.stringify(type)}`);
+  const undecodable = (why: string) => new Error(`received undecodable patch in webhook response: ${why}`);
+  if (typeof patch !== 'string') throw undecodable('illegal base64 data');
+  let decoded: unknown;
+  try {
+    decoded = JSON.parse(Buffer.from(patch, 'base64').toString('utf8'));
+  } catch (error) {
+    throw undecodable((error as Error).message);
+  }
+  if (!Array.isArray(decoded)) throw undecodable('json: cannot unmarshal object into Go value of type jsonpatch.Patch');
   return decoded;
 }
 

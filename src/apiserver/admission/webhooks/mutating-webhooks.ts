@@ -1,7 +1,7 @@
 import { type Draft, draft } from '../../../apimachinery/json.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
 import { applyJsonPatch } from '../../../apimachinery/patch/json-patch.ts';
-import { internalError, isStatusError } from '../../../apimachinery/status-error.ts';
+import { internalError } from '../../../apimachinery/status-error.ts';
 import type { AdmissionAttributes, AdmissionStep } from '../../../sdk/admission.ts';
 import type { RequestMatch } from '../matching/request-match.ts';
 import { isAdmissionConfiguration } from '../matching/rules.ts';
@@ -30,25 +30,25 @@ export function mutatingWebhooks(services: WebhookServices, webhooks: () => read
       const rounds = requests.get(attributes) ?? { round: -1, seen: new Map(), left: '', changed: false };
       requests.set(attributes, rounds);
       rounds.round++;
-      let index = -1;
-      for (const caller of webhooks()) {
+      for (const [index, caller] of webhooks().entries()) {
         const match = caller.concerns(attributes);
         if (!match) continue;
-        index++;
         if (rounds.round > 0 && !isDueAgain(caller, rounds, object)) continue;
         if (!(await caller.selects(attributes, match, object as UnstructuredObject))) continue;
-        const response = await caller.call(attributes, match, object as UnstructuredObject, 'admit');
         const turn = `round_${rounds.round}_index_${index}`;
-        if (!response) attributes.annotateAudit(`failed-open.${AUDIT_PREFIX}${turn}`, caller.webhook.name);
         let changed = false;
-        if (response?.patch?.length)
-          changed = await patchObject(services, caller, attributes, match, object, response.patch);
+        try {
+          const response = await caller.call(attributes, match, object as UnstructuredObject, 'admit');
+          if (!response) attributes.annotateAudit(`failed-open.${AUDIT_PREFIX}${turn}`, caller.webhook.name);
+          if (response?.patch?.length) changed = await patchObject(services, attributes, match, object, response.patch);
+        } finally {
+          attributes.annotateAudit(
+            `${AUDIT_PREFIX}${turn}`,
+            JSON.stringify({ configuration: caller.configuration, webhook: caller.webhook.name, mutated: changed }),
+          );
+        }
         if (changed) rounds.changed = true;
         rounds.seen.set(caller, JSON.stringify(object));
-        attributes.annotateAudit(
-          `${AUDIT_PREFIX}${turn}`,
-          JSON.stringify({ configuration: caller.configuration, webhook: caller.webhook.name, mutated: changed }),
-        );
       }
     },
     reinvoke(attributes) {
@@ -60,8 +60,12 @@ export function mutatingWebhooks(services: WebhookServices, webhooks: () => read
       if (attributes.operation !== 'DELETE') return;
       for (const caller of webhooks()) {
         const match = caller.concerns(attributes);
-        if (match && (await caller.selects(attributes, match, undefined)))
-          await caller.call(attributes, match, undefined, 'admit');
+        if (!match || !(await caller.selects(attributes, match, undefined))) continue;
+        const response = await caller.call(attributes, match, undefined, 'admit');
+        if (response?.patch?.length)
+          throw internalError(
+            `admission webhook ${JSON.stringify(caller.webhook.name)} attempted to modify the object, which is not supported for this operation`,
+          );
       }
     },
   };
@@ -72,9 +76,9 @@ function isDueAgain(caller: WebhookCaller, { seen }: Rounds, object: Draft<Unstr
   return caller.webhook.reinvocationPolicy === 'IfNeeded' && before !== undefined && before !== JSON.stringify(object);
 }
 
+/** Throws InternalError for a patch that does not fit the object. */
 async function patchObject(
   { kinds }: WebhookServices,
-  caller: WebhookCaller,
   attributes: AdmissionAttributes,
   match: RequestMatch,
   object: Draft<UnstructuredObject>,
@@ -89,7 +93,7 @@ async function patchObject(
       (before) => draft(applyJsonPatch(before, patch)) as Draft<UnstructuredObject>,
     );
   } catch (error) {
-    if (isStatusError(error) && error.code < 500) throw error;
-    throw internalError(`${(error as Error).message} (of the patch of webhook ${JSON.stringify(caller.webhook.name)})`);
+    const { cause, message } = error as Error;
+    throw internalError(typeof cause === 'string' ? cause : message);
   }
 }

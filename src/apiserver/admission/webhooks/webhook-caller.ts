@@ -93,9 +93,9 @@ export class WebhookCaller {
       throw badRequest(`admission webhook ${JSON.stringify(webhook.name)} does not support dry run`);
     let response: ReviewResponse;
     try {
-      response = await this.#post(attributes, match, object);
+      response = await this.#post(attributes, match, object, type === 'admit');
     } catch (error) {
-      const failure = `failed calling webhook ${JSON.stringify(webhook.name)}: failed to call webhook: ${(error as Error).message}`;
+      const failure = `failed calling webhook ${JSON.stringify(webhook.name)}: ${(error as Error).message}`;
       observe(!this.#ignoresFailure, 500, true);
       if (!this.#ignoresFailure) throw internalError(failure);
       this.#services.logger.warn(
@@ -120,6 +120,7 @@ export class WebhookCaller {
     attributes: AdmissionAttributes,
     match: RequestMatch,
     object: UnstructuredObject | undefined,
+    mutating: boolean,
   ): Promise<ReviewResponse> {
     const { webhook } = this;
     const seconds = webhook.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS;
@@ -128,13 +129,18 @@ export class WebhookCaller {
       oldObject: attributes.oldObject && (await this.#inForm(attributes.oldObject, attributes, match)),
     };
     const { uid, version, body } = reviewRequest(attributes, match, objects, webhook.admissionReviewVersions ?? ['v1']);
-    const answer = await this.#services.client.post({
-      config: webhook.clientConfig,
-      body,
-      timeoutMs: seconds * 1000,
-      query: `timeout=${seconds}s`,
-    });
-    return readReview(answer, uid, version);
+    let answer: unknown;
+    try {
+      answer = await this.#services.client.post({
+        config: webhook.clientConfig,
+        body,
+        timeoutMs: seconds * 1000,
+        query: `timeout=${seconds}s`,
+      });
+    } catch (error) {
+      throw new Error(`failed to call webhook: ${(error as Error).message}`);
+    }
+    return readReview(answer, uid, version, mutating);
   }
 
   async #inForm(

@@ -139,4 +139,34 @@ describe('admission webhooks', () => {
       'failed calling webhook "down.example.com": failed to call webhook: connection refused',
     );
   });
+
+  it.each([
+    [
+      'mutating',
+      { patch: 'W10=' },
+      'received invalid webhook response: webhook returned response.patch but not response.patchType',
+    ],
+    [
+      'mutating',
+      { patchType: 'JSONPatch' },
+      'received invalid webhook response: webhook returned response.patchType but not response.patch',
+    ],
+    ['mutating', { patchType: 'Merge', patch: 'W10=' }, 'unsupported patch type "Merge"'],
+    [
+      'mutating',
+      { patchType: 'JSONPatch', patch: 'e30=' },
+      'received undecodable patch in webhook response: json: cannot unmarshal object',
+    ],
+    ['mutating', { uid: 'x' }, 'received invalid webhook response: expected response.uid='],
+    [
+      'validating',
+      { patch: 'W10=' },
+      'received invalid webhook response: validating webhook may not return response.patch',
+    ],
+  ] as const)('that are %s and answer %o fail', async (sort, answer, why) => {
+    const { step: broken } = await step(sort, { a: [hook('broken')] }, { broken: () => answer });
+    await expect(admit(broken, 'pods', labelled())).rejects.toThrow(
+      `failed calling webhook "broken.example.com": ${why}`,
+    );
+  });
 });

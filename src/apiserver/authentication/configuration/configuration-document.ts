@@ -32,9 +32,10 @@ export class ConfigurationDocument {
   readonly errors: FieldError[] = [];
   readonly root: Fields;
 
-  /** Throws ConfigurationFault when `given` is of another kind. */
-  constructor(given: unknown, kind: string, versions: readonly string[], known: readonly string[]) {
+  /** Throws ConfigurationFault when `given` is of another kind; the oldest files have none. */
+  constructor(given: unknown, kind: string | undefined, versions: readonly string[], known: readonly string[]) {
     this.root = this.fields(given, FieldPath.root, ['apiVersion', 'kind', ...known]);
+    if (kind === undefined) return;
     if (this.root.kind !== kind) this.errors.push(notSupported('kind', this.root.kind, [kind]));
     const supported = versions.map((version) =>
       version.includes('/') ? version : `apiserver.config.k8s.io/${version}`,
@@ -79,6 +80,13 @@ export class ConfigurationDocument {
 
   text(given: unknown, path: FieldPath): string {
     return this.optionalText(given, path) ?? '';
+  }
+
+  /** A map of strings; empty when it is absent. */
+  texts(given: unknown, path: FieldPath): Readonly<Record<string, string>> {
+    const names = typeof given === 'object' && given !== null && !Array.isArray(given) ? Object.keys(given) : [];
+    const fields = this.fields(given, path, names);
+    return Object.fromEntries(names.map((name) => [name, this.text(fields[name], path.key(name))]));
   }
 
   /** One of `supported`; the first of them when there was a fault. */

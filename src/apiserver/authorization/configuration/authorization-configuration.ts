@@ -3,7 +3,8 @@ import { isAbsolute } from 'node:path';
 import { duplicate, FieldPath, invalidValue, notSupported, required, tooMany } from '../../../apimachinery/field.ts';
 import { isDns1123Subdomain } from '../../../apimachinery/names.ts';
 import { ConfigurationDocument } from '../../authentication/configuration/configuration-document.ts';
-import { CompileError, type Expression, ExpressionCompiler } from '../../cel/expression.ts';
+import { CompileError } from '../../cel/compile-error.ts';
+import { type Expression, ExpressionCompiler } from '../../cel/expression.ts';
 
 export type AuthorizerConfiguration =
   | { readonly type: BuiltInType; readonly name: string }

@@ -41,7 +41,12 @@ describe('the node authorizer', () => {
     metadata: { name: 'pv1' },
     spec: {
       claimRef: { namespace: 'shop', name: 'data' },
-      csi: { driver: 'd', volumeHandle: 'h', nodeStageSecretRef: { name: 'stage', namespace: 'csi' } },
+      csi: {
+        driver: 'd',
+        volumeHandle: 'h',
+        nodeStageSecretRef: { name: 'stage', namespace: 'csi' },
+        controllerPublishSecretRef: { name: 'attach', namespace: 'csi' },
+      },
     },
   } as unknown as PersistentVolume;
 
@@ -62,6 +67,7 @@ describe('the node authorizer', () => {
       expect(may({ ...use, user: node('n2') })).toBe(false);
     }
     expect(may({ resource: 'configmaps', name: 'other' })).toBe(false);
+    expect(may({ resource: 'secrets', namespace: 'csi', name: 'attach' })).toBe(false);
     expect(may({ resource: 'configmaps', verb: 'list', name: '' })).toBe(false);
     expect(may({ resource: 'configmaps', verb: 'update', name: 'env' })).toBe(false);
     expect(authorizer.authorize({ ...base, resource: 'secrets', name: 'x' }).reason).toBe(

@@ -7,6 +7,15 @@ import { NodeGraph, type NodeGraphSource } from './node-graph.ts';
 const NODES_GROUP = 'system:nodes';
 const NODE_PREFIX = 'system:node:';
 
+/** What a node has exactly one of, named like itself. */
+interface OwnObject {
+  readonly what: string;
+  readonly name: string;
+  readonly namespace: string;
+}
+const LEASE: OwnObject = { what: 'node lease', name: 'lease', namespace: 'kube-node-lease' };
+const CSI_NODE: OwnObject = { what: 'CSINode', name: 'CSINode', namespace: '' };
+
 const allowed: AuthorizationDecision = { decision: 'allow' };
 const notANode: AuthorizationDecision = { decision: 'noOpinion' };
 const no = (reason: string): AuthorizationDecision => ({ decision: 'noOpinion', reason });
@@ -64,9 +73,9 @@ export class NodeAuthorizer implements Authorizer {
           ? this.#createToken(nodeName, attributes)
           : this.#get(nodeName, attributes);
       case 'coordination.k8s.io/leases':
-        return this.#own(nodeName, attributes, 'kube-node-lease');
+        return this.#own(nodeName, attributes, LEASE);
       case 'storage.k8s.io/csinodes':
-        return this.#own(nodeName, attributes, '');
+        return this.#own(nodeName, attributes, CSI_NODE);
       case 'resource.k8s.io/resourceslices':
         return this.#resourceSlice(nodeName, attributes);
       case '/nodes':
@@ -86,7 +95,7 @@ export class NodeAuthorizer implements Authorizer {
   #read(nodeName: string, attributes: AuthorizationAttributes): AuthorizationDecision {
     if (!['get', 'list', 'watch'].includes(attributes.verb)) return no(`can only read resources of this type`);
     if (attributes.subresource) return no('cannot read subresource');
-    if (!attributes.name) return no('No Object name found');
+    if (!attributes.namespace) return no('can only read namespaced object of this type');
     return this.#reachable(nodeName, attributes);
   }
 
@@ -97,35 +106,41 @@ export class NodeAuthorizer implements Authorizer {
   }
 
   #updateStatus(nodeName: string, attributes: AuthorizationAttributes): AuthorizationDecision {
-    if (attributes.verb !== 'update' && attributes.verb !== 'patch') return no('can only update status of this type');
+    if (attributes.verb !== 'update' && attributes.verb !== 'patch') return no('can only get/update/patch this type');
     return this.#reachable(nodeName, attributes);
   }
 
   #createToken(nodeName: string, attributes: AuthorizationAttributes): AuthorizationDecision {
-    if (attributes.verb !== 'create') return no('can only create token for individual service account');
+    if (attributes.verb !== 'create' || !attributes.name)
+      return no('can only create tokens for individual service accounts');
     return this.#reachable(nodeName, attributes);
   }
 
   #reachable(nodeName: string, { resource, namespace, name }: AuthorizationAttributes): AuthorizationDecision {
-    if (name && this.graph.reaches(nodeName, resource, namespace, name)) return allowed;
+    if (!name) return no('No Object name found');
+    if (this.graph.reaches(nodeName, resource, namespace, name)) return allowed;
     return no(`no relationship found between node '${nodeName}' and this object`);
   }
 
-  #own(nodeName: string, attributes: AuthorizationAttributes, namespace: string): AuthorizationDecision {
+  #own(
+    nodeName: string,
+    attributes: AuthorizationAttributes,
+    { what, name: noun, namespace }: OwnObject,
+  ): AuthorizationDecision {
     const { verb, name } = attributes;
     if (!['get', 'create', 'update', 'patch', 'delete'].includes(verb))
-      return no('can only get, create, update, patch, or delete an object of this type');
-    if (attributes.subresource) return no('can only access the object itself');
+      return no(`can only get, create, update, patch, or delete a ${what}`);
+    if (attributes.subresource) return no(`cannot authorize ${noun} subresources`);
     if (attributes.namespace !== namespace)
-      return no(`can only access objects in the ${JSON.stringify(namespace)} namespace`);
+      return no(`can only access leases in the ${JSON.stringify(namespace)} system namespace`);
     // A create names its object in the body; NodeRestriction looks at it.
     if (verb !== 'create' && name !== nodeName)
-      return no('can only access node object with the same name as the requesting node');
+      return no(`can only access ${what} with the same name as the requesting node`);
     return allowed;
   }
 
   #resourceSlice(nodeName: string, attributes: AuthorizationAttributes): AuthorizationDecision {
-    if (attributes.subresource) return no('cannot access subresources of resource slices');
+    if (attributes.subresource) return no('cannot authorize ResourceSlice subresources');
     switch (attributes.verb) {
       case 'create':
         return allowed;

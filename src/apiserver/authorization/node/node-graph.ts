@@ -141,9 +141,9 @@ function entry<V>(map: Map<string, Map<string, V>>, key: string): Map<string, V>
   return value;
 }
 
+/** Those that a kubelet uses; what controllers attach and expand with is no node's business. */
 function volumeSecrets({ spec }: PersistentVolume, claimNamespace: string): readonly string[] {
   const references = [
-    spec.csi?.controllerPublishSecretRef,
     spec.csi?.nodePublishSecretRef,
     spec.csi?.nodeStageSecretRef,
     spec.csi?.nodeExpandSecretRef,

@@ -50,6 +50,7 @@ export function podReferences(pod: Pod): readonly string[] {
     }
   }
   for (const claim of pod.status?.resourceClaimStatuses ?? []) add('resourceclaims', claim.resourceClaimName);
+  add('resourceclaims', pod.status?.extendedResourceClaimStatus?.resourceClaimName);
   for (const claim of spec.resourceClaims ?? []) add('resourceclaims', claim.resourceClaimName);
   return [...found];
 }

@@ -103,15 +103,17 @@ const schedulerRules: readonly PolicyRule[] = [
   allow('create', 'authentication.k8s.io', 'tokenreviews'),
   allow('create', 'authorization.k8s.io', 'subjectaccessreviews'),
   allow(READ, 'storage.k8s.io', 'csinodes'),
+  allow(READ, 'storage.k8s.io', 'volumeattachments'),
   allow(READ, 'core', 'namespaces'),
   allow(READ, 'storage.k8s.io', 'csidrivers'),
   allow(READ, 'storage.k8s.io', 'csistoragecapacities'),
-  allow(READ, 'storage.k8s.io', 'volumeattachments'),
-  allow(READ, 'resource.k8s.io', 'deviceclasses resourceslices'),
+  allow(READ, 'resource.k8s.io', 'deviceclasses'),
   allow(`${READ} patch update`, 'resource.k8s.io', 'resourceclaims'),
-  allow('patch update', 'resource.k8s.io', 'resourceclaims/status'),
+  allow(`${READ} patch update`, 'resource.k8s.io', 'resourceclaims/status'),
   allow('update', 'core', 'pods/finalizers'),
-  allow(READ, 'scheduling.k8s.io', 'workloads'),
+  allow(READ, 'resource.k8s.io', 'resourceslices'),
+  allow('create delete', 'resource.k8s.io', 'resourceclaims'),
+  allow('patch update', 'resource.k8s.io', 'resourceclaims/binding'),
 ];
 
 const controllerManagerRules: readonly PolicyRule[] = [
@@ -160,6 +162,7 @@ export function defaultClusterRoles(): readonly ClusterRole[] {
     ]),
     clusterRole('system:monitoring', [
       allowPaths('/healthz /healthz/* /livez /livez/* /metrics /metrics/slis /readyz /readyz/*'),
+      allow('get', 'core', 'nodes/metrics'),
     ]),
     clusterRole('system:basic-user', [
       allow('create', 'authorization.k8s.io', 'selfsubjectaccessreviews selfsubjectrulesreviews'),
@@ -185,7 +188,8 @@ export function defaultClusterRoles(): readonly ClusterRole[] {
     clusterRole('system:kubelet-api-admin', [
       allow(READ, 'core', 'nodes'),
       allow('proxy', 'core', 'nodes'),
-      allow('*', 'core', 'nodes/configz nodes/healthz nodes/log nodes/metrics nodes/pods nodes/proxy nodes/stats'),
+      allow('*', 'core', 'nodes/log nodes/metrics nodes/proxy nodes/stats'),
+      allow('*', 'core', 'nodes/configz nodes/healthz nodes/pods'),
     ]),
     clusterRole('system:node-bootstrapper', [
       allow(`${READ} create`, 'certificates.k8s.io', 'certificatesigningrequests'),
@@ -224,8 +228,8 @@ export function defaultClusterRoles(): readonly ClusterRole[] {
       allow('list watch', 'core', 'endpoints services'),
       allow(READ, 'core', 'nodes'),
       allowEvents(),
-      allow('list watch', 'discovery.k8s.io', 'endpointslices'),
       allow('list watch', 'networking.k8s.io', 'servicecidrs'),
+      allow('list watch', 'discovery.k8s.io', 'endpointslices'),
     ]),
     clusterRole(SCHEDULER, schedulerRules),
     ...controllerRoles(),

@@ -59,7 +59,6 @@ const CONTROLLERS: Readonly<Record<string, readonly PolicyRule[]>> = {
     allow(READ, 'resource.k8s.io', 'resourceclaims'),
     allow(READ, 'resource.k8s.io', 'resourceslices'),
     allow(READ, 'resource.k8s.io', 'deviceclasses'),
-    allow(READ, 'resource.k8s.io', 'devicetaintrules'),
     allowEvents(),
   ],
   'disruption-controller': [
@@ -103,7 +102,6 @@ const CONTROLLERS: Readonly<Record<string, readonly PolicyRule[]>> = {
     allow('update patch', 'core', 'persistentvolumeclaims/status'),
     allow(READ, 'core', 'persistentvolumeclaims'),
     allowEvents(),
-    allow('get', 'core', 'services'),
   ],
   'generic-garbage-collector': [allow(`${READ} patch update delete`, '*', '*'), allowEvents()],
   'horizontal-pod-autoscaler': [
@@ -149,17 +147,16 @@ const CONTROLLERS: Readonly<Record<string, readonly PolicyRule[]>> = {
     allow('list watch', 'core', 'nodes'),
     allowEvents(),
     allow('watch', 'core', 'events'),
-    allow('get', 'core', 'services'),
   ],
   'pod-garbage-collector': [
     allow('delete list watch', 'core', 'pods'),
     allow(READ, 'core', 'nodes'),
     allow('patch', 'core', 'pods/status'),
   ],
-  podcertificaterequestcleaner: [allow(`${READ} delete`, 'certificates.k8s.io', 'podcertificaterequests')],
   'pv-protection-controller': [allow(`${READ} update`, 'core', 'persistentvolumes'), allowEvents()],
   'pvc-protection-controller': [
     allow(`${READ} update`, 'core', 'persistentvolumeclaims'),
+    allow('update', 'core', 'persistentvolumeclaims/status'),
     allow(READ, 'core', 'pods'),
     allowEvents(),
   ],
@@ -182,9 +179,9 @@ const CONTROLLERS: Readonly<Record<string, readonly PolicyRule[]>> = {
     allow('update', 'core', 'pods/finalizers'),
     allow(`${READ} create delete`, 'resource.k8s.io', 'resourceclaims'),
     allow('patch update', 'resource.k8s.io', 'resourceclaims resourceclaims/status'),
-    allow(READ, 'resource.k8s.io', 'resourceclaimtemplates'),
     allow('patch update', 'core', 'pods/status'),
     allowEvents(),
+    allow('patch update', 'resource.k8s.io', 'resourceclaims/binding'),
   ],
   'resourcequota-controller': [
     allow('list watch', '*', '*'),
@@ -227,7 +224,9 @@ const CONTROLLERS: Readonly<Record<string, readonly PolicyRule[]>> = {
     allowEvents(),
   ],
   'storage-version-migrator-controller': [
-    allow('create list patch watch', '*', '*'),
+    allow('list patch', '*', '*'),
+    allow('get', 'apiextensions.k8s.io', 'customresourcedefinitions'),
+    allow('patch', 'apiextensions.k8s.io', 'customresourcedefinitions/status'),
     allow('update', 'storagemigration.k8s.io', 'storageversionmigrations/status'),
   ],
   'ttl-after-finished-controller': [allow(`${READ} delete`, 'batch', 'jobs'), allowEvents()],

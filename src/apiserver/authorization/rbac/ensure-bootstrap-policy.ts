@@ -6,6 +6,7 @@ import type {
   RoleBinding,
   Subject,
 } from '../../../api/types/rbac.v1.gen.ts';
+import { deepEqual } from '../../../apimachinery/deep-equal.ts';
 import type { KubeList } from '../../../apimachinery/meta.ts';
 import { isStatusError } from '../../../apimachinery/status-error.ts';
 import type { Transport } from '../../../apimachinery/transport.ts';
@@ -24,7 +25,7 @@ const AUTOUPDATE = 'rbac.authorization.kubernetes.io/autoupdate';
 
 /**
  * Makes the default roles and bindings exist with at least their default rules and subjects. What a user added stays;
- * an object whose autoupdate annotation is `false` is left alone. One list per kind; writes only what is missing.
+ * an object whose autoupdate annotation is `false` is left alone, a binding to another role made anew. One list per kind; writes only what is missing.
  */
 export async function ensureBootstrapPolicy(transport: Transport): Promise<void> {
   await Promise.all([
@@ -81,6 +82,12 @@ async function update<T extends PolicyObject>(
   let existing = found;
   for (let attempt = 0; ; attempt++) {
     if (existing.metadata.annotations?.[AUTOUPDATE] === 'false') return;
+    // What a binding refers to can't be changed.
+    if ('roleRef' in wanted && !deepEqual((existing as RoleBinding).roleRef, wanted.roleRef)) {
+      await transport.request({ method: 'DELETE', path: objectPath(resource, wanted) });
+      await transport.request({ method: 'POST', path: collectionPath(resource, wanted), body: wanted });
+      return;
+    }
     const changed = reconcile(existing, wanted);
     if (!changed) return;
     try {

@@ -1,4 +1,5 @@
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding } from '../../../api/types/rbac.v1.gen.ts';
+import { deepEqual } from '../../../apimachinery/deep-equal.ts';
 import { forbidden, notFound } from '../../../apimachinery/status-error.ts';
 import type { AuthorizationAttributes, Authorizer } from '../../../sdk/authorization.ts';
 import { SYSTEM_MASTERS, type UserInfo } from '../../../sdk/user.ts';
@@ -28,14 +29,13 @@ export async function checkRoleEscalation(
   if (user.groups.includes(SYSTEM_MASTERS)) return;
   const resource = role.kind === 'ClusterRole' ? 'clusterroles' : 'roles';
   const { name, namespace = '' } = role.metadata;
-  const aggregation = (role as ClusterRole).aggregationRule;
-  if (old && sameJSON(old.rules, role.rules) && sameJSON((old as ClusterRole).aggregationRule, aggregation)) return;
+  if (old && onlyCollected(role, old)) return;
   if (await isAllowed(checks.authorizer, user, 'escalate', resource, namespace, name)) return;
   const held = checks.rbac.policyRules(user, namespace);
-  if (aggregation?.clusterRoleSelectors?.length && missingRights(held.rules, FULL_AUTHORITY).length) {
-    throw forbidden({ group: GROUP, resource }, name, 'must have cluster-admin privileges to use the aggregationRule');
-  }
   confirmNoEscalation(user, held, role.rules ?? [], resource, name);
+  // What it gathers is anything.
+  if ((aggregates(role) || aggregates(old)) && missingRights(held.rules, FULL_AUTHORITY).length)
+    throw forbidden({ group: GROUP, resource }, name, 'must have cluster-admin privileges to use the aggregationRule');
 }
 
 /** Nobody binds a role whose rights they do not hold, unless they may `bind` it. Throws StatusError. */
@@ -46,7 +46,7 @@ export async function checkBindingEscalation(
   old?: RoleBinding | ClusterRoleBinding,
 ): Promise<void> {
   if (user.groups.includes(SYSTEM_MASTERS)) return;
-  if (old && sameJSON(old.roleRef, binding.roleRef) && sameJSON(old.subjects, binding.subjects)) return;
+  if (old && onlyCollected(binding, old)) return;
   const resource = binding.kind === 'ClusterRoleBinding' ? 'clusterrolebindings' : 'rolebindings';
   const namespace = binding.kind === 'RoleBinding' ? (binding.metadata.namespace ?? '') : '';
   const { roleRef } = binding;
@@ -95,6 +95,16 @@ async function isAllowed(
   return (await authorizer.authorize(attributes)).decision === 'allow';
 }
 
-function sameJSON(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
+type PolicyObject = Role | ClusterRole | RoleBinding | ClusterRoleBinding;
+
+const aggregates = (role: Role | ClusterRole | undefined) =>
+  ((role as ClusterRole | undefined)?.aggregationRule?.clusterRoleSelectors?.length ?? 0) > 0;
+
+/** Whether nothing has changed but what garbage collection changes. */
+function onlyCollected(object: PolicyObject, old: PolicyObject): boolean {
+  const rest = ({ metadata, ...body }: PolicyObject) => {
+    const { ownerReferences: _, finalizers: __, managedFields: ___, resourceVersion: ____, ...kept } = metadata;
+    return { ...body, metadata: kept };
+  };
+  return deepEqual(rest(object), rest(old));
 }

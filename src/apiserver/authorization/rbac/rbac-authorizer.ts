@@ -3,6 +3,7 @@ import type {
   AuthorizationAttributes,
   AuthorizationDecision,
   Authorizer,
+  ListedRules,
   NonResourceRule,
   ResourceRule,
 } from '../../../sdk/authorization.ts';
@@ -69,13 +70,11 @@ export class RbacAuthorizer implements Authorizer {
     return { rules, errors };
   }
 
-  rulesFor(
-    user: UserInfo,
-    namespace: string,
-  ): { resource: readonly ResourceRule[]; nonResource: readonly NonResourceRule[] } {
+  rulesFor(user: UserInfo, namespace: string): ListedRules {
     const resource: ResourceRule[] = [];
     const nonResource: NonResourceRule[] = [];
-    for (const rule of this.policyRules(user, namespace).rules) {
+    const { rules, errors } = this.policyRules(user, namespace);
+    for (const rule of rules) {
       if (rule.resources?.length) {
         resource.push({
           verbs: rule.verbs,
@@ -86,7 +85,7 @@ export class RbacAuthorizer implements Authorizer {
       }
       if (rule.nonResourceURLs?.length) nonResource.push({ verbs: rule.verbs, nonResourceURLs: rule.nonResourceURLs });
     }
-    return { resource, nonResource };
+    return { resource, nonResource, errors };
   }
 
   #allow(description: string): AuthorizationDecision {

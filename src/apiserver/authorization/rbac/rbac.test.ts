@@ -14,11 +14,11 @@ import { RbacAuthorizer } from './rbac-authorizer.ts';
 import type { RbacObject } from './rbac-index.ts';
 
 const version = { apiVersion: 'rbac.authorization.k8s.io/v1' };
-const role = (name: string, rules: PolicyRule[], namespace?: string) =>
+const role = (name: string, rules: PolicyRule[], namespace?: string, metadata: object = {}) =>
   ({
     ...version,
     kind: namespace ? 'Role' : 'ClusterRole',
-    metadata: { name, ...(namespace ? { namespace } : {}) },
+    metadata: { name, ...(namespace ? { namespace } : {}), ...metadata },
     rules,
   }) as RbacObject;
 const binding = (name: string, roleName: string, subjects: object[], namespace?: string, roleKind = 'ClusterRole') =>
@@ -122,8 +122,9 @@ describe('RBAC', () => {
       return process.cpuUsage().user - before;
     };
     const [few, many] = [withBindings(1), withBindings(4000)];
-    cpuOf(few);
-    expect(cpuOf(many)).toBeLessThan(20 * Math.max(cpuOf(few), 1000));
+    // The least of some: others' garbage is collected on our time.
+    const least = (rbac: RbacAuthorizer) => Math.min(...Array.from({ length: 4 }, () => cpuOf(rbac)));
+    expect(least(many)).toBeLessThan(20 * Math.max(least(few), 1000));
   });
 });
 
@@ -150,18 +151,19 @@ describe('escalation', () => {
   rbac.index.upsert(binding('carols', 'binder', [{ kind: 'User', name: 'carol' }]));
   const checks = { rbac, authorizer: rbac };
   const own = role('mine', [{ apiGroups: [''], resources: ['pods'], verbs: ['list'] }], 'shop') as never;
-  const more = role(
-    'mine',
-    [{ apiGroups: [''], resources: ['pods', 'secrets'], verbs: ['get', 'list'] }],
-    'shop',
-  ) as never;
+  const rightsOfMore = [{ apiGroups: [''], resources: ['pods', 'secrets'], verbs: ['get', 'list'] }];
+  const more = role('mine', rightsOfMore, 'shop') as never;
 
   it('lets nobody grant what they do not hold', async () => {
     await checkRoleEscalation(checks, user('bob', 'dev'), own);
     await expect(checkRoleEscalation(checks, user('bob', 'dev'), more)).rejects.toThrow(
       'roles.rbac.authorization.k8s.io "mine" is forbidden: user "bob" (groups=["dev"]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["secrets"], Verbs:["get" "list"]}',
     );
-    await checkRoleEscalation(checks, user('bob', 'dev'), more, more);
+    const changed = (metadata: object) => role('mine', rightsOfMore, 'shop', { ...metadata }) as never;
+    await checkRoleEscalation(checks, user('bob', 'dev'), changed({ finalizers: ['x'] }), more);
+    await expect(
+      checkRoleEscalation(checks, user('bob', 'dev'), changed({ labels: { a: 'b' } }), more),
+    ).rejects.toThrow('attempting to grant');
     await checkRoleEscalation(checks, user('root', 'system:masters'), more);
   });
 
@@ -201,6 +203,19 @@ describe('the chain', () => {
   });
 });
 
+it('lists what a user may do, and which of their roles are not there', () => {
+  const rbac = new RbacAuthorizer();
+  rbac.index.upsert(role('reader', [pods]));
+  for (const name of ['reader', 'none']) rbac.index.upsert(binding(name, name, [{ kind: 'User', name: 'bob' }]));
+  const chain = new AuthorizationChain({ logger: silentLogger, authorizers: [rbac] });
+  expect(chain.rulesFor(user('bob'), 'shop')).toEqual({
+    resource: [pods],
+    nonResource: [],
+    incomplete: false,
+    evaluationError: 'clusterrole.rbac.authorization.k8s.io "none" not found',
+  });
+});
+
 describe('the bootstrap policy', () => {
   it('is created once, repaired where it lost rules, and left alone where users said so', async () => {
     const objects = new Map<string, RbacObject>();
@@ -221,6 +236,7 @@ describe('the bootstrap policy', () => {
           return answer(found);
         }
         writes++;
+        if (method === 'DELETE') return answer(objects.delete(plain));
         const key = method === 'POST' ? `${plain}/${(body as RbacObject).metadata.name}` : plain;
         if (method === 'POST' && objects.has(key)) throw new StatusError({ code: 409, reason: 'AlreadyExists' });
         objects.set(key, JSON.parse(JSON.stringify(body)));
@@ -244,8 +260,12 @@ describe('the bootstrap policy', () => {
       rules: [],
       metadata: { name: 'system:kube-dns', annotations: { 'rbac.authorization.kubernetes.io/autoupdate': 'false' } },
     });
+    const bound = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/system:discovery';
+    const before = objects.get(bound)!;
+    objects.set(bound, { ...before, roleRef: { apiGroup: 'rbac', kind: 'ClusterRole', name: 'admin' } } as RbacObject);
     await ensureBootstrapPolicy(transport);
-    expect(writes).toBe(1);
+    expect(writes).toBe(3);
+    expect(objects.get(bound)).toEqual(before);
     expect((objects.get(`${path}system:basic-user`) as unknown as { rules: PolicyRule[] }).rules).toHaveLength(4);
   });
 

@@ -1,5 +1,6 @@
 import { type Environment, Optional } from '@marcbachmann/cel-js';
 import { Duration } from '@marcbachmann/cel-js/evaluator';
+import { durationOfNanos, nanosOf } from './durations.ts';
 import { celEqual, compareCel } from './equality.ts';
 
 class SetsNamespace {}
@@ -24,12 +25,22 @@ export function registerCollections(environment: Environment): void {
     BigInt(list.findLastIndex((other) => celEqual(other, item))),
   );
   add('list<T>.slice(int, int): list<T>', (list: unknown[], from: bigint, to: bigint) => {
-    if (from < 0n || to < from || to > BigInt(list.length))
-      throw new Error(`cannot slice(${from}, ${to}), list is length ${list.length}`);
+    const why =
+      from < 0n || to < 0n
+        ? 'negative indexes not supported'
+        : from > to
+          ? 'start index must be less than or equal to end index'
+          : to > BigInt(list.length)
+            ? `list is length ${list.length}`
+            : undefined;
+    if (why) throw new Error(`cannot slice(${from}, ${to}), ${why}`);
     return list.slice(Number(from), Number(to));
   });
   add('list<dyn>.flatten(): list<dyn>', (list: unknown[]) => list.flat());
-  add('list<dyn>.flatten(int): list<dyn>', (list: unknown[], depth: bigint) => list.flat(Number(depth) as 1));
+  add('list<dyn>.flatten(int): list<dyn>', (list: unknown[], depth: bigint) => {
+    if (depth < 0n) throw new Error('level must be non-negative');
+    return list.flat(Number(depth) as 1);
+  });
   add('list<T>.sort(): list<T>', (list: unknown[]) => [...list].sort(compareCel));
   add('list<T>.reverse(): list<T>', (list: unknown[]) => [...list].reverse());
   add('list<T>.distinct(): list<T>', distinct as never);
@@ -101,7 +112,7 @@ function sum(list: readonly unknown[]): unknown {
     else if (typeof total === 'bigint' && typeof item === 'bigint') total += item;
     else if (typeof total === 'number' && typeof item === 'number') total += item;
     else if (total instanceof Duration && item instanceof Duration)
-      total = (total as unknown as { addDuration(other: unknown): unknown }).addDuration(item);
+      total = durationOfNanos(nanosOf(total) + nanosOf(item));
     else throw new Error('no such overload');
   }
   return total ?? 0n;

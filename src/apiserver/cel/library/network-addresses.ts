@@ -102,10 +102,20 @@ function parseIp(text: string): IpValue {
 function parseCidr(text: string): CidrValue {
   if (isCIDR(text).length > 0)
     throw new Error(
-      `network address parse error during conversion from string: netip.ParsePrefix(${JSON.stringify(text)}): no valid CIDR`,
+      `network address parse error during conversion from string: netip.ParsePrefix(${JSON.stringify(text)}): ${prefixFault(text)}`,
     );
   const [host = '', length = ''] = text.split('/');
   return new CidrValue(parseIp(host), Number(length));
+}
+
+function prefixFault(text: string): string {
+  const slash = text.lastIndexOf('/');
+  if (slash < 0) return "no '/'";
+  const [host, bits] = [text.slice(0, slash), text.slice(slash + 1)];
+  if (isIP(host).length > 0) return `ParseAddr(${JSON.stringify(host)}): unable to parse IP`;
+  return /^(0|[1-9]\d{0,2})$/.test(bits)
+    ? 'prefix length out of range'
+    : `bad bits after slash: ${JSON.stringify(bits)}`;
 }
 
 function tryParse<T>(parse: (text: string) => T, text: string): T | undefined {

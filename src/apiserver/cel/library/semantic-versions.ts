@@ -23,7 +23,7 @@ export function registerSemanticVersions(environment: Environment): void {
     environment.registerFunction(signature, handler as never, { async: false } as never);
   const required = (text: string, normalize = false) => {
     const value = parse(text, normalize);
-    if (!value) throw new Error(`No Major.Minor.Patch elements found in ${JSON.stringify(text)}`);
+    if (!value) throw new Error('No Major.Minor.Patch elements found');
     return value;
   };
   add(`semver(string): ${type}`, (text: string) => required(text));

@@ -3,42 +3,40 @@ import type { JSONSchemaProps } from '../../../api/types/apiextensions.v1.gen.ts
 import { type FieldError, invalidValue, tooLong, tooMany, typeInvalid } from '../../../apimachinery/field.ts';
 import { formatCheck } from './formats.ts';
 
-/** Adds what is wrong with a value of the right type. */
+/** Adds what is wrong with a value of whatever type. */
 export type Check = (value: unknown, at: string, errors: FieldError[]) => void;
 
-/** One check for each keyword that restricts scalars, lists and objects as a whole. */
+/** The checks of scalars that the keywords of a schema ask for, in the order in which Kubernetes makes them. */
 export function constraintChecks(props: JSONSchemaProps): readonly Check[] {
   const checks: Check[] = [];
   const { pattern, format } = props;
-  if (props.maxLength !== undefined || props.minLength !== undefined)
-    checks.push(lengthCheck(props.minLength, props.maxLength));
-  if (pattern) checks.push(patternCheck(pattern));
+  if (props.maxLength !== undefined || props.minLength !== undefined || pattern)
+    checks.push(textCheck(props.minLength, props.maxLength, pattern));
   if (format) checks.push(...formatChecks(props, format));
   if (props.maximum !== undefined || props.minimum !== undefined || props.multipleOf !== undefined)
     checks.push(numberCheck(props));
-  if (props.maxItems !== undefined || props.minItems !== undefined)
-    checks.push(itemsCheck(props.minItems, props.maxItems));
-  if (props.maxProperties !== undefined || props.minProperties !== undefined)
-    checks.push(propertiesCheck(props.minProperties, props.maxProperties));
   return checks;
 }
 
 const path = (at: string): string => at || '<nil>';
 
-function lengthCheck(min: number | undefined, max: number | undefined): Check {
+/** What is wrong first: a text of the wrong length is not matched. */
+function textCheck(min: number | undefined, max: number | undefined, pattern: string | undefined): Check {
+  const matches = pattern ? matcher(pattern) : () => true;
   return (value, at, errors) => {
     if (typeof value !== 'string') return;
     // Characters, not UTF-16 units.
     const length = /[\ud800-\udfff]/.test(value) ? [...value].length : value.length;
     if (max !== undefined && length > max) errors.push(tooLong(path(at), max));
-    if (min !== undefined && length < min)
+    else if (min !== undefined && length < min)
       errors.push(invalidValue(path(at), value, `${at} in body should be at least ${min} chars long`));
+    else if (!matches(value)) errors.push(invalidValue(path(at), value, `${at} in body should match '${pattern}'`));
   };
 }
 
-function patternCheck(pattern: string): Check {
+function matcher(pattern: string): (value: string) => boolean {
   let expression: RegularExpression | undefined;
-  const matches = (value: string) => {
+  return (value) => {
     try {
       expression ??= compileRegularExpression(pattern);
       return expression.test(value);
@@ -46,10 +44,6 @@ function patternCheck(pattern: string): Check {
       // What cannot be decided, in time or at all, is not let in.
       return false;
     }
-  };
-  return (value, at, errors) => {
-    if (typeof value === 'string' && !matches(value))
-      errors.push(invalidValue(path(at), value, `${at} in body should match '${pattern}'`));
   };
 }
 
@@ -101,21 +95,25 @@ function isMultiple(value: number, of: number): boolean {
   return Math.abs(ratio - Math.round(ratio)) < 1e-9 * Math.max(1, Math.abs(ratio));
 }
 
-function itemsCheck(min: number | undefined, max: number | undefined): Check {
-  return (value, at, errors) => {
-    if (!Array.isArray(value)) return;
-    if (max !== undefined && value.length > max) errors.push(tooMany(path(at), value.length, max));
-    if (min !== undefined && value.length < min)
-      errors.push(invalidValue(path(at), value.length, `${at} in body should have at least ${min} items`));
-  };
+export function checkItemCount(
+  items: readonly unknown[],
+  props: JSONSchemaProps,
+  at: string,
+  errors: FieldError[],
+): void {
+  const { minItems: min, maxItems: max } = props;
+  if (min !== undefined && items.length < min)
+    errors.push(invalidValue(path(at), items.length, `${at} in body should have at least ${min} items`));
+  if (max !== undefined && items.length > max) errors.push(tooMany(path(at), items.length, max));
 }
 
-function propertiesCheck(min: number | undefined, max: number | undefined): Check {
-  return (value, at, errors) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
-    const count = Object.keys(value).length;
-    if (max !== undefined && count > max) errors.push(tooMany(path(at), count, max));
-    if (min !== undefined && count < min)
-      errors.push(invalidValue(path(at), count, `${at} in body should have at least ${min} properties`));
-  };
+/** Whether an object has a fitting number of members. */
+export function checkMemberCount(object: object, props: JSONSchemaProps, at: string, errors: FieldError[]): boolean {
+  const { minProperties: min, maxProperties: max } = props;
+  const count = min === undefined && max === undefined ? 0 : Object.keys(object).length;
+  if (min !== undefined && count < min)
+    errors.push(invalidValue(path(at), count, `${at} in body should have at least ${min} properties`));
+  else if (max !== undefined && count > max) errors.push(tooMany(path(at), count, max));
+  else return true;
+  return false;
 }

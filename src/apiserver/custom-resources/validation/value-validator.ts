@@ -3,8 +3,8 @@ import { deepEqual } from '../../../apimachinery/deep-equal.ts';
 import { FieldError, notSupported, required, typeInvalid } from '../../../apimachinery/field.ts';
 import { isDictionary } from '../../../apimachinery/schema-walk.ts';
 import { additionalPropertiesSchema, itemsSchema } from '../schema/schema-parts.ts';
-import { type Check, constraintChecks } from './constraints.ts';
-import { correlate } from './correlate.ts';
+import { type Check, checkItemCount, checkMemberCount, constraintChecks } from './constraints.ts';
+import { Correlation } from './correlate.ts';
 
 /** A place in the object, as errors show it: `spec.list[0].name`; '' is the root. */
 export type Place = string;
@@ -63,30 +63,28 @@ export class ValueValidator {
   /** `metadata` of the root is not the schema's business beyond its name. */
   validate(value: unknown, old?: unknown): FieldError[] {
     const errors: FieldError[] = [];
-    this.visit(value, '', errors, old);
+    this.visit(value, '', errors, old === undefined ? undefined : new Correlation(value, old, this.#props));
     return errors;
   }
 
-  visit(value: unknown, at: Place, errors: FieldError[], old?: unknown): void {
-    if (old !== undefined && deepEqual(value, old)) return;
+  visit(value: unknown, at: Place, errors: FieldError[], old?: Correlation): void {
+    if (old?.equal) return;
     if (value === null && this.#props.nullable) return;
+    // A value of the wrong type is told of all else that is wrong with it, too.
     if (!this.#rightType(value)) {
       const seen = typeName(value);
       const wanted = this.#types.join(',');
       errors.push(
         typeInvalid(fieldOf(at), seen, `${shown(at)} in body must be of type ${wanted}: ${JSON.stringify(seen)}`),
       );
-      return;
     }
-    if (value === null) {
-      if (this.#props.enum && !this.#inEnum(value)) errors.push(this.#notInEnum(value, at));
-      return;
+    if (value !== null) {
+      this.#visitJunctors(value, at, errors);
+      for (const check of this.#checks) check(value, at, errors);
+      if (Array.isArray(value)) this.#visitItems(value, at, errors, old);
     }
     if (this.#props.enum && !this.#inEnum(value)) errors.push(this.#notInEnum(value, at));
-    for (const check of this.#checks) check(value, at, errors);
-    if (Array.isArray(value)) this.#visitItems(value, at, errors, old);
-    else if (isDictionary(value)) this.#visitFields(value, at, errors, old);
-    this.#visitJunctors(value, at, errors);
+    if (isDictionary(value)) this.#visitFields(value, at, errors, old);
   }
 
   #rightType(value: unknown): boolean {
@@ -106,24 +104,27 @@ export class ValueValidator {
     return notSupported(fieldOf(at), value, supported);
   }
 
-  #visitItems(items: readonly unknown[], at: Place, errors: FieldError[], old: unknown): void {
+  #visitItems(items: readonly unknown[], at: Place, errors: FieldError[], old: Correlation | undefined): void {
     const validator = this.items;
-    if (!validator) return;
-    const before = Array.isArray(old) ? correlate(this.#props, old) : undefined;
-    for (const [index, item] of items.entries())
-      validator.visit(item, `${at}[${index}]`, errors, before?.(item, index));
+    if (validator)
+      for (const [index, item] of items.entries()) validator.visit(item, `${at}[${index}]`, errors, old?.index(index));
+    checkItemCount(items, this.#props, at, errors);
   }
 
-  #visitFields(object: Readonly<Record<string, unknown>>, at: Place, errors: FieldError[], old: unknown): void {
-    for (const name of this.#props.required ?? [])
-      if (!Object.hasOwn(object, name) || object[name] === undefined) errors.push(required(fieldOf(child(at, name))));
-    const before = isDictionary(old) ? old : undefined;
+  #visitFields(
+    object: Readonly<Record<string, unknown>>,
+    at: Place,
+    errors: FieldError[],
+    old: Correlation | undefined,
+  ): void {
+    if (!checkMemberCount(object, this.#props, at, errors)) return;
     for (const name of Object.keys(object)) {
       const validator = this.field(name);
       if (!validator || object[name] === undefined) continue;
-      const previous = before && Object.hasOwn(before, name) ? before[name] : undefined;
-      validator.visit(object[name], child(at, name), errors, previous);
+      validator.visit(object[name], child(at, name), errors, old?.key(name));
     }
+    for (const name of this.#props.required ?? [])
+      if (!Object.hasOwn(object, name) || object[name] === undefined) errors.push(required(fieldOf(child(at, name))));
   }
 
   #visitJunctors(value: unknown, at: Place, errors: FieldError[]): void {

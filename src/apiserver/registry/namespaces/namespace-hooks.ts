@@ -20,22 +20,20 @@ export const namespaceHooks: ResourceHooks = {
   holdsDeletion: (object) => finalizersOf(object).length > 0,
 };
 
-/** `/finalize`: `spec.finalizers` as the client has it; when none is left of any kind, the namespace goes. */
+/**
+ * `/finalize`: the namespace as the client has it, `spec.finalizers` and metadata alike, but for the status; when no
+ * finalizer of any kind is left, it goes.
+ */
 export const finalizeStrategy: SubresourceStrategy = {
   name: 'finalize',
   prepare(object, old) {
-    const finalizers = [...finalizersOf(object)];
-    const { finalizers: metaFinalizers, managedFields, resourceVersion } = object.metadata;
-    for (const key of Object.keys(object)) delete (object as Record<string, unknown>)[key];
-    Object.assign(object, draft(old));
     const namespace = object as unknown as Draft<Namespace>;
-    namespace.spec = { ...namespace.spec, finalizers };
-    if (metaFinalizers) namespace.metadata.finalizers = metaFinalizers;
-    else delete namespace.metadata.finalizers;
-    if (managedFields) namespace.metadata.managedFields = managedFields;
-    if (resourceVersion) namespace.metadata.resourceVersion = resourceVersion;
-    else delete namespace.metadata.resourceVersion;
+    const { status } = old as unknown as Namespace;
+    if (status) namespace.status = draft(status);
+    else delete namespace.status;
   },
   validate: (object: UnstructuredObject) =>
-    finalizersOf(object).flatMap((finalizer) => validateFinalizer(finalizer, FieldPath.of('spec', 'finalizers'))),
+    finalizersOf(object).flatMap((finalizer, index) =>
+      validateFinalizer(finalizer, FieldPath.of('spec', 'finalizers').index(index)),
+    ),
 };

@@ -3,7 +3,7 @@ import type { KindDefinition } from '../../../api/kind.ts';
 import { schemaOf } from '../../../api/schema.ts';
 import type { Binding, Pod } from '../../../api/types/core.v1.gen.ts';
 import { type Draft, draft } from '../../../apimachinery/json.ts';
-import { badRequest, conflict, invalid, methodNotSupported } from '../../../apimachinery/status-error.ts';
+import { badRequest, conflict, invalid, methodNotAllowed } from '../../../apimachinery/status-error.ts';
 import type { RequestContext } from '../../request/request-context.ts';
 import { objectResult, type Result } from '../../request/result.ts';
 import { parseWriteOptions } from '../../request/write-options.ts';
@@ -15,15 +15,14 @@ import { updateObject } from '../update.ts';
 
 /** POST to `/pods/NAME/binding`, or to `/bindings` with the pod's name in the body: assigns a pod to a node. */
 export async function bind(services: RegistryServices, context: RequestContext, pods: KindDefinition): Promise<Result> {
-  if (context.info.verb !== 'create') throw methodNotSupported(pods, context.info.verb);
+  if (context.info.verb !== 'create') throw methodNotAllowed();
   const options = parseWriteOptions(context, 'CreateOptions');
   const target = { group: '', version: 'v1', kind: 'Binding', schema: schemaOf('core.v1.Binding') };
   const object = await readObject(context, target, options.fieldValidation);
   placeInNamespace(object, pods, context.info.namespace);
   const binding = object as unknown as Binding;
   const name = context.info.name || binding.metadata?.name || '';
-  if (binding.metadata?.name && binding.metadata.name !== name)
-    throw badRequest(`the name of the object (${binding.metadata.name}) does not match the name on the URL (${name})`);
+  if (binding.metadata?.name !== name) throw badRequest('name in URL does not match name in Binding object');
   const admission = new Admission(services, context, {
     operation: 'CREATE',
     definition: pods,

@@ -9,7 +9,8 @@ import {
   badRequest,
   forbidden,
   internalError,
-  methodNotSupported,
+  isStatusError,
+  methodNotAllowed,
   notFound,
   StatusError,
 } from '../../../apimachinery/status-error.ts';
@@ -26,6 +27,8 @@ import { updateObject } from '../update.ts';
 
 /** More evictions than this are not left unconfirmed by the disruption controller. */
 const MAX_DISRUPTED_PODS = 2000;
+/** Of deletions that lose against other writers. */
+const MAX_ATTEMPTS = 20;
 
 /** POST to `/pods/NAME/eviction`: a deletion that respects disruption budgets. */
 export async function evict(
@@ -34,14 +37,12 @@ export async function evict(
   pods: KindDefinition,
 ): Promise<Result> {
   const { name, namespace, verb } = context.info;
-  if (verb !== 'create') throw methodNotSupported(pods, verb);
+  if (verb !== 'create') throw methodNotAllowed();
   const options = parseWriteOptions(context, 'CreateOptions');
   const target = { group: 'policy', version: 'v1', kind: 'Eviction', schema: schemaOf('policy.v1.Eviction') };
   const object = await readObject(context, target, options.fieldValidation);
   const eviction = object as unknown as Eviction;
-  if (eviction.metadata?.name && eviction.metadata.name !== name)
-    throw badRequest('name in URL does not match name in Eviction object');
-  object.metadata.name = name;
+  if (eviction.metadata?.name !== name) throw badRequest('name in URL does not match name in Eviction object');
   object.metadata.namespace = namespace;
   const admission = new Admission(services, context, {
     operation: 'CREATE',
@@ -56,26 +57,71 @@ export async function evict(
   await admission.mutate(object);
   await admission.validate(object);
   const given = (eviction.deleteOptions ?? {}) as DeleteOptions;
-  const deletion: DeleteOptions = options.dryRun ? { ...given, dryRun: ['All'] } : given;
-  const entry = await services.storage.get(pods, namespace, name);
-  if (!entry) throw notFound(pods, name);
-  const pod = entry.object as unknown as Pod;
-  checkPreconditions(pods, entry.object, deletion.preconditions);
-  const budget = needsBudget(pod) ? await budgetOf(services, namespace, pod) : undefined;
-  let pinned = deletion;
-  if (budget) {
-    // The pod must still be the unhealthy one that was looked at.
-    if (evictsUnhealthy(pod, budget))
-      pinned = withPrecondition(deletion, 'resourceVersion', pod.metadata.resourceVersion);
-    else {
-      await takeDisruption(services, namespace, budget.metadata.name, name, options);
-      pinned = withPrecondition(deletion, 'uid', pod.metadata.uid);
+  const deletion: DeleteOptions = given.dryRun?.length || !options.dryRun ? given : { ...given, dryRun: ['All'] };
+  const request = { services, context, pods, namespace, name, options };
+  const pod = await removeUnguarded(request, deletion);
+  if (pod) await removeGuarded(request, pod, deletion);
+  return objectResult({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201);
+}
+
+interface EvictionRequest {
+  readonly services: RegistryServices;
+  readonly context: RequestContext;
+  readonly pods: KindDefinition;
+  readonly namespace: string;
+  readonly name: string;
+  readonly options: WriteOptions;
+}
+
+/** Deletes a pod that no budget guards by its state; returns the pod when one may. */
+async function removeUnguarded(request: EvictionRequest, deletion: DeleteOptions): Promise<Pod | undefined> {
+  const { services, pods, namespace, name } = request;
+  for (let attempt = 1; ; attempt++) {
+    const entry = await services.storage.get(pods, namespace, name);
+    if (!entry) throw notFound(pods, name);
+    const pod = entry.object as unknown as Pod;
+    checkPreconditions(pods, entry.object, deletion.preconditions);
+    if (!disturbsNobody(pod)) return pod;
+    // A pending pod must not become ready meanwhile.
+    const pinned = isOver(pod)
+      ? deletion
+      : withPrecondition(
+          deletion,
+          'resourceVersion',
+          deletion.preconditions?.resourceVersion ?? entry.object.metadata.resourceVersion,
+        );
+    try {
+      await remove(request, pinned);
+      return undefined;
+    } catch (error) {
+      if (!isStatusError(error, 'Conflict') || deletion.preconditions?.resourceVersion || attempt >= MAX_ATTEMPTS)
+        throw error;
     }
   }
-  if (!deletion.dryRun?.length)
-    pinned = await markDisrupted(services, context, pods, { namespace, name }, options, pinned);
-  await deleteObject(services, context, { definition: pods, namespace, name }, pinned);
-  return objectResult({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201);
+}
+
+async function removeGuarded(request: EvictionRequest, pod: Pod, deletion: DeleteOptions): Promise<void> {
+  const { services, namespace, name } = request;
+  const budget = await budgetOf(services, namespace, pod);
+  if (!budget) return remove(request, deletion);
+  if (!evictsUnhealthy(pod, budget)) {
+    await takeDisruption(services, namespace, budget.metadata.name, name, Boolean(deletion.dryRun?.length));
+    return remove(request, withPrecondition(deletion, 'uid', pod.metadata.uid));
+  }
+  // The pod must still be the unhealthy one that was looked at.
+  try {
+    await remove(request, withPrecondition(deletion, 'resourceVersion', pod.metadata.resourceVersion));
+  } catch (error) {
+    if (isStatusError(error, 'Conflict') && !deletion.preconditions?.resourceVersion)
+      throw stillProcessed(budget.metadata.name);
+    throw error;
+  }
+}
+
+async function remove(request: EvictionRequest, deletion: DeleteOptions): Promise<void> {
+  const { services, context, pods, namespace, name } = request;
+  const marked = deletion.dryRun?.length ? deletion : await markDisrupted(request, deletion);
+  await deleteObject(services, context, { definition: pods, namespace, name }, marked);
 }
 
 function withPrecondition(
@@ -91,11 +137,7 @@ function withPrecondition(
  * pod as it is now.
  */
 async function markDisrupted(
-  services: RegistryServices,
-  context: RequestContext,
-  pods: KindDefinition,
-  { namespace, name }: { readonly namespace: string; readonly name: string },
-  options: WriteOptions,
+  { services, context, pods, namespace, name, options }: EvictionRequest,
   deletion: DeleteOptions,
 ): Promise<DeleteOptions> {
   const entry = await updateObject(services, context, {
@@ -127,10 +169,11 @@ async function markDisrupted(
   return withPrecondition(deletion, 'resourceVersion', entry.object.metadata.resourceVersion);
 }
 
-/** Pods that are over, not begun or on their way out disturb nobody. */
-function needsBudget({ metadata, status }: Pod): boolean {
-  return status?.phase === 'Running' && !metadata.deletionTimestamp;
-}
+const isOver = ({ metadata, status }: Pod) =>
+  Boolean(metadata.deletionTimestamp) || status?.phase === 'Succeeded' || status?.phase === 'Failed';
+
+/** Pods that are over, not begun or on their way out. */
+const disturbsNobody = (pod: Pod) => isOver(pod) || pod.status?.phase === 'Pending';
 
 async function budgetOf(
   services: RegistryServices,
@@ -145,9 +188,10 @@ async function budgetOf(
     .map((entry) => entry.as(definition).object as unknown as PodDisruptionBudget)
     .filter(({ spec }) => labelSelectorMatcher(spec?.selector).matches(pod.metadata.labels));
   if (matching.length > 1)
-    throw internalError(
-      'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.',
-    );
+    throw new StatusError({
+      code: 500,
+      message: 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.',
+    });
   return matching[0];
 }
 
@@ -171,7 +215,7 @@ async function takeDisruption(
   namespace: string,
   name: string,
   pod: string,
-  { dryRun }: WriteOptions,
+  dryRun: boolean,
 ): Promise<void> {
   const definition = budgetsOf(services);
   for (;;) {
@@ -189,8 +233,7 @@ function checkAndTake(budget: Draft<PodDisruptionBudget>, pod: string, now: stri
   const { name, generation = 0 } = budget.metadata;
   const status = budget.status ?? ({} as NonNullable<typeof budget.status>);
   const allowed = status.disruptionsAllowed ?? 0;
-  if ((status.observedGeneration ?? 0) < generation)
-    throw tooManyDisruptions(`The disruption budget ${name} is still being processed by the server.`, 10);
+  if ((status.observedGeneration ?? 0) < generation) throw stillProcessed(name);
   const resource = { group: 'policy', resource: 'poddisruptionbudget' };
   if (allowed < 0) throw forbidden(resource, name, 'pdb disruptions allowed is negative');
   if (Object.keys(status.disruptedPods ?? {}).length > MAX_DISRUPTED_PODS)
@@ -216,6 +259,9 @@ function checkAndTake(budget: Draft<PodDisruptionBudget>, pod: string, now: stri
   status.disruptedPods = { ...status.disruptedPods, [pod]: now };
   budget.status = status;
 }
+
+const stillProcessed = (budget: string) =>
+  tooManyDisruptions(`The disruption budget ${budget} is still being processed by the server.`, 10);
 
 function tooManyDisruptions(message: string, retryAfterSeconds: number): StatusError {
   return new StatusError({

@@ -7,7 +7,7 @@ import type {
 import { escapeFieldValue } from '../../../apimachinery/fields.ts';
 import type { Draft } from '../../../apimachinery/json.ts';
 import type { UnstructuredObject } from '../../../apimachinery/meta.ts';
-import { badRequest, invalid, methodNotSupported } from '../../../apimachinery/status-error.ts';
+import { badRequest, invalid, methodNotAllowed } from '../../../apimachinery/status-error.ts';
 import type { AuthorizationAttributes } from '../../../sdk/authorization.ts';
 import type { UserInfo } from '../../../sdk/user.ts';
 import type { RequestContext } from '../../request/request-context.ts';
@@ -25,7 +25,7 @@ export async function readReview(
   context: RequestContext,
   definition: KindDefinition,
 ): Promise<Draft<UnstructuredObject> & { spec?: unknown; status?: unknown }> {
-  if (context.info.verb !== 'create') throw methodNotSupported(definition, context.info.verb);
+  if (context.info.verb !== 'create') throw methodNotAllowed();
   const options = parseWriteOptions(context, 'CreateOptions');
   const object = await readObject(context, definition, options.fieldValidation);
   placeInNamespace(object, definition, context.info.namespace);

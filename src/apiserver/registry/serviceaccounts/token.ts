@@ -1,7 +1,7 @@
 import type { KindDefinition } from '../../../api/kind.ts';
 import { schemaOf } from '../../../api/schema.ts';
 import type { TokenRequest } from '../../../api/types/authentication.v1.gen.ts';
-import { methodNotSupported, serviceUnavailable } from '../../../apimachinery/status-error.ts';
+import { methodNotAllowed, serviceUnavailable } from '../../../apimachinery/status-error.ts';
 import type { RequestContext } from '../../request/request-context.ts';
 import { objectResult, type Result } from '../../request/result.ts';
 import { parseWriteOptions } from '../../request/write-options.ts';
@@ -18,7 +18,7 @@ export async function createToken(
   requester: TokenRequester | undefined,
 ): Promise<Result> {
   const { namespace, name, verb } = context.info;
-  if (verb !== 'create') throw methodNotSupported(accounts, verb);
+  if (verb !== 'create') throw methodNotAllowed();
   if (!requester) throw serviceUnavailable('this server issues no ServiceAccount tokens');
   const options = parseWriteOptions(context, 'CreateOptions');
   const target = {
@@ -40,5 +40,19 @@ export async function createToken(
   });
   await admission.mutate(object);
   await admission.validate(object);
-  return objectResult(await requester(namespace, name, object as unknown as TokenRequest), 201);
+  const issued = await requester(namespace, name, object as unknown as TokenRequest);
+  const id = credentialId(issued.status?.token ?? '');
+  if (id) context.auditAnnotations.set('authentication.kubernetes.io/issued-credential-id', id);
+  return objectResult(issued, 201);
+}
+
+/** As the audit log names it, and later the requests that are made with it. */
+function credentialId(token: string): string | undefined {
+  const [, payload = ''] = token.split('.');
+  try {
+    const { jti } = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as { readonly jti?: string };
+    return jti ? `JTI=${jti}` : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,4 +1,4 @@
-import { hasNodePorts } from '../../../api/core/service-update.ts';
+import { hasHealthCheckPort, hasNodePorts, takesNodePorts } from '../../../api/core/service-update.ts';
 import type { Service, ServiceSpec } from '../../../api/types/core.v1.gen.ts';
 import type { IPAddress } from '../../../api/types/networking.v1.gen.ts';
 import { type FieldError, FieldPath, invalidValue } from '../../../apimachinery/field.ts';
@@ -8,7 +8,7 @@ import type { Entry } from '../../watch-cache/entry.ts';
 import type { CacheListener } from '../../watch-cache/resource-cache.ts';
 import type { ResourceHooks } from '../resource-hooks.ts';
 import { type IPAddressObjects, serviceOf } from './ip-address-objects.ts';
-import { completeFamilies } from './ip-families.ts';
+import { completeFamilies, keepsFamilies } from './ip-families.ts';
 import { PortPool } from './port-pool.ts';
 import type { ServiceRanges } from './service-ranges.ts';
 
@@ -99,7 +99,8 @@ export class ServiceAllocator implements ResourceHooks, CacheListener {
     const { namespace = '', name } = service.metadata;
     const reserved: Reserved = { owner: `${namespace}/${name}`, addresses: [], ports: [] };
     try {
-      const errors = [...this.#addresses(service.spec, old, reserved), ...this.#nodePorts(service.spec, reserved)];
+      const errors = this.#addresses(service.spec, old, reserved);
+      if (!errors.length) errors.push(...this.#nodePorts(service.spec, old?.spec, reserved));
       if (errors.length) throw invalid({ group: '', kind: 'Service' }, name, errors);
       if (!dryRun)
         for (const address of reserved.addresses)
@@ -118,88 +119,97 @@ export class ServiceAllocator implements ResourceHooks, CacheListener {
   #addresses(service: Draft<ServiceSpec>, old: Service | undefined, reserved: Reserved): FieldError[] {
     if (service.type === 'ExternalName') return [];
     if (service.clusterIP && !service.clusterIPs?.length) service.clusterIPs = [service.clusterIP];
+    const before = old?.spec.type === 'ExternalName' ? undefined : old?.spec;
+    const kept = keepsFamilies(service, before);
     const errors = completeFamilies(service, old?.spec, this.#ranges.families);
-    if (errors.length || service.clusterIP === NONE || service.clusterIPs?.[0] === NONE) {
-      if (service.clusterIPs?.[0] === NONE) service.clusterIP ||= NONE;
-      return errors;
-    }
-    const given = service.clusterIPs ?? [];
-    const assigned: string[] = [];
-    for (const [index, family] of (service.ipFamilies ?? []).entries()) {
+    if (errors.length || kept || service.clusterIPs?.[0] === NONE || before?.clusterIPs?.[0] === NONE) return errors;
+    const families = service.ipFamilies ?? [];
+    const given = [...(service.clusterIPs ?? [])];
+    // An update gets a second address at most: validation sees to the first.
+    const isUpgrade = before?.ipFamilies?.length === 1 && families.length === 2;
+    if (before && !isUpgrade) return [];
+    for (const [index, family] of families.entries()) {
+      if (before && index === 0) continue;
       const wanted = given[index];
-      if (wanted !== undefined && wanted !== '') {
+      if (wanted) {
         const problem = this.#claimAddress(wanted, reserved);
         if (problem)
           return [invalidValue(spec.child('clusterIPs'), given, `failed to allocate IP ${wanted}: ${problem}`)];
-        assigned.push(wanted);
         continue;
       }
       const address = this.#ranges.take(family, reserved.owner);
       if (address === undefined) throw internalError('failed to allocate a serviceIP: range is full');
       reserved.addresses.push(address);
-      assigned.push(address);
+      given[index] = address;
     }
-    service.clusterIPs = assigned;
-    if (assigned[0] !== undefined) service.clusterIP = assigned[0];
+    service.clusterIPs = given;
+    if (given[0]) service.clusterIP = given[0];
     return [];
   }
 
   #claimAddress(address: string, reserved: Reserved): string | undefined {
     const pool = this.#ranges.poolOf(address);
-    if (!pool) {
-      const ranges = this.#ranges.cidrs.join(',');
-      return `the provided network does not match the current range: the provided IP (${address}) is not in the valid range. The range of valid IPs is ${ranges}`;
-    }
+    if (!pool) return 'the provided network does not match the current range';
     const held = pool.ownerOf(address) === reserved.owner;
     if (pool.claim(address, reserved.owner) === 'taken') return 'provided IP is already allocated';
     if (!held) reserved.addresses.push(address);
     return undefined;
   }
 
-  #nodePorts(service: Draft<ServiceSpec>, reserved: Reserved): FieldError[] {
-    const errors: FieldError[] = [];
-    if (hasNodePorts(service)) {
-      // One number serves all protocols of the same port.
-      const numbers = new Map<number, number>();
-      const ports = service.ports ?? [];
-      ports.forEach((port, index) => {
-        if (!port.nodePort) return;
-        errors.push(...this.#claimPort(port.nodePort, spec.child('ports').index(index).child('nodePort'), reserved));
-        numbers.set(port.port, port.nodePort);
-      });
-      for (const port of ports) {
-        if (port.nodePort || errors.length) continue;
-        const shared = numbers.get(port.port);
-        const free =
-          shared !== undefined && !ports.some((other) => other.protocol === port.protocol && other.nodePort === shared);
-        port.nodePort = free ? shared : this.#takePort(reserved);
-        numbers.set(port.port, port.nodePort);
-      }
+  #nodePorts(service: Draft<ServiceSpec>, old: ServiceSpec | undefined, reserved: Reserved): FieldError[] {
+    const errors = hasNodePorts(service) ? this.#portsOf(service, old, reserved) : [];
+    if (errors.length > 0 || !hasHealthCheckPort(service)) return errors;
+    const { healthCheckNodePort } = service;
+    if (!healthCheckNodePort) service.healthCheckNodePort = this.#takePort(reserved);
+    // An update may not change it, as validation says.
+    else if (!old || !hasHealthCheckPort(old)) {
+      const problem = this.#claimPort(healthCheckNodePort, reserved);
+      if (problem)
+        throw internalError(`failed to allocate requested HealthCheck NodePort ${healthCheckNodePort}: ${problem}`);
     }
-    if (service.type !== 'LoadBalancer' || service.externalTrafficPolicy !== 'Local') return errors;
-    if (service.healthCheckNodePort)
-      errors.push(...this.#claimPort(service.healthCheckNodePort, spec.child('healthCheckNodePort'), reserved));
-    else if (!errors.length) service.healthCheckNodePort = this.#takePort(reserved);
-    return errors;
+    return [];
   }
 
-  #claimPort(port: number, path: FieldPath, reserved: Reserved): FieldError[] {
+  /** A new service's ports of one number share a node port, whatever their protocols. */
+  #portsOf(service: Draft<ServiceSpec>, old: ServiceSpec | undefined, reserved: Reserved): FieldError[] {
+    const ports = service.ports ?? [];
+    const claimed = new Map<number, number>();
+    for (const [index, port] of ports.entries()) {
+      const { nodePort } = port;
+      if (!nodePort || old?.ports?.some((before) => before.nodePort === nodePort)) continue;
+      const sharer = claimed.get(nodePort);
+      const problem =
+        !old && sharer !== undefined && sharer !== port.port
+          ? 'provided port is already allocated'
+          : this.#claimPort(nodePort, reserved);
+      if (problem) return [invalidValue(spec.child('ports').index(index).child('nodePort'), nodePort, problem)];
+      claimed.set(nodePort, port.port);
+    }
+    if (!takesNodePorts(service)) return [];
+    const numbers = new Map([...claimed].map(([nodePort, number]) => [number, nodePort]));
+    for (const port of ports) {
+      if (port.nodePort) continue;
+      const shared = old ? undefined : numbers.get(port.port);
+      const free =
+        shared !== undefined && !ports.some((other) => other.protocol === port.protocol && other.nodePort === shared);
+      port.nodePort = free ? shared : this.#takePort(reserved);
+      numbers.set(port.port, port.nodePort);
+    }
+    return [];
+  }
+
+  /** Why the port can't be had. */
+  #claimPort(port: number, reserved: Reserved): string | undefined {
     const held = this.#ports.ownerOf(port) === reserved.owner;
     switch (this.#ports.claim(port, reserved.owner)) {
       case 'ok':
         if (!held) reserved.ports.push(port);
-        return [];
+        return undefined;
       case 'taken':
-        return [invalidValue(path, port, 'provided port is already allocated')];
+        return 'provided port is already allocated';
       default: {
         const { from, to } = this.#ports;
-        return [
-          invalidValue(
-            path,
-            port,
-            `provided port is not in the valid range. The range of valid ports is ${from}-${to}`,
-          ),
-        ];
+        return `provided port is not in the valid range. The range of valid ports is ${from}-${to}`;
       }
     }
   }

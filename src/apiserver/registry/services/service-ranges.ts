@@ -23,10 +23,6 @@ export class ServiceRanges implements CacheListener {
     return this.#own[0]!.first;
   }
 
-  get cidrs(): readonly string[] {
-    return [...this.#pools()].map(({ cidr }) => cidr);
-  }
-
   upsert(entry: Entry): void {
     const { metadata, spec, status } = entry.object as unknown as ServiceCIDR;
     const ready =
