@@ -37,17 +37,15 @@ describe('regular expressions', () => {
   });
 
   it('are given up when a text is too long for them, and are left alone for a while', () => {
-    let random = 1;
-    const letters = Array.from({ length: 1_500_000 }, () => {
-      random = (random * 1_103_515_245 + 12_345) & 0x7fffffff;
-      return (random >> 16) & 1 ? 'a' : 'b';
+    const slow = compileRegularExpression('^a+$');
+    const text = 'a'.repeat(20_000);
+    const tries = vi.spyOn(vm, 'runInNewContext').mockImplementationOnce(() => {
+      throw Object.assign(new Error('timed out'), { code: 'ERR_SCRIPT_EXECUTION_TIMEOUT' });
     });
-    const text = letters.join('');
-    const slow = compileRegularExpression('(a|b)*a(a|b){20}$');
-    const tries = vi.spyOn(vm, 'runInNewContext');
     for (let times = 0; times < 3; times++) expect(() => slow.test(text)).toThrow(ExpressionTooSlow);
     expect(tries).toHaveBeenCalledOnce();
+    expect(slow.test('aaa')).toBe(true);
     tries.mockRestore();
-    expect(slow.test(`a${'b'.repeat(20)}`)).toBe(true);
+    expect(compileRegularExpression('^a+$').test(text)).toBe(true);
   });
 });
