@@ -49,6 +49,11 @@ describe('bad input', () => {
   describe('as a path', () => it.each(paths)('%s', (...row) => run(row)));
   describe('as an identity', () => it.each(identities)('%s', (...row) => run(row)));
 
+  it('answers an unknown group as a path that leads nowhere', async () => {
+    const { code, text } = await client.send('/apis/none.example/v1/things');
+    expect({ code, text }).toEqual({ code: 404, text: '404 page not found\n' });
+  });
+
   it('takes an expired certificate for no identity, and one of another authority too', async () => {
     // A cluster of its own, for its keys have to be at hand.
     const other = await startEmbedded({ dataDir: join(embedded.folder, 'data'), datastore: 'memory' });

@@ -95,14 +95,6 @@ export const paths: Case[] = [
     'the server could not find the requested resource',
   ],
   [
-    'an unknown group',
-    '/apis/none.example/v1/things',
-    {},
-    404,
-    'NotFound',
-    'the server could not find the requested resource',
-  ],
-  [
     'a method that the resource has not',
     CONFIG_MAPS,
     { method: 'PUT', body: named('x') },

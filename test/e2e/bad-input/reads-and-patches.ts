@@ -104,7 +104,7 @@ export const patches: Case[] = [
   [
     'a JSON patch of a path that is not there',
     `${CONFIG_MAPS}/kept`,
-    patch('json-patch+json', '[{"op":"replace","path":"/data/none","value":"x"}]'),
+    patch('json-patch+json', '[{"op":"replace","path":"/none/a","value":"x"}]'),
     422,
     'Invalid',
     'the server rejected our request due to an error in our request',
@@ -137,9 +137,9 @@ export const patches: Case[] = [
     'a merge patch that makes a field the wrong type',
     `${CONFIG_MAPS}/kept`,
     patch('merge-patch+json', '{"data":{"a":1}}'),
-    400,
-    'BadRequest',
-    /cannot unmarshal number into Go struct field ConfigMap\.data of type string/,
+    422,
+    'Invalid',
+    /^ "" is invalid: patch: Invalid value: .*cannot unmarshal number into Go struct field ConfigMap\.data of type string/,
   ],
   [
     'a strategic merge patch with an unknown directive',
