@@ -1,3 +1,5 @@
+import { type TimeZone, timeZone } from '../../../api/batch/time-zone.ts';
+
 /** `getHours("+02:00")` and the like: parts of a time in a zone, by offset (the sign may be left out) or by name. */
 export const timeParts: Readonly<Record<string, (time: Date) => number>> = {
   getFullYear: (time) => time.getUTCFullYear(),
@@ -24,32 +26,17 @@ function offsetOf(time: Date, zone: string): number {
     if (hours === undefined) throw new Error(`invalid timezone: ${zone}`);
     return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000;
   }
-  const parts = Object.fromEntries(
-    formatOf(zone)
-      .formatToParts(time)
-      .map(({ type, value }) => [type, value]),
-  );
-  const { era, year, month, day, hour, minute, second } = parts;
+  const { year, month, day, hour, minute, second } = zoneNamed(zone).wallClock(time.getTime());
   const local = new Date(0);
-  local.setUTCFullYear(era === 'BC' ? 1 - Number(year) : Number(year), Number(month) - 1, Number(day));
-  local.setUTCHours(Number(hour), Number(minute), Number(second), time.getUTCMilliseconds());
+  local.setUTCFullYear(year, month - 1, day);
+  local.setUTCHours(hour, minute, second, time.getUTCMilliseconds());
   return local.getTime() - time.getTime();
 }
 
-function formatOf(timeZone: string): Intl.DateTimeFormat {
+function zoneNamed(name: string): TimeZone {
   try {
-    return new Intl.DateTimeFormat('en-US', {
-      timeZone,
-      hourCycle: 'h23',
-      era: 'short',
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: 'numeric',
-      second: 'numeric',
-    });
+    return timeZone(name);
   } catch {
-    throw new Error(`unknown time zone ${timeZone}`);
+    throw new Error(`unknown time zone ${name}`);
   }
 }
