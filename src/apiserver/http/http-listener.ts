@@ -53,6 +53,8 @@ const MALFORMED: ReadonlyMap<string | undefined, string> = new Map([
 ]);
 /** For requests that were on their way when the client was told of the end. */
 const NOTICE_MS = 30;
+/** How long a client that was refused may go on sending before its connection is cut. */
+const LINGER_MS = 1000;
 
 /** HTTP/1.1 and HTTP/2 over TLS on one port; a client certificate is asked for and not required. */
 export class HttpListener {
@@ -132,11 +134,18 @@ export class HttpListener {
       socket.setNoDelay(true);
       socket.on('error', () => undefined);
     });
+    const refused = new WeakSet<Duplex>();
     server.on('clientError', (error: Error & { code?: string }, socket: Duplex) => {
+      // What still comes after the answer is read and forgotten.
+      if (refused.has(socket)) return;
       if (!socket.writable) return void socket.destroy();
+      refused.add(socket);
       const status = MALFORMED.get(error.code) ?? '400 Bad Request';
       const head = `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n`;
       socket.end(head + status);
+      // Closed at once, with input unread, the connection would be reset, and the answer might never be seen.
+      const linger = setTimeout(() => socket.destroy(), LINGER_MS);
+      socket.once('close', () => clearTimeout(linger));
     });
     server.on('tlsClientError', (_error, socket) => {
       this.failedHandshakes++;

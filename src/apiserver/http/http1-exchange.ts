@@ -87,8 +87,8 @@ export class Http1Exchange implements HttpExchange {
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     headers['content-length'] = length;
     this.sentBytes += length;
-    // A body that was not read to its end would be taken for the next request.
-    if (status === 413 || !this.#request.complete) headers.connection = 'close';
+    // What is left of a body that was given up in the middle would be waited for. One that nobody looked at is passed over.
+    if (status === 413 || status === 504) headers.connection = 'close';
     this.#response.writeHead(status, headers as Record<string, string>);
     this.#response.end(this.method === 'HEAD' ? undefined : body);
   }
