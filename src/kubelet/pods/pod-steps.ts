@@ -223,19 +223,22 @@ export function createPodSteps(options: PodStepsOptions): PodSteps {
     },
 
     async release(worker) {
-      const { pod, uid } = worker;
+      const { uid } = worker;
       await options.cleanup.releaseResources(uid);
       options.config.unregister(uid);
       options.tokens.forget(uid);
       options.syncer.forget(uid);
       await status.flush(uid);
-      if (worker.gone || !pod.metadata.deletionTimestamp) return;
-      const { name, namespace = 'default' } = pod.metadata;
+      // Of now: it may have been deleted meanwhile.
+      const { name, namespace = 'default', deletionTimestamp } = worker.pod.metadata;
+      if (worker.gone) return true;
+      if (!deletionTimestamp) return false;
       try {
         await options.client.for(Pods).delete({ name, namespace }, { gracePeriodSeconds: 0, preconditions: { uid } });
       } catch (error) {
         if (!isStatusError(error, 'NotFound') && !isStatusError(error, 'Conflict')) throw error;
       }
+      return true;
     },
 
     async remove(worker) {

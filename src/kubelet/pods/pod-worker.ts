@@ -13,8 +13,8 @@ export interface PodSteps {
   /** Resolves to true when the pod came to its end by itself. */
   sync(worker: PodWorker, signal: AbortSignal): Promise<boolean>;
   terminate(worker: PodWorker, signal: AbortSignal): Promise<void>;
-  /** Gives volumes and cgroup back and lets the API server delete the pod. */
-  release(worker: PodWorker): Promise<void>;
+  /** Gives volumes and cgroup back. Resolves to true when the pod is deleted: the API server has been told that it may go. */
+  release(worker: PodWorker): Promise<boolean>;
   /** The API server has deleted it: takes the last traces away. */
   remove(worker: PodWorker): Promise<void>;
 }
@@ -154,8 +154,7 @@ export class PodWorker {
       this.state = 'terminated';
     }
     if (this.state === 'terminated') {
-      await this.#steps.release(this);
-      if (this.pod.metadata.deletionTimestamp || this.gone) this.state = 'finished';
+      if (await this.#steps.release(this)) this.state = 'finished';
     }
     if (this.state === 'finished' && this.gone) await this.#steps.remove(this);
   }
